@@ -1,0 +1,109 @@
+import type { FieldError } from "./field-error.js";
+import type { JsonObject } from "./object.js";
+import type { ResourceType } from "./resource-type.js";
+import type { Schema } from "./schema.js";
+import type { Verb } from "./transport.js";
+
+/**
+ * Everything that varies by kind, in one place. All generic code reads descriptions and none asks for a kind by name.
+ * Built-in kinds have theirs in `kinds/`; a CustomResourceDefinition makes one at run time.
+ */
+export interface ResourceDescription extends ResourceType {
+  readonly singular: string;
+  readonly listKind: string;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly verbs: readonly Verb[];
+  readonly schema: Schema;
+  readonly subresources: ReadonlyMap<string, SubresourceDescription>;
+  readonly storage: StorageDescription;
+  readonly columns: readonly PrinterColumn[];
+  /** Field selectors beyond metadata.name and metadata.namespace: path to its value as text (`""` when unset). */
+  readonly selectableFields: ReadonlyMap<string, (object: JsonObject) => string>;
+  readonly strategy: ResourceStrategy;
+}
+
+export interface SubresourceDescription {
+  readonly name: string;
+  /** The kind that it takes or gives, when not the resource's own: Scale, Eviction, Binding, TokenRequest. */
+  readonly kind: string;
+  readonly group: string;
+  readonly version: string;
+  readonly verbs: readonly (Verb | "connect")[];
+}
+
+/** Where the objects are in the store. Versions of one resource share it. */
+export interface StorageDescription {
+  /** Below the root, without slashes at the ends: `pods`, `services/specs`, `minions`. */
+  readonly path: string;
+  /** The version that is stored, with its kind. */
+  readonly version: string;
+  readonly group: string;
+  /** Absent: the object is the same at this version but for apiVersion. */
+  readonly convert?: {
+    readonly toStorage: (object: JsonObject) => JsonObject;
+    readonly fromStorage: (object: JsonObject) => JsonObject;
+  };
+}
+
+export interface PrinterColumn {
+  readonly name: string;
+  readonly type: "string" | "integer" | "number" | "boolean" | "date";
+  readonly format?: string;
+  readonly description: string;
+  /** 0 is always shown, 1 with -o wide. */
+  readonly priority: number;
+  /** The cell as `kubectl get` prints it. `nowMs` is the time to count ages from. Dates of custom columns are printed as ages. */
+  readonly cell: (object: JsonObject, nowMs: number) => string | number | boolean | null;
+}
+
+export interface StrategyContext {
+  /** RFC 3339, seconds. */
+  readonly now: string;
+  readonly nowMs: number;
+  readonly subresource?: string;
+}
+
+/**
+ * What is particular to writing a kind. All functions are pure and give back a new object or the one they were given;
+ * they never change it. What the pipeline does for every kind (names, uid, generation, resourceVersion, deletion, status kept apart
+ * from spec where a status subresource exists, unknown fields) needs nothing here.
+ */
+export interface ResourceStrategy {
+  /** Server-side defaults. Runs on everything that comes in, and on what is read from the store at another version. */
+  readonly defaults?: (object: JsonObject) => JsonObject;
+  readonly prepareForCreate?: (object: JsonObject, context: StrategyContext) => JsonObject;
+  readonly prepareForUpdate?: (object: JsonObject, old: JsonObject, context: StrategyContext) => JsonObject;
+  readonly validate?: (object: JsonObject) => readonly FieldError[];
+  /** Beside `validate`, which also runs on updates. */
+  readonly validateUpdate?: (object: JsonObject, old: JsonObject) => readonly FieldError[];
+  readonly validateStatusUpdate?: (object: JsonObject, old: JsonObject) => readonly FieldError[];
+  /** How names are checked; absent: DNS-1123 subdomain. */
+  readonly validateName?: (name: string) => readonly string[];
+  /** Warnings to send along with a write. */
+  readonly warnings?: (object: JsonObject, old: JsonObject | undefined) => readonly string[];
+  /**
+   * Seconds between the request and the end of the object, when deletion is graceful; 0 deletes at once. Absent: kinds
+   * without grace. `requested` is what the client asked for.
+   */
+  readonly gracePeriodSeconds?: (object: JsonObject, requested: number | undefined) => number;
+  /** Finalizers that a new object gets by itself (namespace: in spec). */
+  readonly defaultPropagation?: "Orphan" | "Background";
+  /** Whether a PUT to a name that does not exist creates it. */
+  readonly createOnUpdate?: boolean;
+  /** Whether an update without resourceVersion is taken; upstream's AllowUnconditionalUpdate. Absent: yes. */
+  readonly unconditionalUpdate?: boolean;
+  /** Whether metadata.generation counts changes outside metadata and status. Absent: yes when there is a spec. */
+  readonly generation?: boolean;
+  /** Seconds until an object is removed by itself (events). */
+  readonly ttlSeconds?: number;
+  /** For autoscaling/v1 Scale: where the numbers are. */
+  readonly scale?: ScalePaths;
+}
+
+export interface ScalePaths {
+  readonly specReplicas: string;
+  readonly statusReplicas: string;
+  /** A label selector, as text or as a LabelSelector. */
+  readonly selector?: string;
+}

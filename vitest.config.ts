@@ -1,0 +1,30 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: { name: "unit", include: ["src/**/*.test.ts"], environment: "node", testTimeout: 20_000 },
+      },
+      {
+        resolve: {
+          alias: [
+            { find: /^coxswain$/, replacement: path("dist/index.js") },
+            { find: /^coxswain\/(.*)$/, replacement: path("dist/$1/index.js") },
+          ],
+        },
+        test: {
+          name: "integration",
+          include: ["test/integration/**/*.test.ts", "examples/**/*.test.ts"],
+          environment: "node",
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
