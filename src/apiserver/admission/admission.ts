@@ -1,0 +1,41 @@
+import type { GroupVersionResource, JsonObject, KubeObject, ResourceType, UserInfo } from "../../api/index.js";
+
+/** A write on its way to the store, after defaulting and (for `validate`) validation. */
+export interface AdmissionRequest extends GroupVersionResource {
+  readonly operation: "CREATE" | "UPDATE" | "DELETE" | "CONNECT";
+  readonly kind: string;
+  readonly subresource: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly user: UserInfo;
+  /** Absent for DELETE. */
+  readonly object: JsonObject | undefined;
+  /** Absent for CREATE. */
+  readonly oldObject: JsonObject | undefined;
+  /** CreateOptions, UpdateOptions, DeleteOptions or the options of the connect. */
+  readonly options: JsonObject;
+  readonly dryRun: boolean;
+  readonly warn: (text: string) => void;
+}
+
+/** Reads of what this server has seen so far, without a round trip: at most some milliseconds behind. */
+export interface CacheReader {
+  get<T extends KubeObject>(resource: ResourceType<T>, key: { namespace?: string; name: string }): T | undefined;
+  list<T extends KubeObject>(resource: ResourceType<T>, namespace?: string): readonly T[];
+  /** Grows whenever any object of the resource changes: what derived tables are kept by. */
+  generation(resource: ResourceType): number;
+}
+
+/**
+ * Admission as plain functions. All `admit` run first, in order, each given what the one before returned; then validation; then
+ * all `validate`. Refuse by throwing a StatusError. Functions must not write when `dryRun` is set, and may be called again for
+ * the same write when it met a conflict.
+ */
+export interface AdmissionPlugin {
+  readonly name: string;
+  /** Whether the plugin wants to see this write; absent: all. */
+  readonly handles?: (request: AdmissionRequest) => boolean;
+  /** Returns the object to go on with: a new one, or the given one. */
+  readonly admit?: (request: AdmissionRequest) => JsonObject | Promise<JsonObject>;
+  readonly validate?: (request: AdmissionRequest) => void | Promise<void>;
+}

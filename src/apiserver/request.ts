@@ -1,0 +1,51 @@
+import type { ApiRequest, KubeList, KubeObject, Status, UserInfo, WatchEventType } from "../api/index.js";
+
+/** A request as it enters the one pipeline, from a socket or from within the process, with who asks. */
+export interface ServerRequest extends ApiRequest {
+  readonly user: UserInfo;
+  readonly userAgent?: string | undefined;
+  /** Receives what the server wants to say beside the answer (the `Warning` headers). */
+  readonly warn?: ((text: string) => void) | undefined;
+}
+
+/**
+ * One version of an object as the server holds it: its encoded JSON, with resourceVersion, at the requested API version.
+ * Both forms are shared and made at most once; nobody changes them.
+ */
+export interface StoredObject {
+  readonly key: string;
+  readonly revision: number;
+  readonly bytes: Buffer;
+  readonly object: KubeObject;
+}
+
+export type ServerResult =
+  /** `code` is 200, 201 (created) or 202 (deletion goes on). */
+  | { readonly type: "stored"; readonly code: number; readonly stored: StoredObject }
+  | { readonly type: "object"; readonly code: number; readonly object: KubeObject | Status }
+  | { readonly type: "list"; readonly list: StoredList };
+
+export interface StoredList {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: KubeList["metadata"];
+  readonly items: readonly StoredObject[];
+}
+
+/** One event of a watch. Events are shared between watchers, and so is the frame. */
+export interface StoredEvent {
+  readonly type: WatchEventType;
+  readonly stored: StoredObject;
+  /** `{"type":"ADDED","object":{...}}` with a line feed, as it goes over the wire; made once. */
+  readonly frame: Buffer;
+}
+
+/** The pipeline: what the HTTP layer and in-process clients call. Every failure is a StatusError. */
+export interface RequestHandler {
+  handle(request: ServerRequest): Promise<ServerResult>;
+  /**
+   * Resolves once the watch is sure to start (authorized, its resourceVersion still there); it then ends when the request's
+   * signal aborts or its timeoutSeconds are over, and throws StatusError (410, or 429 for one that fell behind) otherwise.
+   */
+  watch(request: ServerRequest): Promise<AsyncIterable<readonly StoredEvent[]>>;
+}
