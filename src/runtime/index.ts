@@ -1,0 +1,55 @@
+export type {
+  Container,
+  ContainerConfig,
+  ContainerEvent,
+  ContainerFilter,
+  ContainerMetadata,
+  ContainerResources,
+  ContainerSecurity,
+  ContainerState,
+  ContainerStats,
+  ContainerStatus,
+  Mount,
+  MountPropagation,
+} from "./container.js";
+export type { LogRecord, LogStream } from "./cri-log.js";
+export { formatLogLine, logTime, maxLogLineBytes, parseLogLine } from "./cri-log.js";
+export type { RuntimeErrorCode } from "./errors.js";
+export { isRuntimeError, RuntimeError } from "./errors.js";
+export type { FilesystemUsage, Image, ImageAuth, PullImageOptions } from "./image.js";
+export type {
+  CallOptions,
+  ExecSyncResult,
+  ImageService,
+  Runtime,
+  RuntimeCondition,
+  RuntimeService,
+  RuntimeStatus,
+  RuntimeVersion,
+} from "./runtime.js";
+export type {
+  DnsConfig,
+  NamespaceMode,
+  NamespaceOptions,
+  PodSandbox,
+  PodSandboxConfig,
+  PodSandboxStatus,
+  PortMapping,
+  SandboxFilter,
+  SandboxMetadata,
+  SandboxSecurity,
+  SandboxState,
+  SeccompProfile,
+  StringMap,
+} from "./sandbox.js";
+export type {
+  AttachOptions,
+  ExecExit,
+  ExecOptions,
+  LocalPortForward,
+  LocalProcessStream,
+  PortForwardStream,
+  ProcessStream,
+  RemoteStream,
+  TerminalSize,
+} from "./streams.js";
