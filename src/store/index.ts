@@ -1,4 +1,5 @@
 export { StoreError, type StoreErrorCode } from "./errors.js";
+export { MemoryStore, type MemoryStoreOptions } from "./memory/memory-store.js";
 export type {
   CallOptions,
   RangeOptions,
