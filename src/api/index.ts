@@ -8,6 +8,8 @@ export type {
   SubresourceDescription,
 } from "./description.js";
 export type { FieldError, FieldErrorReason } from "./field-error.js";
+export type { FieldRequirement, FieldSelector } from "./field-selector.js";
+export { escapeFieldValue, everyField, fieldEquals, parseFieldSelector } from "./field-selector.js";
 export {
   apiServices,
   bindings,
@@ -80,6 +82,16 @@ export {
   volumeAttributesClasses,
 } from "./gen/resources.js";
 export type * from "./gen/types.js";
+export type { LabelOperator, LabelRequirement, Labels, Selector } from "./labels.js";
+export {
+  everything,
+  nothing,
+  parseLabelSelector,
+  SelectorError,
+  selectorFromLabelSelector,
+  selectorFromRequirements,
+  selectorFromSet,
+} from "./labels.js";
 export type {
   JsonObject,
   KubeList,
@@ -91,6 +103,17 @@ export type {
   WatchEventType,
 } from "./object.js";
 export { keyOf, splitKey } from "./object.js";
+export type { QuantityFormat } from "./quantity.js";
+export {
+  canonicalQuantity,
+  compareQuantities,
+  parseQuantity,
+  Quantity,
+  QuantityError,
+  quantityMilliValue,
+  quantityValue,
+  tryParseQuantity,
+} from "./quantity.js";
 export type { GroupVersionResource, ResourceType } from "./resource-type.js";
 export { apiVersionOf, parseApiVersion, qualifiedResource } from "./resource-type.js";
 export type { Schema, SchemaType } from "./schema.js";
