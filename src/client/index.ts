@@ -1,3 +1,5 @@
+// For those who build their own.
+export { Backoff, type BackoffOptions } from "./backoff.js";
 export type {
   ApplyOptions,
   CallOptions,
@@ -9,3 +11,23 @@ export type {
   WriteOptions,
 } from "./client.js";
 export { createClient } from "./client.js";
+export type { EventRecorder, EventRecorderOptions, EventType } from "./event-recorder.js";
+export { createEventRecorder, discardEvents, referenceTo } from "./event-recorder.js";
+export type { HandlerRegistration, Informer, InformerHandler, InformerOptions } from "./informer.js";
+export { createInformer } from "./informer.js";
+export type { InformerFactoryOptions, SharedInformerOptions } from "./informer-factory.js";
+export { InformerFactory } from "./informer-factory.js";
+export type { LeaderElectorOptions } from "./leader-elector.js";
+export { LeaderElector } from "./leader-elector.js";
+export type { Indexers, IndexFunction, Lister } from "./object-cache.js";
+export { cacheOf, ObjectCache } from "./object-cache.js";
+export type { DefaultRateLimiterOptions, RateLimiter } from "./rate-limiter.js";
+export { DefaultRateLimiter, TokenBucket } from "./rate-limiter.js";
+export type { ReflectorOptions, ReflectorSink } from "./reflector.js";
+export { reflect } from "./reflector.js";
+export type { RetryOptions } from "./retry.js";
+export { listInPages, retryOnConflict, updateWithRetry } from "./retry.js";
+export type { WaitOptions } from "./wait-for.js";
+export { waitFor } from "./wait-for.js";
+export type { WorkqueueOptions } from "./workqueue.js";
+export { Workqueue } from "./workqueue.js";
