@@ -76,7 +76,7 @@ export interface ResourceStrategy {
   readonly prepareForUpdate?: (object: JsonObject, old: JsonObject, context: StrategyContext) => JsonObject;
   readonly validate?: (object: JsonObject) => readonly FieldError[];
   /** Beside `validate`, which also runs on updates. */
-  readonly validateUpdate?: (object: JsonObject, old: JsonObject) => readonly FieldError[];
+  readonly validateUpdate?: (object: JsonObject, old: JsonObject, context?: StrategyContext) => readonly FieldError[];
   readonly validateStatusUpdate?: (object: JsonObject, old: JsonObject) => readonly FieldError[];
   /** How names are checked; absent: DNS-1123 subdomain. */
   readonly validateName?: (name: string) => readonly string[];
