@@ -30,13 +30,13 @@ export function parseLogLine(line: Uint8Array): LogRecord | undefined {
   const first = bytes.indexOf(space);
   const second = first < 0 ? -1 : bytes.indexOf(space, first + 1);
   if (second < 0) return undefined;
-  const stream = bytes.latin1Slice(first + 1, second);
+  const stream = bytes.toString("latin1", first + 1, second);
   if (stream !== "stdout" && stream !== "stderr") return undefined;
   const third = bytes.indexOf(space, second + 1);
   const tagsEnd = third < 0 ? bytes.length : third;
   if (tagsEnd <= second + 1) return undefined;
   return {
-    time: bytes.latin1Slice(0, first),
+    time: bytes.toString("latin1", 0, first),
     stream,
     // Tags are separated by colons; the first says full or partial.
     partial: bytes[second + 1] === partialTag,
