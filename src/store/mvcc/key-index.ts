@@ -22,7 +22,7 @@ export interface ScanOptions {
   readonly limit: number;
 }
 
-const chunkLimit = 512;
+const chunkLimit = 256;
 
 /**
  * All versions of all keys, ordered by the keys' UTF-8 bytes. Keys lie in sorted chunks of bounded size, so that an
