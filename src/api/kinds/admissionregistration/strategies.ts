@@ -1,0 +1,58 @@
+import type {
+  MutatingAdmissionPolicy,
+  MutatingAdmissionPolicyBinding,
+  MutatingWebhookConfiguration,
+  ValidatingAdmissionPolicy,
+  ValidatingAdmissionPolicyBinding,
+  ValidatingWebhookConfiguration,
+} from "../../gen/types.js";
+import { startsWithStatus } from "../status-zero.js";
+import { type StrategyEntry, strategyOf } from "../strategy.js";
+import {
+  defaultMutatingPolicy,
+  defaultMutatingWebhooks,
+  defaultPolicyBinding,
+  defaultValidatingPolicy,
+  defaultValidatingWebhooks,
+} from "./defaults.js";
+
+const group = "admissionregistration.k8s.io";
+
+export const admissionStrategies: readonly StrategyEntry[] = [
+  [
+    `${group}/validatingwebhookconfigurations`,
+    strategyOf<ValidatingWebhookConfiguration>({
+      defaults: defaultValidatingWebhooks,
+      unconditionalUpdate: false,
+      generation: true,
+    }),
+  ],
+  [
+    `${group}/mutatingwebhookconfigurations`,
+    strategyOf<MutatingWebhookConfiguration>({
+      defaults: defaultMutatingWebhooks,
+      unconditionalUpdate: false,
+      generation: true,
+    }),
+  ],
+  [
+    `${group}/validatingadmissionpolicies`,
+    strategyOf<ValidatingAdmissionPolicy>({
+      defaults: defaultValidatingPolicy,
+      prepareForCreate: startsWithStatus({}),
+      unconditionalUpdate: false,
+    }),
+  ],
+  [
+    `${group}/validatingadmissionpolicybindings`,
+    strategyOf<ValidatingAdmissionPolicyBinding>({ defaults: defaultPolicyBinding, unconditionalUpdate: false }),
+  ],
+  [
+    `${group}/mutatingadmissionpolicies`,
+    strategyOf<MutatingAdmissionPolicy>({ defaults: defaultMutatingPolicy, unconditionalUpdate: false }),
+  ],
+  [
+    `${group}/mutatingadmissionpolicybindings`,
+    strategyOf<MutatingAdmissionPolicyBinding>({ defaults: defaultPolicyBinding, unconditionalUpdate: false }),
+  ],
+];

@@ -1,0 +1,15 @@
+import type { HorizontalPodAutoscaler } from "../../gen/types.js";
+import { startsWithStatus } from "../status-zero.js";
+import { type StrategyEntry, strategyOf } from "../strategy.js";
+import { defaultAutoscaler } from "./defaults.js";
+
+export const autoscalingStrategies: readonly StrategyEntry[] = [
+  [
+    "autoscaling/horizontalpodautoscalers",
+    strategyOf<HorizontalPodAutoscaler>({
+      defaults: defaultAutoscaler,
+      prepareForCreate: startsWithStatus({ currentReplicas: 0, desiredReplicas: 0 }),
+      generation: false,
+    }),
+  ],
+];

@@ -1,0 +1,124 @@
+import type { Service, ServicePort, ServiceSpec } from "../../gen/types.js";
+import { mapField, mapItems, withField, without } from "../defaulting.js";
+import type { Loose } from "../loose.js";
+
+/** A cluster of one IP family: what is not said is single stack IPv4. Addresses and node ports are allocated after this. */
+export function prepareService(service: Loose<Service>): Loose<Service> {
+  const result = withField(service, "status", { loadBalancer: {} });
+  return mapField(result, "spec", (spec) => defaultFamilies(syncClusterIps(spec)));
+}
+
+export function prepareServiceUpdate(service: Loose<Service>, old: Loose<Service>): Loose<Service> {
+  const before = old.spec ?? {};
+  return mapField(service, "spec", (given) => {
+    let spec = dropForeignFields(keepAllocations(given, before), before);
+    spec = syncClusterIps(spec);
+    return spec.type === "ExternalName" ? spec : defaultFamilies(spec);
+  });
+}
+
+function defaultFamilies(spec: Loose<ServiceSpec>): Loose<ServiceSpec> {
+  if (spec.type === "ExternalName") return spec;
+  const headlessWithoutSelector = spec.clusterIP === "None" && Object.keys(spec.selector ?? {}).length === 0;
+  const policy = spec.ipFamilyPolicy ?? (headlessWithoutSelector ? "RequireDualStack" : "SingleStack");
+  let families = spec.ipFamilies ?? [];
+  if (families.length === 0) {
+    const first = spec.clusterIP?.includes(":") ? "IPv6" : "IPv4";
+    const second = first === "IPv4" ? "IPv6" : "IPv4";
+    families = headlessWithoutSelector && policy !== "SingleStack" ? [first, second] : [first];
+  }
+  return withField(
+    spec.ipFamilyPolicy === policy ? spec : { ...spec, ipFamilyPolicy: policy },
+    "ipFamilies",
+    spec.ipFamilies !== undefined && spec.ipFamilies.length > 0 ? spec.ipFamilies : families,
+  );
+}
+
+/** `clusterIP` is the first of `clusterIPs`; old clients know the first field alone. */
+function syncClusterIps(spec: Loose<ServiceSpec>): Loose<ServiceSpec> {
+  if (spec.clusterIP && (spec.clusterIPs?.length ?? 0) === 0) return { ...spec, clusterIPs: [spec.clusterIP] };
+  return spec;
+}
+
+/** An update that leaves out what was allocated keeps it, so that a client may send back what it wrote first. */
+function keepAllocations(spec: Loose<ServiceSpec>, old: Loose<ServiceSpec>): Loose<ServiceSpec> {
+  let result = spec;
+  if (needsClusterIp(spec) && needsClusterIp(old)) {
+    if (!result.clusterIP) result = withField(result, "clusterIP", old.clusterIP);
+    if ((result.clusterIPs?.length ?? 0) === 0 && result.clusterIP === old.clusterIP) {
+      result = withField(result, "clusterIPs", old.clusterIPs);
+    } else if (
+      result.clusterIP !== old.clusterIP &&
+      result.clusterIPs?.length === 1 &&
+      result.clusterIPs[0] === old.clusterIP &&
+      result.clusterIP
+    ) {
+      // A client of the first field alone.
+      result = withField(result, "clusterIPs", [result.clusterIP]);
+    }
+  }
+  if (needsNodePort(spec) && needsNodePort(old)) {
+    const used = new Set((result.ports ?? []).map((port) => port.nodePort));
+    const known = new Map((old.ports ?? []).map((port) => [portKey(port), port.nodePort]));
+    result = mapField(result, "ports", (ports) =>
+      mapItems(ports, (port) => {
+        if (port.nodePort) return port;
+        const nodePort = known.get(portKey(port));
+        return nodePort && !used.has(nodePort) ? { ...port, nodePort } : port;
+      }),
+    );
+  }
+  if (needsHealthCheckPort(spec) && needsHealthCheckPort(old) && !result.healthCheckNodePort) {
+    result = withField(result, "healthCheckNodePort", old.healthCheckNodePort);
+  }
+  return result;
+}
+
+/** What belongs to the old type and was not changed by the update goes away with the type. */
+function dropForeignFields(spec: Loose<ServiceSpec>, old: Loose<ServiceSpec>): Loose<ServiceSpec> {
+  let result = spec;
+  if (needsClusterIp(old) && !needsClusterIp(spec) && result.clusterIP !== undefined) {
+    if (result.clusterIP === old.clusterIP) result = without(result, "clusterIP", "clusterIPs");
+  }
+  if (needsClusterIp(old) && !needsClusterIp(spec)) result = without(result, "ipFamilies", "ipFamilyPolicy");
+  if (needsNodePort(old) && !needsNodePort(spec)) {
+    const before = new Map((old.ports ?? []).map((port) => [portKey(port), port.nodePort]));
+    result = mapField(result, "ports", (ports) =>
+      mapItems(ports, (port) =>
+        port.nodePort !== undefined && before.get(portKey(port)) === port.nodePort ? without(port, "nodePort") : port,
+      ),
+    );
+  }
+  if (needsHealthCheckPort(old) && !needsHealthCheckPort(spec)) {
+    if (result.healthCheckNodePort === old.healthCheckNodePort) result = without(result, "healthCheckNodePort");
+  }
+  if (old.type === "LoadBalancer" && spec.type !== "LoadBalancer") {
+    for (const field of ["allocateLoadBalancerNodePorts", "loadBalancerClass"] as const) {
+      if (result[field] === old[field]) result = without(result, field);
+    }
+  }
+  return isExternal(old) && !isExternal(spec) && result.externalTrafficPolicy === old.externalTrafficPolicy
+    ? without(result, "externalTrafficPolicy")
+    : result;
+}
+
+function portKey(port: Loose<ServicePort>): string {
+  return `${port.protocol ?? "TCP"}/${port.port ?? 0}`;
+}
+
+function needsClusterIp(spec: Loose<ServiceSpec>): boolean {
+  return spec.type !== "ExternalName";
+}
+
+function needsNodePort(spec: Loose<ServiceSpec>): boolean {
+  if (spec.type === "NodePort") return true;
+  return spec.type === "LoadBalancer" && spec.allocateLoadBalancerNodePorts !== false;
+}
+
+function needsHealthCheckPort(spec: Loose<ServiceSpec>): boolean {
+  return spec.type === "LoadBalancer" && spec.externalTrafficPolicy === "Local";
+}
+
+function isExternal(spec: Loose<ServiceSpec>): boolean {
+  return spec.type === "LoadBalancer" || spec.type === "NodePort" || (spec.externalIPs?.length ?? 0) > 0;
+}

@@ -1,0 +1,15 @@
+import type { ResourceStrategy } from "../../description.js";
+import type { Service } from "../../gen/types.js";
+import { validateDns1035Label } from "../../names.js";
+import { strategyOf } from "../strategy.js";
+import { defaultService } from "./service-defaults.js";
+import { prepareService, prepareServiceUpdate } from "./service-prepare.js";
+
+export const serviceStrategy: ResourceStrategy = strategyOf<Service>({
+  defaults: defaultService,
+  prepareForCreate: prepareService,
+  prepareForUpdate: prepareServiceUpdate,
+  validateName: validateDns1035Label,
+  createOnUpdate: true,
+  generation: false,
+});

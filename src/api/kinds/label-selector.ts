@@ -1,0 +1,57 @@
+import { forbidden, invalid, required } from "../field-error.js";
+import type { LabelSelector } from "../gen/types.js";
+import { validateLabelValue } from "../names.js";
+import { addInvalid, checkLabels, checkQualifiedName, type Errors } from "./checks.js";
+import { isEmptyMap, type Loose } from "./loose.js";
+
+export function checkLabelSelector(errors: Errors, path: string, selector: Loose<LabelSelector> | undefined): void {
+  if (selector === undefined) return;
+  checkLabels(errors, `${path}.matchLabels`, selector.matchLabels);
+  selector.matchExpressions?.forEach((requirement, index) => {
+    const at = `${path}.matchExpressions[${index}]`;
+    const values = requirement.values ?? [];
+    switch (requirement.operator) {
+      case "In":
+      case "NotIn":
+        if (values.length === 0) {
+          errors.push(required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
+        }
+        break;
+      case "Exists":
+      case "DoesNotExist":
+        if (values.length > 0) {
+          errors.push(forbidden(`${at}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
+        }
+        break;
+      default:
+        errors.push(invalid(`${at}.operator`, requirement.operator ?? "", "not a valid selector operator"));
+    }
+    checkQualifiedName(errors, `${at}.key`, requirement.key ?? "");
+    values.forEach((value, position) => {
+      addInvalid(errors, `${at}.values[${position}]`, value, validateLabelValue(value));
+    });
+  });
+}
+
+/** Whether it selects everything. */
+export function isEmptySelector(selector: Loose<LabelSelector>): boolean {
+  return isEmptyMap(selector.matchLabels) && (selector.matchExpressions?.length ?? 0) === 0;
+}
+
+/** Whether labels satisfy a selector that is valid; an invalid one matches nothing. */
+export function selects(
+  selector: Loose<LabelSelector>,
+  labels: { readonly [key: string]: string | undefined } | undefined,
+): boolean {
+  const own = (key: string): string | undefined =>
+    labels !== undefined && Object.hasOwn(labels, key) ? labels[key] : undefined;
+  for (const [key, value] of Object.entries(selector.matchLabels ?? {})) if (own(key) !== value) return false;
+  for (const { key = "", operator, values = [] } of selector.matchExpressions ?? []) {
+    const value = own(key);
+    if (operator === "In" && (value === undefined || !values.includes(value))) return false;
+    if (operator === "NotIn" && value !== undefined && values.includes(value)) return false;
+    if (operator === "Exists" && value === undefined) return false;
+    if (operator === "DoesNotExist" && value !== undefined) return false;
+  }
+  return true;
+}

@@ -1,0 +1,30 @@
+import type { DeviceClass, ResourceClaim, ResourceClaimTemplate, ResourceSlice } from "../../gen/types.js";
+import { startsWithStatus } from "../status-zero.js";
+import { type StrategyEntry, strategyOf } from "../strategy.js";
+import { defaultResourceClaim, defaultResourceClaimTemplate, stampTaints } from "./defaults.js";
+
+const group = "resource.k8s.io";
+
+export const resourceStrategies: readonly StrategyEntry[] = [
+  [`${group}/deviceclasses`, strategyOf<DeviceClass>({ generation: true })],
+  [
+    `${group}/resourceclaims`,
+    strategyOf<ResourceClaim>({
+      defaults: defaultResourceClaim,
+      prepareForCreate: startsWithStatus({}),
+      generation: false,
+    }),
+  ],
+  [
+    `${group}/resourceclaimtemplates`,
+    strategyOf<ResourceClaimTemplate>({ defaults: defaultResourceClaimTemplate, generation: false }),
+  ],
+  [
+    `${group}/resourceslices`,
+    strategyOf<ResourceSlice>({
+      prepareForCreate: (slice, context) => stampTaints(slice, context.now),
+      prepareForUpdate: (slice, _old, context) => stampTaints(slice, context.now),
+      generation: true,
+    }),
+  ],
+];
