@@ -1,0 +1,186 @@
+import { chmod, chown, lstat, mkdir, readlink, realpath, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import {
+  type HostPathVolumeSource,
+  type Pod,
+  persistentVolumeClaims,
+  persistentVolumes,
+  type Volume,
+} from "../../api/index.js";
+import type { Client } from "../../client/index.js";
+import type { Clock } from "../../internal/clock.js";
+import type { DownwardFacts } from "../env/downward.js";
+import { specOf } from "../pod/containers.js";
+import type { PodObjects } from "../pod-objects.js";
+import { writeAtomically } from "./atomic-writer.js";
+import { projectVolume } from "./projection.js";
+import { TokenSource } from "./token-source.js";
+
+export interface MountedVolumes {
+  /** Host path by volume name. */
+  readonly paths: ReadonlyMap<string, string>;
+  /** When content must be looked at again though nothing told so. */
+  readonly renewAtMs: number;
+}
+
+/** Why a pod's volume cannot be had; the message is that of the FailedMount event. */
+export class VolumeError extends Error {
+  override readonly name = "VolumeError";
+}
+
+export interface VolumeManagerOptions {
+  readonly rootDir: string;
+  readonly client: Client;
+  readonly objects: PodObjects;
+  readonly clock: Clock;
+}
+
+const noVolumes: MountedVolumes = { paths: new Map(), renewAtMs: Number.POSITIVE_INFINITY };
+
+/** Makes pods' volumes on disk, below `<rootDir>/pods/<uid>/volumes` as upstream lays them out. */
+export class VolumeManager {
+  readonly #options: VolumeManagerOptions;
+  readonly #tokens: TokenSource;
+  #serial = 0;
+
+  constructor(options: VolumeManagerOptions) {
+    this.#options = options;
+    this.#tokens = new TokenSource(options.client, options.clock);
+  }
+
+  podDir(podUid: string): string {
+    return join(this.#options.rootDir, "pods", podUid);
+  }
+
+  /** Makes or refreshes all volumes; idempotent. Rejects with VolumeError. */
+  async mount(pod: Pod, facts: DownwardFacts, signal: AbortSignal): Promise<MountedVolumes> {
+    const volumes = specOf(pod).volumes ?? [];
+    if (volumes.length === 0) return noVolumes;
+    const paths = new Map<string, string>();
+    let renewAtMs = Number.POSITIVE_INFINITY;
+    for (const volume of volumes) {
+      try {
+        const mounted = await this.#mountOne(pod, volume, facts, signal);
+        paths.set(volume.name, mounted.path);
+        renewAtMs = Math.min(renewAtMs, mounted.renewAtMs ?? renewAtMs);
+      } catch (error) {
+        signal.throwIfAborted();
+        const why = error instanceof Error ? error.message : String(error);
+        throw new VolumeError(`MountVolume.SetUp failed for volume "${volume.name}" : ${why}`, { cause: error });
+      }
+    }
+    return { paths, renewAtMs };
+  }
+
+  /** Removes everything of a pod that is gone. What a hostPath names stays. */
+  async unmount(podUid: string): Promise<void> {
+    this.#tokens.forget(podUid);
+    await rm(this.podDir(podUid), { recursive: true, force: true });
+  }
+
+  async #mountOne(
+    pod: Pod,
+    volume: Volume,
+    facts: DownwardFacts,
+    signal: AbortSignal,
+  ): Promise<{ readonly path: string; readonly renewAtMs?: number }> {
+    const { objects } = this.#options;
+    const { uid } = pod.metadata;
+    const place = (plugin: string): string => join(this.podDir(uid), "volumes", `kubernetes.io~${plugin}`, volume.name);
+    const projection = await projectVolume(volume, { pod, objects, tokens: this.#tokens, facts, signal });
+    const fsGroup = specOf(pod).securityContext?.fsGroup;
+    if (projection !== undefined) {
+      const path = place(pluginOf(volume));
+      const stamp = `${new Date(this.#options.clock.now()).toISOString().replace(/[^0-9]/g, "_")}${this.#serial++}`;
+      await writeAtomically(path, projection.files, stamp);
+      return { path, renewAtMs: projection.renewAtMs };
+    }
+    if (volume.emptyDir !== undefined || volume.ephemeral !== undefined) {
+      const path = place("empty-dir");
+      await mkdir(path, { recursive: true });
+      await chmod(path, fsGroup === undefined ? 0o777 : 0o2777);
+      if (fsGroup !== undefined && process.getuid?.() === 0) await chown(path, 0, fsGroup);
+      return { path };
+    }
+    if (volume.hostPath !== undefined) return { path: await hostPath(volume.hostPath) };
+    if (volume.persistentVolumeClaim !== undefined) {
+      return { path: await this.#claim(pod, volume.persistentVolumeClaim.claimName, signal) };
+    }
+    const type = Object.keys(volume).filter((key) => key !== "name")[0] ?? "none";
+    throw new Error(`volumes of type ${type} are not supported by this node`);
+  }
+
+  /** Volumes that are folders of this host. */
+  async #claim(pod: Pod, claimName: string, signal: AbortSignal): Promise<string> {
+    const { client } = this.#options;
+    const { namespace } = pod.metadata;
+    const claim = await client.get(persistentVolumeClaims, { namespace, name: claimName }, { signal });
+    const name = claim.spec?.volumeName;
+    if (!name || claim.status?.phase !== "Bound") throw new Error(`PVC ${namespace}/${claimName} is not bound`);
+    const { spec } = await client.get(persistentVolumes, { name }, { signal });
+    if (spec?.hostPath !== undefined) return hostPath({ type: "DirectoryOrCreate", ...spec.hostPath });
+    if (spec?.local !== undefined) return hostPath({ path: spec.local.path, type: "" });
+    throw new Error(`PersistentVolume ${name} is neither hostPath nor local`);
+  }
+}
+
+function pluginOf(volume: Volume): string {
+  if (volume.configMap) return "configmap";
+  if (volume.secret) return "secret";
+  return volume.downwardAPI ? "downward-api" : "projected";
+}
+
+/** Checks, and for the ...OrCreate types makes, what a hostPath names. */
+async function hostPath({ path, type }: HostPathVolumeSource): Promise<string> {
+  if (!type) return path;
+  const found = await stat(path).catch(() => undefined);
+  if (type === "DirectoryOrCreate") {
+    if (found === undefined) await mkdir(path, { recursive: true, mode: 0o755 });
+    else if (!found.isDirectory()) throw new Error(`hostPath type check failed: ${path} is not a directory`);
+    return path;
+  }
+  if (type === "FileOrCreate") {
+    if (found === undefined) {
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, "", { mode: 0o644, flag: "a" });
+    } else if (!found.isFile()) throw new Error(`hostPath type check failed: ${path} is not a file`);
+    return path;
+  }
+  const checks: Readonly<Record<string, readonly [boolean | undefined, string]>> = {
+    Directory: [found?.isDirectory(), "a directory"],
+    File: [found?.isFile(), "a file"],
+    Socket: [found?.isSocket(), "a socket file"],
+    CharDevice: [found?.isCharacterDevice(), "a character device"],
+    BlockDevice: [found?.isBlockDevice(), "a block device"],
+  };
+  const check = Object.hasOwn(checks, type) ? checks[type] : undefined;
+  if (check === undefined) throw new Error(`${type} is an invalid volume type`);
+  if (!check[0]) throw new Error(`hostPath type check failed: ${path} is not ${check[1]}`);
+  return path;
+}
+
+/**
+ * The host path of a mount's subPath, made as a folder where it does not exist. Every step is looked at so that no link in
+ * the volume leads out of it.
+ */
+export async function subPathOf(volumePath: string, subPath: string): Promise<string> {
+  const steps = subPath.split("/").filter((step) => step !== "" && step !== ".");
+  if (steps.includes("..")) throw new Error(`subPath ${JSON.stringify(subPath)} must not contain '..'`);
+  let path = volumePath;
+  for (const step of steps) {
+    path = join(path, step);
+    let found = await lstat(path).catch(() => undefined);
+    if (found?.isSymbolicLink()) {
+      // Only the atomic writer's own links may be followed: those of configMaps and secrets.
+      const target = await readlink(path);
+      if (!target.startsWith("..data/") && !target.startsWith("..2")) {
+        throw new Error(`subPath ${JSON.stringify(subPath)} leads through a symbolic link`);
+      }
+      path = await realpath(path);
+      if (!path.startsWith(`${await realpath(volumePath)}/`)) throw new Error(`subPath leads out of the volume`);
+      found = await lstat(path);
+    }
+    if (found === undefined) await mkdir(path, { mode: 0o755 });
+  }
+  return path;
+}
