@@ -103,6 +103,12 @@ export type {
   WatchEventType,
 } from "./object.js";
 export { keyOf, splitKey } from "./object.js";
+export { applyJsonPatch, jsonPatchLimits } from "./patch/json-patch.js";
+export { applyMergePatch, diffMergePatch } from "./patch/merge-patch.js";
+export type { PatchErrorCode } from "./patch/patch-error.js";
+export { PatchError } from "./patch/patch-error.js";
+export { diffStrategicMergePatch } from "./patch/strategic-diff.js";
+export { applyStrategicMergePatch } from "./patch/strategic-merge.js";
 export type { QuantityFormat } from "./quantity.js";
 export {
   canonicalQuantity,

@@ -1,0 +1,42 @@
+import { StatusError, statusErrors } from "../status.js";
+
+/**
+ * malformed: no patch of its type (400); unprocessable: it does not apply to this object (422); tooManyOperations: beyond the
+ * limit (413).
+ */
+export type PatchErrorCode = "malformed" | "unprocessable" | "tooManyOperations";
+
+/** A patch that cannot be applied. The object that it was for is untouched. */
+export class PatchError extends Error {
+  override readonly name = "PatchError";
+  readonly code: PatchErrorCode;
+
+  constructor(code: PatchErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+
+  /** What a client of the API is told: upstream hides the detail of a patch that does not apply. */
+  toStatusError(): StatusError {
+    switch (this.code) {
+      case "malformed":
+        return statusErrors.badRequest(this.message, { cause: this });
+      case "tooManyOperations":
+        return statusErrors.requestEntityTooLarge(this.message);
+      case "unprocessable":
+        return new StatusError(
+          {
+            kind: "Status",
+            apiVersion: "v1",
+            metadata: {},
+            status: "Failure",
+            message: "the server rejected our request due to an error in our request",
+            reason: "Invalid",
+            details: {},
+            code: 422,
+          },
+          { cause: this },
+        );
+    }
+  }
+}
