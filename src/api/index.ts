@@ -1,3 +1,14 @@
+export type { CustomColumn, JsonPath } from "./columns/index.js";
+export {
+  age,
+  builtinColumns,
+  compileJsonPath,
+  customColumns,
+  defaultColumns,
+  humanDuration,
+  JsonPathError,
+} from "./columns/index.js";
+export { autoscalerV1Of, autoscalerV2Of, builtinDescriptions, coreEventOf, eventOf } from "./describe/index.js";
 export type {
   PrinterColumn,
   ResourceDescription,
