@@ -20,6 +20,8 @@ export interface ResourceDescription extends ResourceType {
   readonly columns: readonly PrinterColumn[];
   /** Field selectors beyond metadata.name and metadata.namespace: path to its value as text (`""` when unset). */
   readonly selectableFields: ReadonlyMap<string, (object: JsonObject) => string>;
+  /** Selectable fields by whose value servers keep an index, because many clients select by them (pods: spec.nodeName). */
+  readonly indexedFields?: readonly string[];
   readonly strategy: ResourceStrategy;
 }
 
@@ -75,6 +77,8 @@ export interface ResourceStrategy {
   readonly prepareForCreate?: (object: JsonObject, context: StrategyContext) => JsonObject;
   readonly prepareForUpdate?: (object: JsonObject, old: JsonObject, context: StrategyContext) => JsonObject;
   readonly validate?: (object: JsonObject) => readonly FieldError[];
+  /** Beside `validate`: what only a new object may not have. */
+  readonly validateCreate?: (object: JsonObject) => readonly FieldError[];
   /** Beside `validate`, which also runs on updates. */
   readonly validateUpdate?: (object: JsonObject, old: JsonObject, context?: StrategyContext) => readonly FieldError[];
   readonly validateStatusUpdate?: (object: JsonObject, old: JsonObject) => readonly FieldError[];
@@ -89,6 +93,14 @@ export interface ResourceStrategy {
   readonly gracePeriodSeconds?: (object: JsonObject, requested: number | undefined) => number;
   /** Finalizers that a new object gets by itself (namespace: in spec). */
   readonly defaultPropagation?: "Orphan" | "Background";
+  /** Whether create keeps the status that the client sent (nodes). Absent: it is dropped where a status subresource exists. */
+  readonly keepsStatusOnCreate?: boolean;
+  /** Whether delete answers with the object that was deleted instead of a Status (pods, services ...). */
+  readonly returnsDeleted?: boolean;
+  /** What the first request to delete changes in an object that goes on to exist for a while (namespace: phase Terminating). */
+  readonly prepareForDelete?: (object: JsonObject, context: StrategyContext) => JsonObject;
+  /** Whether something beside metadata.finalizers still holds back the deletion (namespace: spec.finalizers). */
+  readonly holdsDeletion?: (object: JsonObject) => boolean;
   /** Whether a PUT to a name that does not exist creates it. */
   readonly createOnUpdate?: boolean;
   /** Whether an update without resourceVersion is taken; upstream's AllowUnconditionalUpdate. Absent: yes. */
