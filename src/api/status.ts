@@ -108,6 +108,10 @@ function detailsOf(resource: Resource, name: string, more: StatusDetails = {}): 
 
 // The messages follow k8s.io/apimachinery/pkg/api/errors, because clients print them and some match on them.
 export const statusErrors = {
+  /** The same error with list metadata, as an expired continue token needs it. */
+  withMetadata: (error: StatusError, metadata: Status["metadata"]): StatusError =>
+    new StatusError({ ...error.status, metadata }, { cause: error.cause }),
+
   notFound: (resource: Resource, name: string): StatusError =>
     failure(404, "NotFound", `${qualifiedResource(resource)} "${name}" not found`, detailsOf(resource, name)),
 
@@ -139,6 +143,10 @@ export const statusErrors = {
       causes: errors.map((error) => ({ reason: error.reason, message: error.message, field: error.path })),
     });
   },
+
+  /** A patch that makes sense but does not fit the object. */
+  unprocessable: (message: string, options?: { readonly cause?: unknown }): StatusError =>
+    failure(422, "Invalid", `the server rejected our request due to an error in our request: ${message}`, {}, options),
 
   forbidden: (resource: Resource, name: string, why: string, causes?: readonly StatusCause[]): StatusError => {
     const what = qualifiedResource(resource);

@@ -10,6 +10,8 @@ import { builtinSubresources } from "./subresources.js";
 
 const noNames: readonly string[] = [];
 const noStrategy: ResourceStrategy = {};
+/** Every node agent lists and watches the pods of its node. */
+const podIndexes: readonly string[] = ["spec.nodeName"];
 
 /**
  * The descriptions of every resource of Kubernetes' stable API, ordered by group, version and plural. `strategies` holds what is
@@ -45,6 +47,7 @@ function describeResource(
     storage: builtinStorage(group, version, resource),
     columns: builtinColumns(group, version, resource),
     selectableFields: builtinSelectableFields(group, resource),
+    ...(key === "/pods" ? { indexedFields: podIndexes } : {}),
     strategy: strategies?.get(key) ?? noStrategy,
   };
 }

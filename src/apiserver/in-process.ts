@@ -1,0 +1,33 @@
+import type { ApiRequest, KubeList, KubeObject, Status, Transport, UserInfo, WatchEvent } from "../api/index.js";
+import type { RequestHandler, ServerResult, StoredEvent } from "./request.js";
+
+/** A Transport without sockets and copies: requests enter the pipeline as they are, and objects come back shared. */
+export function inProcessTransport(handler: RequestHandler, user: UserInfo): Transport {
+  return {
+    async request(request) {
+      return resultObject(await handler.handle({ ...request, user }));
+    },
+    watch(request: ApiRequest): AsyncIterable<readonly WatchEvent[]> {
+      return follow(handler, { ...request, user });
+    },
+  };
+}
+
+async function* follow(
+  handler: RequestHandler,
+  request: ApiRequest & { readonly user: UserInfo },
+): AsyncGenerator<readonly WatchEvent[]> {
+  for await (const batch of await handler.watch(request)) yield batch.map(watchEvent);
+}
+
+function watchEvent({ type, stored }: StoredEvent): WatchEvent {
+  return { type, object: stored.object };
+}
+
+/** What a result is for somebody in the same process: objects, not bytes. */
+function resultObject(result: ServerResult): KubeObject | KubeList | Status {
+  if (result.type === "object") return result.object;
+  if (result.type === "stored") return result.stored.object;
+  const { apiVersion, kind, metadata, items } = result.list;
+  return { apiVersion, kind, metadata, items: items.map((stored) => stored.object) };
+}

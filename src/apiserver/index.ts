@@ -1,0 +1,13 @@
+export type { AdmissionPlugin, AdmissionRequest, CacheReader } from "./admission/admission.js";
+export type { AuthorizationAttributes, AuthorizationDecision, Authorizer } from "./authz/authorizer.js";
+export type { WriteChange, WriteHook } from "./registry/context.js";
+export type {
+  RequestHandler,
+  ServerRequest,
+  ServerResult,
+  StoredEvent,
+  StoredList,
+  StoredObject,
+} from "./request.js";
+export { ResourceTable } from "./resource-table.js";
+export { ApiServer, type ApiServerOptions, type VirtualResource } from "./server.js";

@@ -1,0 +1,73 @@
+import { type JsonObject, statusErrors } from "../../api/index.js";
+import { isJsonObject } from "../../api/kinds/strategy.js";
+import type { ServerRequest } from "../request.js";
+import type { Endpoint } from "./endpoint.js";
+import { metadataOf, text, withMetadata } from "./metadata.js";
+
+/**
+ * The object that a client sent, brought to the form that the rest works with: of the right kind and place, without unknown fields,
+ * with defaults. Errors: BadRequest.
+ */
+export function acceptObject(endpoint: Endpoint, request: ServerRequest, body: unknown): JsonObject {
+  const object = placeObject(endpoint, request, typedObject(endpoint, body));
+  const { strategy } = endpoint.description;
+  return strategy.defaults === undefined ? object : strategy.defaults(object);
+}
+
+/** Checks apiVersion and kind and fills them in where they are missing. */
+export function typedObject(endpoint: Endpoint, body: unknown): JsonObject {
+  const { kind } = endpoint.description;
+  if (!isJsonObject(body)) {
+    throw statusErrors.badRequest(
+      `the object provided is unrecognized (must be of type ${kind}): a JSON object is required`,
+    );
+  }
+  const givenVersion = text(body["apiVersion"]) || endpoint.apiVersion;
+  const givenKind = text(body["kind"]) || kind;
+  if (givenKind !== kind) {
+    throw statusErrors.badRequest(
+      `${givenKind} in version ${JSON.stringify(versionOf(givenVersion))} cannot be handled as a ${kind}: no kind "${givenKind}" is registered for version "${givenVersion}" at this path`,
+    );
+  }
+  if (givenVersion !== endpoint.apiVersion) {
+    throw statusErrors.badRequest(
+      `the API version in the data (${givenVersion}) does not match the expected API version (${endpoint.apiVersion})`,
+    );
+  }
+  const metadata = body["metadata"];
+  if (metadata !== undefined && metadata !== null && !isJsonObject(metadata)) {
+    throw statusErrors.badRequest(
+      `${kind} in version ${JSON.stringify(versionOf(givenVersion))} cannot be handled as a ${kind}: metadata must be an object`,
+    );
+  }
+  return { ...body, apiVersion: endpoint.apiVersion, kind, metadata: metadata ?? {} };
+}
+
+function versionOf(apiVersion: string): string {
+  return apiVersion.slice(apiVersion.indexOf("/") + 1);
+}
+
+/** The namespace and name of path and body must agree. */
+function placeObject(endpoint: Endpoint, request: ServerRequest, object: JsonObject): JsonObject {
+  const metadata = metadataOf(object);
+  const namespace = text(metadata["namespace"]);
+  const name = text(metadata["name"]);
+  const wanted = endpoint.description.namespaced ? (request.namespace ?? "") : "";
+  if (namespace !== "" && namespace !== wanted) {
+    throw statusErrors.badRequest(
+      "the namespace of the provided object does not match the namespace sent on the request",
+    );
+  }
+  if (request.name !== undefined && request.verb !== "create" && name !== "" && name !== request.name) {
+    throw statusErrors.badRequest(
+      `the name of the object (${name}) does not match the name on the URL (${request.name})`,
+    );
+  }
+  const placedName = name === "" && request.verb !== "create" ? request.name : undefined;
+  if (namespace === wanted && placedName === undefined) return object;
+  return withMetadata(object, {
+    ...metadata,
+    ...(wanted === "" ? {} : { namespace: wanted }),
+    ...(placedName === undefined ? {} : { name: placedName }),
+  });
+}

@@ -1,0 +1,207 @@
+import { forbidden, invalid, notSupported } from "../../api/field-error.js";
+import {
+  type DeleteOptions,
+  isStatusError,
+  type JsonObject,
+  type KubeObject,
+  statusErrors,
+  success,
+} from "../../api/index.js";
+import { isJsonObject } from "../../api/kinds/strategy.js";
+import type { ServerRequest, ServerResult, StoredObject } from "../request.js";
+import type { CachedObject } from "../watchcache/stored-object.js";
+import { admit, isDryRun, type RegistryContext, strategyContext, validateAdmission } from "./context.js";
+import type { Endpoint } from "./endpoint.js";
+import { metadataOf, text, withMetadata } from "./metadata.js";
+import { deletedHook, isHeld } from "./update.js";
+import type { Decision } from "./writer.js";
+
+const orphanFinalizer = "orphan";
+const foregroundFinalizer = "foregroundDeletion";
+
+/** How many objects of a collection are deleted at once. */
+const collectionConcurrency = 16;
+
+export async function deleteOne(
+  context: RegistryContext,
+  endpoint: Endpoint,
+  request: ServerRequest,
+): Promise<ServerResult> {
+  const options = deleteOptions(request.body);
+  const name = request.name ?? "";
+  const key = endpoint.keyOf(request.namespace, name);
+  let shown: JsonObject | undefined;
+  const mutate = async (current: CachedObject): Promise<Decision> => {
+    const old = endpoint.fromStorage(current.object as unknown as JsonObject);
+    checkPreconditions(endpoint, options, old, name);
+    await admit(context, endpoint, request, "DELETE", undefined, old);
+    await validateAdmission(context, endpoint, request, "DELETE", undefined, old);
+    const next = marked(context, endpoint, request, old, options);
+    shown = next ?? old;
+    if (isDryRun(request)) return { type: "keep" };
+    if (next === undefined) return { type: "delete" };
+    return next === old ? { type: "keep" } : { type: "put", object: endpoint.toStorage(next) };
+  };
+  const result = await context.writer.update(endpoint, key, name, "delete", mutate, request.signal);
+  if (isDryRun(request)) return { type: "object", code: 200, object: shown as unknown as KubeObject };
+  if (result.outcome !== "deleted") {
+    // Accepted tells a client that asked for its dependents to go first that the deletion is under way.
+    const code = options.orphanDependents === false ? 202 : 200;
+    return { type: "stored", code, stored: endpoint.view(result.stored) };
+  }
+  await deletedHook(context, endpoint, result.stored);
+  if (endpoint.description.strategy.returnsDeleted === true) {
+    return { type: "stored", code: 200, stored: endpoint.view(result.stored) };
+  }
+  const uid = text(metadataOf(shown ?? {})["uid"]);
+  return { type: "object", code: 200, object: success(endpoint.description, name, uid) };
+}
+
+export async function deleteCollection(
+  context: RegistryContext,
+  endpoint: Endpoint,
+  request: ServerRequest,
+): Promise<ServerResult> {
+  const list = await context.reader.list(endpoint, request);
+  const queue = [...list.items];
+  const work = async (): Promise<void> => {
+    for (let stored = queue.shift(); stored !== undefined; stored = queue.shift()) {
+      await deleteListed(context, endpoint, request, stored);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(collectionConcurrency, queue.length) }, work));
+  return { type: "list", list };
+}
+
+async function deleteListed(
+  context: RegistryContext,
+  endpoint: Endpoint,
+  request: ServerRequest,
+  stored: StoredObject,
+): Promise<void> {
+  const { name, namespace } = stored.object.metadata;
+  try {
+    await deleteOne(context, endpoint, { ...request, verb: "delete", name, namespace });
+  } catch (error) {
+    // Somebody else was faster.
+    if (!isStatusError(error, "NotFound")) throw error;
+  }
+}
+
+/** Reads DeleteOptions. Errors: BadRequest, Invalid. */
+function deleteOptions(body: unknown): DeleteOptions {
+  if (body === undefined || body === null) return {};
+  if (!isJsonObject(body)) throw statusErrors.badRequest("the DeleteOptions in the body must be an object");
+  const options = body as DeleteOptions;
+  const errors = [];
+  const { gracePeriodSeconds: grace, propagationPolicy: policy } = options;
+  if (policy !== undefined && options.orphanDependents !== undefined) {
+    errors.push(invalid("propagationPolicy", policy, "orphanDependents and deletionPropagation cannot be both set"));
+  }
+  if (policy !== undefined && !["Foreground", "Background", "Orphan"].includes(policy)) {
+    errors.push(notSupported("propagationPolicy", policy, ["Foreground", "Background", "Orphan"]));
+  }
+  if (grace !== undefined && grace !== null && !Number.isSafeInteger(grace)) {
+    errors.push(forbidden("gracePeriodSeconds", "must be an integer"));
+  }
+  if (errors.length > 0) throw statusErrors.invalid("meta.k8s.io", "DeleteOptions", "", errors);
+  return options;
+}
+
+function checkPreconditions(endpoint: Endpoint, options: DeleteOptions, old: JsonObject, name: string): void {
+  const { uid, resourceVersion } = options.preconditions ?? {};
+  const metadata = metadataOf(old);
+  if (uid && uid !== metadata["uid"]) {
+    throw statusErrors.conflict(
+      endpoint.description,
+      name,
+      `the UID in the precondition (${uid}) does not match the UID in record (${text(metadata["uid"])}). The object might have been deleted and then recreated`,
+    );
+  }
+  if (resourceVersion && resourceVersion !== metadata["resourceVersion"]) {
+    throw statusErrors.conflict(
+      endpoint.description,
+      name,
+      `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${text(metadata["resourceVersion"])}). The object might have been modified`,
+    );
+  }
+}
+
+/** The object marked for deletion, as it goes on to exist for a while; undefined when it goes at once; itself when nothing changes. */
+function marked(
+  context: RegistryContext,
+  endpoint: Endpoint,
+  request: ServerRequest,
+  old: JsonObject,
+  options: DeleteOptions,
+): JsonObject | undefined {
+  const { strategy } = endpoint.description;
+  const times = strategyContext(context, request);
+  const finalized = withMetadata(old, withFinalizers(metadataOf(old), options, strategy.defaultPropagation));
+  const requested = options.gracePeriodSeconds ?? undefined;
+  const grace = strategy.gracePeriodSeconds?.(finalized, requested) ?? 0;
+  const metadata = metadataOf(finalized);
+  const before = metadata["deletionTimestamp"];
+  if (before !== undefined) return shortened(endpoint, finalized, old, grace, requested);
+  if (grace === 0 && !isHeld(endpoint, finalized)) return undefined;
+  const deletionTimestamp = `${new Date(times.nowMs + grace * 1000).toISOString().slice(0, 19)}Z`;
+  const generation = metadata["generation"];
+  const gone = withMetadata(finalized, {
+    ...metadata,
+    deletionTimestamp,
+    deletionGracePeriodSeconds: grace,
+    ...(typeof generation === "number" && generation > 0 ? { generation: generation + 1 } : {}),
+  });
+  return strategy.prepareForDelete === undefined ? gone : strategy.prepareForDelete(gone, times);
+}
+
+/** A further delete of what is being deleted: its grace can only become less. */
+function shortened(
+  endpoint: Endpoint,
+  object: JsonObject,
+  old: JsonObject,
+  grace: number,
+  requested: number | undefined,
+): JsonObject | undefined {
+  const metadata = metadataOf(object);
+  const left = metadata["deletionGracePeriodSeconds"];
+  const before = typeof left === "number" ? left : 0;
+  const less = requested !== undefined && grace < before;
+  if ((less ? grace : before) === 0 && !isHeld(endpoint, object)) return undefined;
+  const same = finalizersOf(metadata).join() === finalizersOf(metadataOf(old)).join();
+  if (!less) return same ? old : object;
+  const due = Date.parse(text(metadata["deletionTimestamp"])) - (before - grace) * 1000;
+  return withMetadata(object, {
+    ...metadata,
+    deletionTimestamp: `${new Date(due).toISOString().slice(0, 19)}Z`,
+    deletionGracePeriodSeconds: grace,
+  });
+}
+
+function finalizersOf(metadata: JsonObject): readonly string[] {
+  return Array.isArray(metadata["finalizers"]) ? metadata["finalizers"] : [];
+}
+
+/** The finalizers that make the garbage collector treat the dependents as asked, in place of those of an earlier wish. */
+function withFinalizers(
+  metadata: JsonObject,
+  options: DeleteOptions,
+  byDefault: "Orphan" | "Background" | undefined,
+): JsonObject {
+  const before = finalizersOf(metadata);
+  const wish =
+    options.orphanDependents === true
+      ? "Orphan"
+      : options.orphanDependents === false
+        ? "Background"
+        : options.propagationPolicy;
+  if (wish === undefined && (before.includes(orphanFinalizer) || before.includes(foregroundFinalizer))) return metadata;
+  const policy = wish ?? byDefault ?? "Background";
+  const wanted = policy === "Orphan" ? orphanFinalizer : policy === "Foreground" ? foregroundFinalizer : undefined;
+  const kept = before.filter((finalizer) => finalizer !== orphanFinalizer && finalizer !== foregroundFinalizer);
+  const finalizers = wanted === undefined ? kept : [...kept, wanted];
+  if (finalizers.length === before.length && finalizers.every((finalizer, index) => finalizer === before[index]))
+    return metadata;
+  const { finalizers: _, ...rest } = metadata;
+  return finalizers.length === 0 ? rest : { ...rest, finalizers };
+}

@@ -1,0 +1,138 @@
+import {
+  type Eviction,
+  type JsonObject,
+  type KubeObject,
+  type Pod,
+  type PodDisruptionBudget,
+  podDisruptionBudgets,
+  pods,
+  type Status,
+  statusErrors,
+} from "../../api/index.js";
+import { isJsonObject } from "../../api/kinds/strategy.js";
+import { selectorFromLabelSelector } from "../../api/labels.js";
+import type { ServerRequest, ServerResult } from "../request.js";
+import { isDryRun, type RegistryContext, strategyContext } from "./context.js";
+import { deleteOne } from "./delete.js";
+import type { Endpoint } from "./endpoint.js";
+import type { Decision } from "./writer.js";
+
+/** A disruption that its budget has not noticed within this time counts no more; the disruption controller drops the entry. */
+const maxDisruptedPods = 2000;
+
+/** POST pods/NAME/eviction: a delete that asks the pod's disruption budget first. */
+export async function evict(
+  context: RegistryContext,
+  endpointOf: (resource: typeof pods | typeof podDisruptionBudgets) => Endpoint,
+  request: ServerRequest,
+): Promise<ServerResult> {
+  const podEndpoint = endpointOf(pods);
+  const eviction = (isJsonObject(request.body) ? request.body : {}) as Partial<Eviction>;
+  const options = { ...eviction.deleteOptions, ...(isDryRun(request) ? { dryRun: ["All"] } : {}) };
+  const stored = await context.reader.get(podEndpoint, { ...request, options: {} });
+  const pod = stored.object as unknown as Pod;
+  const remove = { ...request, verb: "delete" as const, subresource: undefined, body: options };
+  if (needsBudget(pod)) {
+    const budgets = budgetsOf(endpointOf(podDisruptionBudgets), pod);
+    if (budgets.length > 1) {
+      throw statusErrors.internal(
+        "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
+      );
+    }
+    const [budget] = budgets;
+    if (budget !== undefined && !unhealthyAndAllowed(pod, budget)) {
+      await spend(context, endpointOf(podDisruptionBudgets), request, budget, pod.metadata.name);
+    }
+  }
+  await deleteOne(context, podEndpoint, {
+    ...remove,
+    body: { ...options, preconditions: { uid: pod.metadata.uid, ...options.preconditions } },
+  });
+  const status: Status = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 };
+  return { type: "object", code: 201, object: status };
+}
+
+/** A pod that does not run, or is on its way out, can go without asking. */
+function needsBudget(pod: Pod): boolean {
+  const phase = pod.status?.phase;
+  return (
+    phase !== "Succeeded" && phase !== "Failed" && phase !== "Pending" && pod.metadata.deletionTimestamp === undefined
+  );
+}
+
+function budgetsOf(endpoint: Endpoint, pod: Pod): PodDisruptionBudget[] {
+  const prefix = endpoint.prefixOf(pod.metadata.namespace);
+  return [...endpoint.cache.select({ prefix })]
+    .map((stored) => stored.object as unknown as PodDisruptionBudget)
+    .filter((budget) => selectorFromLabelSelector(budget.spec?.selector).matches(pod.metadata.labels));
+}
+
+function isReady(pod: Pod): boolean {
+  return pod.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") === true;
+}
+
+/** A pod that is not ready protects nothing, when the budget says so or is met without it. */
+function unhealthyAndAllowed(pod: Pod, budget: PodDisruptionBudget): boolean {
+  if (isReady(pod)) return false;
+  if (budget.spec?.unhealthyPodEvictionPolicy === "AlwaysAllow") return true;
+  const { currentHealthy = 0, desiredHealthy = 0 } = budget.status ?? {};
+  return currentHealthy >= desiredHealthy && desiredHealthy > 0;
+}
+
+/** Takes one disruption from the budget, with the same care as any write: two evictions cannot spend the same one. */
+async function spend(
+  context: RegistryContext,
+  endpoint: Endpoint,
+  request: ServerRequest,
+  budget: PodDisruptionBudget,
+  pod: string,
+): Promise<void> {
+  const { name, namespace } = budget.metadata;
+  const { now } = strategyContext(context, request);
+  const mutate = (current: { readonly object: KubeObject }): Decision => {
+    const object = spent(current.object as unknown as PodDisruptionBudget, pod, now);
+    return isDryRun(request) ? { type: "keep" } : { type: "put", object: object as unknown as JsonObject };
+  };
+  await context.writer.update(endpoint, endpoint.keyOf(namespace, name), name, "update", mutate, request.signal);
+}
+
+function spent(budget: PodDisruptionBudget, pod: string, now: string): PodDisruptionBudget {
+  const { name, generation = 0 } = budget.metadata;
+  const { status } = budget;
+  if ((status?.observedGeneration ?? 0) < generation) {
+    throw statusErrors.tooManyRequests("Cannot evict pod as it would violate the pod's disruption budget.", 10, [
+      { reason: "DisruptionBudget", message: `The disruption budget ${name} is still being processed by the server.` },
+    ]);
+  }
+  const allowed = status?.disruptionsAllowed ?? 0;
+  if (allowed < 0) {
+    throw statusErrors.forbidden(
+      { group: "policy", resource: "poddisruptionbudgets" },
+      name,
+      "pdb disruptions allowed is negative",
+    );
+  }
+  if (Object.keys(status?.disruptedPods ?? {}).length > maxDisruptedPods) {
+    throw statusErrors.forbidden(
+      { group: "policy", resource: "poddisruptionbudgets" },
+      name,
+      "DisruptedPods map too big - too many evictions not confirmed by PDB controller",
+    );
+  }
+  if (allowed === 0) {
+    throw statusErrors.tooManyRequests("Cannot evict pod as it would violate the pod's disruption budget.", 0, [
+      {
+        reason: "DisruptionBudget",
+        message: `The disruption budget ${name} needs ${status?.desiredHealthy ?? 0} healthy pods and has ${status?.currentHealthy ?? 0} currently`,
+      },
+    ]);
+  }
+  return {
+    ...budget,
+    status: {
+      ...(status as NonNullable<typeof status>),
+      disruptionsAllowed: allowed - 1,
+      disruptedPods: { ...status?.disruptedPods, [pod]: now },
+    },
+  };
+}

@@ -1,0 +1,112 @@
+import { type JsonObject, type ResourceDescription, statusErrors } from "../../api/index.js";
+import { semanticallyEqual } from "../../api/kinds/equality.js";
+import { type Random, randomSuffix } from "../../internal/random.js";
+import { uuid } from "../../internal/uuid.js";
+import type { ServerRequest } from "../request.js";
+
+/** metadata.generateName is cut so that name and suffix stay within 63 characters. */
+const maxGeneratedBase = 58;
+
+export function metadataOf(object: JsonObject): JsonObject {
+  const metadata = object["metadata"];
+  return typeof metadata === "object" && metadata !== null && !Array.isArray(metadata) ? (metadata as JsonObject) : {};
+}
+
+export function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+/** `object` with `metadata` in place of its own. */
+export function withMetadata(object: JsonObject, metadata: JsonObject): JsonObject {
+  return { ...object, metadata };
+}
+
+/** What the server fills in on create; whatever the client put there is not its to say. */
+export function metadataForCreate(
+  description: ResourceDescription,
+  object: JsonObject,
+  request: Pick<ServerRequest, "namespace" | "name">,
+  context: { readonly random: Random; readonly now: string },
+): JsonObject {
+  const {
+    deletionTimestamp: _dt,
+    deletionGracePeriodSeconds: _dg,
+    selfLink: _sl,
+    resourceVersion: _rv,
+    generation: _g,
+    namespace: _ns,
+    ...given
+  } = metadataOf(object);
+  const name = text(given["name"]) || generateName(text(given["generateName"]), context.random);
+  return withMetadata(object, {
+    ...given,
+    name,
+    ...(description.namespaced ? { namespace: request.namespace ?? "" } : {}),
+    uid: uuid(context.random),
+    creationTimestamp: context.now,
+    ...(countsGenerations(description) ? { generation: 1 } : {}),
+  });
+}
+
+function generateName(base: string, random: Random): string {
+  return base === "" ? "" : base.slice(0, maxGeneratedBase) + randomSuffix(random);
+}
+
+/** Checks that an update means the object that is there, and gives the new object the metadata that no update may change. */
+export function metadataForUpdate(description: ResourceDescription, object: JsonObject, old: JsonObject): JsonObject {
+  const before = metadataOf(old);
+  const { resourceVersion: _rv, selfLink: _sl, ...given } = metadataOf(object);
+  const kept: Record<string, unknown> = { ...given };
+  for (const field of serverOwned) {
+    if (before[field] === undefined) delete kept[field];
+    else kept[field] = before[field];
+  }
+  return withMetadata(object, kept);
+}
+
+const serverOwned = [
+  "name",
+  "namespace",
+  "uid",
+  "creationTimestamp",
+  "deletionTimestamp",
+  "deletionGracePeriodSeconds",
+  "generation",
+] as const;
+
+/** metadata.uid and metadata.resourceVersion of an update are preconditions where they are given. */
+export function checkIdentity(
+  description: ResourceDescription,
+  object: JsonObject,
+  old: JsonObject,
+  name: string,
+): void {
+  const uid = text(metadataOf(object)["uid"]);
+  const actual = text(metadataOf(old)["uid"]);
+  if (uid !== "" && uid !== actual) {
+    throw statusErrors.conflict(
+      description,
+      name,
+      `StorageError: invalid object, Code: 4, Key: ${name}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${actual}`,
+    );
+  }
+}
+
+export function countsGenerations(description: ResourceDescription): boolean {
+  return description.strategy.generation ?? description.schema.properties?.has("spec") === true;
+}
+
+/** metadata.generation grows when anything but metadata and status changed. */
+export function withGeneration(description: ResourceDescription, object: JsonObject, old: JsonObject): JsonObject {
+  if (!countsGenerations(description)) return object;
+  const unchanged = desiredFields(object, old).every((field) => semanticallyEqual(object[field], old[field]));
+  if (unchanged) return object;
+  const before = metadataOf(old)["generation"];
+  return withMetadata(object, { ...metadataOf(object), generation: (typeof before === "number" ? before : 0) + 1 });
+}
+
+const notDesired: ReadonlySet<string> = new Set(["apiVersion", "kind", "metadata", "status"]);
+
+function desiredFields(object: JsonObject, old: JsonObject): readonly string[] {
+  return [...new Set([...Object.keys(object), ...Object.keys(old)])].filter((field) => !notDesired.has(field));
+}

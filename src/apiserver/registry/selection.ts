@@ -1,0 +1,86 @@
+import { everyField, type FieldSelector, parseFieldSelector } from "../../api/field-selector.js";
+import { type JsonObject, type KubeObject, type RequestOptions, statusErrors } from "../../api/index.js";
+import { everything, parseLabelSelector, type Selector } from "../../api/labels.js";
+import type { Selection } from "../watchcache/selection.js";
+import type { Endpoint } from "./endpoint.js";
+
+/** What a list, watch or deletecollection selects, and whether that is less than everything in its prefix. */
+export interface ResolvedSelection extends Selection {
+  readonly filtered: boolean;
+}
+
+/** Reads the selectors of a request. Errors: BadRequest for one that cannot be read or a field that the kind does not know. */
+export function resolveSelection(
+  endpoint: Endpoint,
+  namespace: string | undefined,
+  name: string | undefined,
+  options: RequestOptions,
+): ResolvedSelection {
+  const labels = readLabelSelector(options.labelSelector);
+  const fields = readFieldSelector(endpoint, options.fieldSelector);
+  const exactName = name ?? fields.exact("metadata.name");
+  const exactNamespace = namespace || fields.exact("metadata.namespace");
+  const whole = endpoint.description.namespaced ? exactNamespace : "";
+  const prefix = endpoint.prefixOf(whole);
+  const exact = exactName && whole !== undefined ? endpoint.keyOf(whole, exactName) : undefined;
+  const index = endpoint.indexedFields
+    .map((field) => ({ field, value: fields.exact(field) }))
+    .find((entry): entry is { field: string; value: string } => entry.value !== undefined);
+  const matches = matcher(endpoint, labels, fields);
+  return {
+    prefix,
+    ...(exact === undefined ? {} : { exact }),
+    ...(exact === undefined && index !== undefined ? { index } : {}),
+    ...(matches === undefined ? {} : { matches }),
+    filtered: matches !== undefined || exact !== undefined,
+  };
+}
+
+function readLabelSelector(text: string | undefined): Selector {
+  if (!text) return everything;
+  try {
+    return parseLabelSelector(text);
+  } catch (cause) {
+    throw statusErrors.badRequest(`unable to parse requirement: ${messageOf(cause)}`, { cause });
+  }
+}
+
+function readFieldSelector(endpoint: Endpoint, text: string | undefined): FieldSelector {
+  if (!text) return everyField;
+  let selector: FieldSelector;
+  try {
+    selector = parseFieldSelector(text);
+  } catch (cause) {
+    throw statusErrors.badRequest(messageOf(cause), { cause });
+  }
+  for (const { path } of selector.requirements) {
+    if (path === "metadata.name" || (path === "metadata.namespace" && endpoint.description.namespaced)) continue;
+    if (!endpoint.description.selectableFields.has(path)) {
+      throw statusErrors.badRequest(
+        `Unable to find "${endpoint.apiVersion}, Resource=${endpoint.description.resource}" that match label selector "", field selector "${text}": field label not supported: ${path}`,
+      );
+    }
+  }
+  return selector;
+}
+
+function matcher(
+  endpoint: Endpoint,
+  labels: Selector,
+  fields: FieldSelector,
+): ((object: KubeObject) => boolean) | undefined {
+  const known = endpoint.description.selectableFields;
+  const matchesFields = (object: KubeObject): boolean =>
+    fields.matches((path) => {
+      if (path === "metadata.name") return object.metadata.name;
+      if (path === "metadata.namespace") return object.metadata.namespace ?? "";
+      return known.get(path)?.(object as KubeObject & JsonObject) ?? "";
+    });
+  if (labels.empty) return fields.empty ? undefined : matchesFields;
+  const matchesLabels = (object: KubeObject): boolean => labels.matches(object.metadata.labels);
+  return fields.empty ? matchesLabels : (object) => matchesLabels(object) && matchesFields(object);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,181 @@
+import { invalid } from "../../api/field-error.js";
+import { isStatusError, type JsonObject, type KubeObject, statusErrors } from "../../api/index.js";
+import { validateObjectMeta, validateObjectMetaUpdate } from "../../api/kinds/object-meta.js";
+import type { ServerRequest, ServerResult } from "../request.js";
+import type { CachedObject } from "../watchcache/stored-object.js";
+import { acceptObject } from "./body.js";
+import { admit, isDryRun, type RegistryContext, strategyContext, validateAdmission } from "./context.js";
+import { createObject } from "./create.js";
+import type { Endpoint } from "./endpoint.js";
+import { checkIdentity, metadataForUpdate, metadataOf, text, withGeneration } from "./metadata.js";
+import { modifiedMessage } from "./store-errors.js";
+import { withFieldOf } from "./subtree.js";
+import type { Decision } from "./writer.js";
+
+/** PUT: the whole object, or its status. */
+export async function update(
+  context: RegistryContext,
+  endpoint: Endpoint,
+  request: ServerRequest,
+): Promise<ServerResult> {
+  const given = acceptObject(endpoint, request, request.body);
+  if (text(metadataOf(given)["name"]) === "") {
+    throw statusErrors.badRequest("the name of the object must be given in its metadata or on the URL");
+  }
+  return modify(context, endpoint, request, async () => given, {
+    creates: endpoint.description.strategy.createOnUpdate === true && !request.subresource,
+  });
+}
+
+export interface ModifyOptions {
+  /** Whether an object that is not there is created. */
+  readonly creates: boolean;
+  /** What there is to start from when it is created: an empty apply starts from nothing. */
+  readonly absent?: () => Promise<JsonObject>;
+}
+
+/**
+ * Replaces an object by what `next` makes of it, under all the rules of updates. `next` gets the object as the client sees it
+ * and may be called several times.
+ */
+export async function modify(
+  context: RegistryContext,
+  endpoint: Endpoint,
+  request: ServerRequest,
+  next: (old: JsonObject, current: CachedObject) => Promise<JsonObject>,
+  options: ModifyOptions,
+): Promise<ServerResult> {
+  const name = request.name ?? "";
+  const key = endpoint.keyOf(request.namespace, name);
+  const undo: (() => Promise<void>)[] = [];
+  let answer: JsonObject | undefined;
+  const mutate = async (current: CachedObject): Promise<Decision> => {
+    await giveBack(undo);
+    const old = endpoint.fromStorage(current.object as unknown as JsonObject);
+    const object = await changed(context, endpoint, request, old, await next(old, current), undo);
+    answer = object;
+    if (isDryRun(request)) return { type: "keep" };
+    if (isFinished(endpoint, object, old)) return { type: "delete" };
+    return { type: "put", object: endpoint.toStorage(object) };
+  };
+  try {
+    const result = await context.writer.update(endpoint, key, name, request.verb, mutate, request.signal);
+    if (result.outcome === "deleted") await deletedHook(context, endpoint, result.stored);
+    if (result.outcome !== "written") await giveBack(undo);
+    if (isDryRun(request) && answer !== undefined) {
+      return { type: "object", code: 200, object: answer as unknown as KubeObject };
+    }
+    return { type: "stored", code: 200, stored: endpoint.view(result.stored) };
+  } catch (error) {
+    await giveBack(undo);
+    if (!options.creates || !isStatusError(error, "NotFound")) throw error;
+    await context.authorize(request, "create");
+    return createObject(context, endpoint, request, await (options.absent ?? (() => next({}, undefined as never)))());
+  }
+}
+
+async function giveBack(undo: (() => Promise<void>)[]): Promise<void> {
+  for (const step of undo.splice(0)) await step();
+}
+
+export async function deletedHook(context: RegistryContext, endpoint: Endpoint, stored: CachedObject): Promise<void> {
+  const { group, resource } = endpoint.description;
+  await context.hooks.get(`${group}/${resource}`)?.deleted?.(stored.object as unknown as JsonObject);
+}
+
+/** The object as it will be stored: what the client may change changed, admitted and validated. */
+async function changed(
+  context: RegistryContext,
+  endpoint: Endpoint,
+  request: ServerRequest,
+  old: JsonObject,
+  given: JsonObject,
+  undo: (() => Promise<void>)[],
+): Promise<JsonObject> {
+  const { description } = endpoint;
+  const { strategy } = description;
+  const name = text(metadataOf(old)["name"]);
+  checkResourceVersion(endpoint, given, old, name);
+  checkIdentity(description, given, old, name);
+  const reached = withinSubresource(endpoint, request, metadataForUpdate(description, given, old), old);
+  const admitted = (await admit(context, endpoint, request, "UPDATE", reached, old)) ?? reached;
+  const fixed = metadataForUpdate(description, withinSubresource(endpoint, request, admitted, old), old);
+  const prepared = strategy.prepareForUpdate?.(fixed, old, strategyContext(context, request)) ?? fixed;
+  const numbered = request.subresource === "status" ? prepared : withGeneration(description, prepared, old);
+  const hook =
+    request.subresource === "status" ? undefined : context.hooks.get(`${description.group}/${description.resource}`);
+  const claim = hook && (await hook.prepare({ object: numbered, old, dryRun: isDryRun(request) }));
+  if (claim !== undefined) undo.push(() => claim.undo());
+  const object = claim?.object ?? numbered;
+  validateChange(endpoint, request, object, old);
+  for (const warning of strategy.warnings?.(object, old) ?? []) request.warn?.(warning);
+  await validateAdmission(context, endpoint, request, "UPDATE", object, old);
+  return object;
+}
+
+/** metadata.resourceVersion of the given object, when there is one, must be the current one. */
+function checkResourceVersion(endpoint: Endpoint, given: JsonObject, old: JsonObject, name: string): void {
+  const { description } = endpoint;
+  const version = text(metadataOf(given)["resourceVersion"]);
+  if (version === "" || version === "0") {
+    if (description.strategy.unconditionalUpdate !== false) return;
+    const error = invalid("metadata.resourceVersion", 0, "must be specified for an update");
+    throw statusErrors.invalid(description.group, description.kind, name, [
+      { ...error, message: "Invalid value: 0: must be specified for an update" },
+    ]);
+  }
+  if (version !== text(metadataOf(old)["resourceVersion"])) {
+    throw statusErrors.conflict(description, name, modifiedMessage);
+  }
+}
+
+/** A write to the object leaves its status as it is; a write to the status leaves everything else. */
+function withinSubresource(
+  endpoint: Endpoint,
+  request: ServerRequest,
+  object: JsonObject,
+  old: JsonObject,
+): JsonObject {
+  if (request.subresource === "status") {
+    const { ownerReferences: _, ...metadata } = metadataOf(object);
+    const owners = metadataOf(old)["ownerReferences"];
+    return withFieldOf(
+      { ...old, metadata: { ...metadata, ...(owners === undefined ? {} : { ownerReferences: owners }) } },
+      "status",
+      object,
+    );
+  }
+  return endpoint.description.subresources.has("status") ? withFieldOf(object, "status", old) : object;
+}
+
+function validateChange(endpoint: Endpoint, request: ServerRequest, object: JsonObject, old: JsonObject): void {
+  const { description } = endpoint;
+  const { strategy, namespaced } = description;
+  const anyFinalizer = description.group.includes(".");
+  const validateName = strategy.validateName;
+  const errors = [...validateObjectMetaUpdate(object, old, { anyFinalizer })];
+  if (request.subresource === "status") {
+    errors.push(...(strategy.validateStatusUpdate?.(object, old) ?? []));
+  } else {
+    errors.push(...validateObjectMeta(object, { namespaced, validateName, anyFinalizer }));
+    errors.push(...(strategy.validate?.(object) ?? []), ...(strategy.validateUpdate?.(object, old) ?? []));
+  }
+  if (errors.length === 0) return;
+  throw statusErrors.invalid(description.group, description.kind, text(metadataOf(old)["name"]), errors);
+}
+
+/** Whether this change removes the last thing that held back a deletion. */
+export function isFinished(endpoint: Endpoint, object: JsonObject, old: JsonObject): boolean {
+  const metadata = metadataOf(old);
+  if (metadata["deletionTimestamp"] === undefined) return false;
+  const grace = metadata["deletionGracePeriodSeconds"];
+  if (typeof grace === "number" && grace > 0) return false;
+  return !isHeld(endpoint, object);
+}
+
+/** Whether finalizers (or what the kind has beside them) forbid to remove the object now. */
+export function isHeld(endpoint: Endpoint, object: JsonObject): boolean {
+  const finalizers = metadataOf(object)["finalizers"];
+  if (Array.isArray(finalizers) && finalizers.length > 0) return true;
+  return endpoint.description.strategy.holdsDeletion?.(object) === true;
+}

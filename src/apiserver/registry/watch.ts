@@ -1,0 +1,111 @@
+import { statusErrors } from "../../api/index.js";
+import type { Clock, ClockTimer } from "../../internal/clock.js";
+import { type Random, randomInt } from "../../internal/random.js";
+import type { ServerRequest, StoredEvent, StoredObject } from "../request.js";
+import { SharedEvent } from "../watchcache/cache-event.js";
+import { ConvertedObject } from "../watchcache/stored-object.js";
+import type { WatchCache } from "../watchcache/watch-cache.js";
+import type { CacheWatcher } from "../watchcache/watcher.js";
+import type { Endpoint } from "./endpoint.js";
+import { watchStart } from "./list-options.js";
+import type { Reader } from "./read.js";
+import { resolveSelection } from "./selection.js";
+
+const bookmarkEveryMs = 60_000;
+/** A watch without timeoutSeconds ends after this long, and up to as long again, so that clients spread over servers. */
+const minWatchMs = 30 * 60_000;
+
+export interface WatchDependencies {
+  readonly cache: WatchCache;
+  readonly reader: Reader;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Starts a watch; see RequestHandler.watch. */
+export async function startWatch(
+  deps: WatchDependencies,
+  endpoint: Endpoint,
+  request: ServerRequest,
+): Promise<AsyncIterable<readonly StoredEvent[]>> {
+  const options = request.options ?? {};
+  const selection = resolveSelection(endpoint, request.namespace, request.name, options);
+  const start = watchStart(options);
+  await deps.reader.reach(endpoint, request, start.from);
+  const now = deps.cache.revision;
+  const from = !start.initial && start.from.type === "notOlderThan" ? start.from.revision : now;
+  if (from < endpoint.cache.oldestRevision) {
+    const message = `too old resource version: ${from} (${endpoint.cache.oldestRevision})`;
+    return failing(statusErrors.expired(message));
+  }
+  const watcher = endpoint.cache.watch(selection, from, now);
+  if (start.initial) {
+    watcher.push([...endpoint.cache.select(selection)].map((stored) => new SharedEvent("ADDED", stored)));
+    if (start.marksEnd) watcher.push([bookmark(endpoint, now, true)]);
+    watcher.flush();
+  }
+  return follow(deps, endpoint, request, watcher);
+}
+
+async function* failing(error: Error): AsyncGenerator<readonly StoredEvent[]> {
+  yield* [];
+  throw error;
+}
+
+async function* follow(
+  { cache, clock, random }: WatchDependencies,
+  endpoint: Endpoint,
+  request: ServerRequest,
+  watcher: CacheWatcher,
+): AsyncGenerator<readonly StoredEvent[]> {
+  const { timeoutSeconds, allowWatchBookmarks } = request.options ?? {};
+  const timers: ClockTimer[] = [];
+  const end = (): void => watcher.end();
+  const mark = (): void => {
+    if (watcher.lastSent >= cache.revision) return;
+    watcher.push([bookmark(endpoint, cache.revision, false)]);
+    watcher.flush();
+  };
+  const markRegularly = (): void => {
+    timers[1] = clock.setTimeout(() => {
+      mark();
+      markRegularly();
+    }, bookmarkEveryMs);
+  };
+  const lifetimeMs = timeoutSeconds ? timeoutSeconds * 1000 : minWatchMs + randomInt(random, minWatchMs);
+  timers[0] = clock.setTimeout(() => {
+    if (allowWatchBookmarks) mark();
+    end();
+  }, lifetimeMs);
+  if (allowWatchBookmarks) markRegularly();
+  request.signal?.addEventListener("abort", end, { once: true });
+  if (request.signal?.aborted) end();
+  try {
+    for await (const batch of watcher.batches) {
+      watcher.taken(batch.length);
+      yield endpoint.stored ? batch : batch.map((event) => converted(endpoint, event));
+    }
+  } finally {
+    for (const timer of timers) timer.cancel();
+    request.signal?.removeEventListener("abort", end);
+    endpoint.cache.unwatch(watcher);
+  }
+}
+
+function converted(endpoint: Endpoint, event: StoredEvent): StoredEvent {
+  return event.type === "BOOKMARK" ? event : new SharedEvent(event.type, endpoint.view(event.stored));
+}
+
+function bookmark(endpoint: Endpoint, revision: number, endsInitialEvents: boolean): StoredEvent {
+  const place: StoredObject = { key: "", revision, bytes: Buffer.alloc(0), object: undefined as never };
+  const object = {
+    kind: endpoint.description.kind,
+    apiVersion: endpoint.apiVersion,
+    metadata: {
+      resourceVersion: String(revision),
+      creationTimestamp: null,
+      ...(endsInitialEvents ? { annotations: { "k8s.io/initial-events-end": "true" } } : {}),
+    },
+  };
+  return new SharedEvent("BOOKMARK", new ConvertedObject(place, object));
+}

@@ -1,0 +1,184 @@
+import {
+  type JsonObject,
+  type KubeObject,
+  type ResourceDescription,
+  type ResourceType,
+  statusErrors,
+  type Transport,
+  type UserInfo,
+} from "../api/index.js";
+import { type Clock, realClock } from "../internal/clock.js";
+import type { Component } from "../internal/component.js";
+import { type Logger, silentLogger } from "../internal/logger.js";
+import { type Random, systemRandom } from "../internal/random.js";
+import type { Store } from "../store/index.js";
+import type { AdmissionPlugin, CacheReader } from "./admission/admission.js";
+import { attributesOf, authorizeOrThrow } from "./authz/attributes.js";
+import type { Authorizer } from "./authz/authorizer.js";
+import { inProcessTransport } from "./in-process.js";
+import type { RegistryContext, WriteHook } from "./registry/context.js";
+import { dispatch } from "./registry/dispatch.js";
+import { Endpoint } from "./registry/endpoint.js";
+import { LeasePool } from "./registry/lease-pool.js";
+import { Reader } from "./registry/read.js";
+import { startWatch } from "./registry/watch.js";
+import { ObjectWriter } from "./registry/writer.js";
+import type { RequestHandler, ServerRequest, ServerResult, StoredEvent } from "./request.js";
+import { ResourceTable } from "./resource-table.js";
+import { WatchCache } from "./watchcache/watch-cache.js";
+
+/** A resource that is computed, not stored: create-only reviews such as SubjectAccessReview. */
+export type VirtualResource = (request: ServerRequest) => KubeObject | Promise<KubeObject>;
+
+export interface ApiServerOptions {
+  readonly store: Store;
+  /** What is served. */
+  readonly resources: Iterable<ResourceDescription>;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly logger?: Logger;
+  /** Before every key in the store. Default: `/registry`, upstream's. */
+  readonly root?: string;
+  /** Absent: everything is allowed. */
+  readonly authorizer?: (cache: CacheReader) => Authorizer;
+  /** In order; none: everything is admitted. */
+  readonly admission?: (server: ApiServer) => readonly AdmissionPlugin[];
+  /** By `group/resource`. */
+  readonly hooks?: (server: ApiServer) => ReadonlyMap<string, WriteHook>;
+  /** By `group/resource`. */
+  readonly virtualResources?: (server: ApiServer) => ReadonlyMap<string, VirtualResource>;
+}
+
+/** The groups of the server's own requests, which nobody has to allow. */
+const privileged = "system:masters";
+
+/**
+ * The API without a network: authorization, admission, validation and storage of every kind, with one watch cache. HTTP is put
+ * before it by `createHttpServer`; clients in the same process use `transport`.
+ */
+export class ApiServer implements RequestHandler {
+  readonly table: ResourceTable;
+  readonly cache: WatchCache;
+  readonly cacheReader: CacheReader;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly context: RegistryContext;
+  readonly #endpoints = new Map<ResourceDescription, Endpoint>();
+  readonly #authorizer: Authorizer | undefined;
+  readonly #virtual: ReadonlyMap<string, VirtualResource>;
+
+  constructor(options: ApiServerOptions) {
+    const { store } = options;
+    this.clock = options.clock ?? realClock;
+    this.random = options.random ?? systemRandom;
+    this.logger = options.logger ?? silentLogger;
+    this.table = new ResourceTable(options.resources);
+    const root = options.root === undefined ? {} : { root: options.root };
+    this.cache = new WatchCache({ store, clock: this.clock, logger: this.logger, ...root });
+    for (const description of this.table.all()) this.#register(description);
+    this.cacheReader = this.#reader();
+    const reader = new Reader(store, this.cache);
+    const admission: AdmissionPlugin[] = [];
+    const hooks = new Map<string, WriteHook>();
+    this.context = {
+      cache: this.cache,
+      reader,
+      writer: new ObjectWriter(store, this.cache, new LeasePool(store, this.clock)),
+      clock: this.clock,
+      random: this.random,
+      admission,
+      hooks,
+      authorize: (request, verb) => this.#authorize({ ...request, verb }),
+    };
+    this.#authorizer = options.authorizer?.(this.cacheReader);
+    admission.push(...(options.admission?.(this) ?? []));
+    for (const [resource, hook] of options.hooks?.(this) ?? []) hooks.set(resource, hook);
+    this.#virtual = options.virtualResources?.(this) ?? new Map();
+  }
+
+  /** Keeps the cache up to date; the server answers while this runs. */
+  get component(): Component {
+    return this.cache;
+  }
+
+  lookup(group: string, version: string, resource: string): ResourceDescription | undefined {
+    return this.table.lookup(group, version, resource);
+  }
+
+  /** Serves one more resource from now on. */
+  addResource(description: ResourceDescription): void {
+    this.#register(description);
+    this.table.add(description);
+  }
+
+  /** Serves a resource no more; what is stored stays. */
+  removeResource(description: ResourceDescription): void {
+    this.table.remove(description);
+    this.#endpoints.delete(description);
+    if (!this.table.all().some(({ storage }) => storage.path === description.storage.path)) {
+      this.cache.unregister(description.storage.path);
+    }
+  }
+
+  /** The way in for clients in this process, as `user`; default: the server itself, which may do everything. */
+  transport(user: UserInfo = { username: "system:apiserver", groups: [privileged] }): Transport {
+    return inProcessTransport(this, user);
+  }
+
+  async handle(request: ServerRequest): Promise<ServerResult> {
+    const virtual = this.#virtual.get(`${request.group}/${request.resource}`);
+    await this.#authorize(request);
+    if (virtual !== undefined) return this.#evaluate(virtual, request);
+    return dispatch(this.context, this.endpointFor(request), (type) => this.endpointFor(type), request);
+  }
+
+  async watch(request: ServerRequest): Promise<AsyncIterable<readonly StoredEvent[]>> {
+    await this.#authorize(request);
+    return startWatch(this.context, this.endpointFor(request), request);
+  }
+
+  /** Errors: NotFound for what is not served. */
+  endpointFor(place: { readonly group: string; readonly version: string; readonly resource: string }): Endpoint {
+    const description = this.table.lookup(place.group, place.version, place.resource);
+    const endpoint = description && this.#endpoints.get(description);
+    if (endpoint === undefined) throw statusErrors.pathNotFound();
+    return endpoint;
+  }
+
+  async #evaluate(virtual: VirtualResource, request: ServerRequest): Promise<ServerResult> {
+    if (request.verb !== "create") throw statusErrors.methodNotAllowed(request, request.verb);
+    return { type: "object", code: 201, object: await virtual(request) };
+  }
+
+  async #authorize(request: ServerRequest): Promise<void> {
+    if (this.#authorizer === undefined || request.user.groups.includes(privileged)) return;
+    await authorizeOrThrow(this.#authorizer, attributesOf(request, request.user));
+  }
+
+  #register(description: ResourceDescription): void {
+    const { selectableFields, indexedFields = [], storage } = description;
+    const indexes = new Map<string, (object: JsonObject) => string>();
+    for (const field of indexedFields) {
+      const read = selectableFields.get(field);
+      if (read !== undefined) indexes.set(field, read);
+    }
+    this.#endpoints.set(description, new Endpoint(description, this.cache.register(storage.path, indexes)));
+  }
+
+  #reader(): CacheReader {
+    const endpoint = (resource: ResourceType): Endpoint => this.endpointFor(resource);
+    return {
+      get: <T extends KubeObject>(resource: ResourceType<T>, key: { namespace?: string; name: string }) => {
+        const at = endpoint(resource);
+        const stored = at.cache.get(at.keyOf(key.namespace, key.name));
+        return stored === undefined ? undefined : (at.view(stored).object as T);
+      },
+      list: <T extends KubeObject>(resource: ResourceType<T>, namespace?: string) => {
+        const at = endpoint(resource);
+        return [...at.cache.select({ prefix: at.prefixOf(namespace) })].map((stored) => at.view(stored).object as T);
+      },
+      generation: (resource) => endpoint(resource).cache.generation,
+    };
+  }
+}

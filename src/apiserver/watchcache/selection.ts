@@ -1,0 +1,19 @@
+import type { KubeObject } from "../../api/index.js";
+import type { StoredObject } from "../request.js";
+
+/**
+ * What a list or watch asks for. `prefix` is a key prefix; `exact` names one key; `index` is a field that the cache keeps
+ * by value, so that it can go straight to the few objects or watchers concerned; `matches` is whatever selection remains.
+ */
+export interface Selection {
+  readonly prefix: string;
+  readonly exact?: string | undefined;
+  readonly index?: { readonly field: string; readonly value: string } | undefined;
+  readonly matches?: ((object: KubeObject) => boolean) | undefined;
+}
+
+export function selects(selection: Selection, stored: StoredObject): boolean {
+  if (selection.exact !== undefined ? stored.key !== selection.exact : !stored.key.startsWith(selection.prefix))
+    return false;
+  return selection.matches === undefined || selection.matches(stored.object);
+}

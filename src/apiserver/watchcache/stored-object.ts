@@ -1,0 +1,157 @@
+import type { JsonObject, KubeObject } from "../../api/index.js";
+import type { StoredObject } from "../request.js";
+
+/**
+ * How objects are kept: `{"kind":..,"apiVersion":..,"metadata":{..},..}` without resourceVersion, which is the store's revision
+ * and put in as the first field of metadata when bytes go out. Putting it in needs no parsing because our own encoding
+ * always begins like this; what somebody else wrote in another order is brought into it once.
+ */
+const head = /^\{"kind":"[^"\\]*","apiVersion":"[^"\\]*","metadata":\{/;
+
+/** Encodes for the store. Undefined fields vanish; the order of all but the first three fields is kept. */
+export function encodeObject(object: JsonObject): Buffer {
+  const { kind, apiVersion, metadata, ...rest } = object;
+  const { resourceVersion: _, ...kept } = metadata as JsonObject;
+  return Buffer.from(JSON.stringify({ kind, apiVersion, metadata: kept, ...rest }));
+}
+
+/** A value that cannot be read back. The cause says why. */
+export class CorruptObjectError extends Error {
+  override readonly name = "CorruptObjectError";
+}
+
+function decodeValue(value: Buffer, key: string): JsonObject {
+  try {
+    return JSON.parse(value.toString()) as JsonObject;
+  } catch (cause) {
+    throw new CorruptObjectError(`the stored value of ${key} is not JSON`, { cause });
+  }
+}
+
+function withResourceVersion(object: JsonObject, revision: number): KubeObject {
+  const metadata = { ...(object["metadata"] as JsonObject), resourceVersion: String(revision) };
+  return { ...object, metadata } as unknown as KubeObject;
+}
+
+/**
+ * One version of an object, at the version it is stored in. The encoded value is held; the decoded object is made when
+ * somebody asks, at most once while anybody holds it, and shared.
+ */
+export class CachedObject implements StoredObject {
+  readonly key: string;
+  readonly revision: number;
+  readonly createRevision: number;
+  /** As in the store: the caller must not change it. */
+  readonly value: Buffer;
+  #object: WeakRef<KubeObject> | undefined;
+
+  constructor(key: string, revision: number, createRevision: number, value: Buffer, decoded?: JsonObject) {
+    this.key = key;
+    this.revision = revision;
+    this.createRevision = createRevision;
+    this.value =
+      value[0] === 0x7b && head.test(value.toString("latin1", 0, 200)) ? value : encodeObject(decodeValue(value, key));
+    if (decoded !== undefined) this.#object = new WeakRef(withResourceVersion(decoded, revision));
+  }
+
+  get object(): KubeObject {
+    let object = this.#object?.deref();
+    if (object === undefined) {
+      object = withResourceVersion(decodeValue(this.value, this.key), this.revision);
+      this.#object = new WeakRef(object);
+    }
+    return object;
+  }
+
+  get bytes(): Buffer {
+    const size = this.size;
+    const bytes = Buffer.allocUnsafe(size);
+    this.writeTo(bytes, 0);
+    return bytes;
+  }
+
+  /** Of `bytes`. */
+  get size(): number {
+    return this.value.length + versionFieldSize(this.revision);
+  }
+
+  /** Writes `bytes` into `target` and gives the offset behind them. */
+  writeTo(target: Buffer, offset: number): number {
+    const split = this.value.indexOf(metadataStart) + metadataStart.length;
+    let at = offset + this.value.copy(target, offset, 0, split);
+    at += target.write(`"resourceVersion":"${this.revision}"`, at, "latin1");
+    // Metadata is never empty: every stored object has a name.
+    target[at++] = 0x2c;
+    return at + this.value.copy(target, at, split);
+  }
+
+  /** The same content under another revision: what a watcher gets of a deleted object. */
+  at(revision: number): CachedObject {
+    return new CachedObject(
+      this.key,
+      revision,
+      this.createRevision,
+      this.value,
+      this.#object?.deref() as JsonObject | undefined,
+    );
+  }
+}
+
+const metadataStart = Buffer.from('"metadata":{');
+
+function versionFieldSize(revision: number): number {
+  return '"resourceVersion":"",'.length + String(revision).length;
+}
+
+/** A cached object seen through another version of its API. */
+export class ConvertedObject implements StoredObject {
+  readonly key: string;
+  readonly revision: number;
+  readonly object: KubeObject;
+  #bytes: Buffer | undefined;
+
+  constructor(stored: StoredObject, object: JsonObject) {
+    this.key = stored.key;
+    this.revision = stored.revision;
+    this.object = object as unknown as KubeObject;
+  }
+
+  get bytes(): Buffer {
+    this.#bytes ??= Buffer.from(JSON.stringify(this.object));
+    return this.#bytes;
+  }
+}
+
+/**
+ * Remembers what this server is writing until the write comes back through the watch, so that the object that a writer had in
+ * hands is the one that readers share, not parsed anew. Bounded: what falls out is parsed when needed.
+ */
+export class RecentWrites {
+  readonly #byKey = new Map<
+    string,
+    { readonly value: Buffer; readonly object: JsonObject; stored: CachedObject | undefined }
+  >();
+
+  expect(key: string, value: Buffer, object: JsonObject): void {
+    this.#byKey.delete(key);
+    this.#byKey.set(key, { value, object, stored: undefined });
+    if (this.#byKey.size <= 4096) return;
+    const oldest = this.#byKey.keys().next();
+    if (!oldest.done) this.#byKey.delete(oldest.value);
+  }
+
+  /** The one CachedObject of this write, whoever comes first: the writer or the watch. */
+  resolve(key: string, revision: number, createRevision: number, value: Buffer): CachedObject {
+    const write = this.#byKey.get(key);
+    if (write === undefined || !(write.value === value || write.value.equals(value))) {
+      return new CachedObject(key, revision, createRevision, value);
+    }
+    if (write.stored?.revision !== revision) {
+      write.stored = new CachedObject(key, revision, createRevision, value, write.object);
+      return write.stored;
+    }
+    // Both sides have it now.
+    this.#byKey.delete(key);
+    return write.stored;
+  }
+}
