@@ -1,0 +1,105 @@
+import { type ApiRequest, type StatusError, statusErrors, type UserInfo } from "../../api/index.js";
+import type { AuthorizationAttributes, AuthorizationDecision, Authorizer } from "./authorizer.js";
+
+/**
+ * What a request of the resource API asks to be authorized for. A list or watch by `metadata.name=X` counts as one of
+ * the object X, and a namespace as within itself.
+ */
+export function attributesOf(request: ApiRequest, user: UserInfo): AuthorizationAttributes {
+  const name = request.name ?? nameSelectedBy(request);
+  const isNamespace = request.resource === "namespaces" && request.group === "";
+  const namespace = isNamespace ? request.name : request.namespace;
+  return {
+    user,
+    verb: request.verb,
+    group: request.group,
+    version: request.version,
+    resource: request.resource,
+    subresource: request.subresource ?? "",
+    namespace: namespace ?? "",
+    name: name ?? "",
+  };
+}
+
+function nameSelectedBy(request: ApiRequest): string | undefined {
+  if (request.verb !== "list" && request.verb !== "watch") return undefined;
+  const selector = request.options?.fieldSelector;
+  if (selector === undefined || !selector.includes("metadata.name")) return undefined;
+  for (const term of selector.split(",")) {
+    const match = /^metadata\.name==?([A-Za-z0-9.:_-]+)$/.exec(term);
+    if (match !== null) return match[1];
+  }
+  return undefined;
+}
+
+/** The message of a refusal, as upstream words it. */
+export function forbiddenMessage(attributes: AuthorizationAttributes): string {
+  const who = quote(attributes.user.username);
+  if (attributes.path !== undefined) return `User ${who} cannot ${attributes.verb} path ${quote(attributes.path)}`;
+  const resource = attributes.subresource ? `${attributes.resource}/${attributes.subresource}` : attributes.resource;
+  const what = `User ${who} cannot ${attributes.verb} resource ${quote(resource ?? "")} in API group ${quote(attributes.group ?? "")}`;
+  return attributes.namespace
+    ? `${what} in the namespace ${quote(attributes.namespace)}`
+    : `${what} at the cluster scope`;
+}
+
+export function forbiddenError(attributes: AuthorizationAttributes, reason?: string): StatusError {
+  const message = sanitize(forbiddenMessage(attributes));
+  return statusErrors.forbidden(
+    { group: attributes.group ?? "", resource: attributes.resource ?? "" },
+    attributes.name ?? "",
+    reason === undefined || reason === "" ? message : `${message}: ${reason}`,
+  );
+}
+
+/** Throws the 403 unless `authorizer` allows. */
+export async function authorizeOrThrow(authorizer: Authorizer, attributes: AuthorizationAttributes): Promise<void> {
+  const decision = await authorizer.authorize(attributes);
+  if (decision.decision !== "allow") throw forbiddenError(attributes, decision.reason);
+}
+
+/** Asks each in turn: the first that allows or denies decides. Reasons of those without an opinion are kept. */
+export function unionAuthorizer(authorizers: readonly Authorizer[]): Authorizer {
+  const settle = async (
+    attributes: AuthorizationAttributes,
+    first: Promise<AuthorizationDecision>,
+    from: number,
+    reasons: string[],
+  ): Promise<AuthorizationDecision> => {
+    let decision = await first;
+    for (let at = from; ; at++) {
+      if (decision.decision !== "noOpinion") return decision;
+      if (decision.reason) reasons.push(decision.reason);
+      const next = authorizers[at];
+      if (next === undefined) return noOpinion(reasons);
+      decision = await next.authorize(attributes);
+    }
+  };
+  return {
+    name: authorizers.map((authorizer) => authorizer.name).join(","),
+    authorize(attributes) {
+      const reasons: string[] = [];
+      for (const [at, authorizer] of authorizers.entries()) {
+        const decision = authorizer.authorize(attributes);
+        // Most authorizers answer at once, and then so does the union: a promise costs more than the decision.
+        if (decision instanceof Promise) return settle(attributes, decision, at + 1, reasons);
+        if (decision.decision !== "noOpinion") return decision;
+        if (decision.reason) reasons.push(decision.reason);
+      }
+      return noOpinion(reasons);
+    },
+  };
+}
+
+function noOpinion(reasons: readonly string[]): AuthorizationDecision {
+  return reasons.length === 0 ? { decision: "noOpinion" } : { decision: "noOpinion", reason: reasons.join("\n") };
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text);
+}
+
+/** The text may end in a page of a browser. */
+function sanitize(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}

@@ -1,0 +1,41 @@
+import type { Clock } from "../../internal/clock.js";
+import type { Logger } from "../../internal/logger.js";
+import type { Random } from "../../internal/random.js";
+import type { Authenticator } from "../authn/authenticator.js";
+import type { Authorizer } from "../authz/authorizer.js";
+import type { RequestHandler } from "../request.js";
+import type { BodyDecoder } from "./body.js";
+import type { ConnectHandler } from "./connect.js";
+import type { Exchange } from "./exchange.js";
+import type { HealthCheck } from "./health.js";
+import type { InFlight, InFlightKind } from "./in-flight.js";
+import type { ServerMetrics } from "./metrics.js";
+import type { Representer } from "./represent.js";
+import type { ResourceLookup } from "./resources.js";
+import type { PathRoute } from "./routes.js";
+
+export interface DispatcherOptions {
+  readonly handler: RequestHandler;
+  readonly resources: ResourceLookup;
+  readonly authenticator: Authenticator;
+  /** For paths, impersonation and connect requests; what goes to the handler is authorized by the handler. */
+  readonly authorizer: Authorizer;
+  readonly routes: readonly PathRoute[];
+  readonly connect: readonly ConnectHandler[];
+  readonly representer: Representer | undefined;
+  readonly checks: readonly HealthCheck[];
+  readonly decode: BodyDecoder;
+  readonly bodyLimitBytes: number;
+  /** A watch or list is cut when its client takes nothing for so long. */
+  readonly stallTimeoutMs: number;
+  readonly minWatchTimeoutSeconds: number;
+  readonly inFlight: InFlight;
+  readonly metrics: ServerMetrics;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly startMs: number;
+}
+
+/** Lets a request in, or throws. */
+export type Admit = (exchange: Exchange, kind: InFlightKind) => void;

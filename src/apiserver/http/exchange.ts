@@ -1,0 +1,80 @@
+import type { UserInfo } from "../../api/index.js";
+import type { InFlightKind } from "./in-flight.js";
+import type { RequestLabels } from "./metrics.js";
+import type { Accepted } from "./negotiate.js";
+import type { RequestInfo } from "./request-info.js";
+import { formatWarning } from "./warning.js";
+import type { WireRequest, WireResponse } from "./wire.js";
+
+/** One request with its answer, on its way through the server. */
+export class Exchange {
+  readonly request: WireRequest;
+  readonly response: WireResponse;
+  readonly auditId: string;
+  readonly startMs: number;
+  path = "";
+  query = "";
+  info: RequestInfo | undefined;
+  user: UserInfo | undefined;
+  accepted: Accepted = { format: "json" };
+  /** For metrics: what it was, once known. */
+  labels: RequestLabels = { verb: "", group: "", version: "", resource: "", subresource: "", scope: "" };
+  code = 0;
+  /** What it was counted as; undefined before it was let in. */
+  kind: InFlightKind | undefined;
+  /** Headers of the route that answers. */
+  extraHeaders: Readonly<Record<string, string>> | undefined;
+  /** Past this it is answered with 504; Infinity for watches and streams. */
+  deadlineMs: number;
+  #warnings: string[] | undefined;
+  #abort: AbortController | undefined;
+  #ended = false;
+
+  constructor(request: WireRequest, response: WireResponse, auditId: string, startMs: number, deadlineMs: number) {
+    this.request = request;
+    this.response = response;
+    this.auditId = auditId;
+    this.startMs = startMs;
+    this.deadlineMs = deadlineMs;
+  }
+
+  /** Aborts when the client goes away, or the time is over. Made when it is first asked for: most reads end before. */
+  get signal(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#ended) this.#abort.abort();
+    return this.#abort.signal;
+  }
+
+  /** Ends the work for this exchange. */
+  abort(reason?: unknown): void {
+    this.#ended = true;
+    this.#abort?.abort(reason);
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  readonly warn = (text: string): void => {
+    this.#warnings ??= [];
+    const warning = formatWarning(text);
+    if (this.#warnings.length < 64 && !this.#warnings.includes(warning)) this.#warnings.push(warning);
+  };
+
+  /** The headers that every answer has. */
+  headers(contentType: string): Record<string, string | number | string[]> {
+    const headers: Record<string, string | number | string[]> = {
+      "Audit-Id": this.auditId,
+      "Cache-Control": "no-cache, private",
+      "Content-Type": contentType,
+    };
+    if (this.extraHeaders !== undefined) Object.assign(headers, this.extraHeaders);
+    if (this.#warnings !== undefined) headers["Warning"] = this.#warnings;
+    return headers;
+  }
+
+  writeHead(code: number, headers: Record<string, string | number | string[]>): void {
+    this.code = code;
+    this.response.writeHead(code, headers);
+  }
+}

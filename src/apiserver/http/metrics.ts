@@ -1,0 +1,117 @@
+import type { InFlight } from "./in-flight.js";
+
+const durationBuckets: readonly number[] = [
+  0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
+];
+
+interface Histogram {
+  readonly counts: number[];
+  sum: number;
+  count: number;
+}
+
+/** What a request is counted under; all values come from a known set, so that the series stay few. */
+export interface RequestLabels {
+  readonly verb: string;
+  readonly group: string;
+  readonly version: string;
+  readonly resource: string;
+  readonly subresource: string;
+  readonly scope: string;
+}
+
+/** The server's own figures in Prometheus' text format, under upstream's names. */
+export class ServerMetrics {
+  readonly #requests = new Map<string, number>();
+  readonly #durations = new Map<string, Histogram>();
+  #watchers = new Map<string, number>();
+  #rejected = 0;
+  #terminated = 0;
+
+  record(labels: RequestLabels, code: number, seconds: number): void {
+    const series = seriesOf(labels);
+    const counted = `${series},code="${code}"`;
+    this.#requests.set(counted, (this.#requests.get(counted) ?? 0) + 1);
+    if (labels.verb === "WATCH" || labels.verb === "CONNECT") return;
+    let histogram = this.#durations.get(series);
+    if (histogram === undefined) {
+      histogram = { counts: new Array<number>(durationBuckets.length).fill(0), sum: 0, count: 0 };
+      this.#durations.set(series, histogram);
+    }
+    histogram.sum += seconds;
+    histogram.count++;
+    for (let at = durationBuckets.length - 1; at >= 0; at--) {
+      if (seconds > (durationBuckets[at] ?? 0)) break;
+      histogram.counts[at] = (histogram.counts[at] ?? 0) + 1;
+    }
+  }
+
+  watchStarted(resource: string): void {
+    this.#watchers.set(resource, (this.#watchers.get(resource) ?? 0) + 1);
+  }
+
+  watchEnded(resource: string): void {
+    this.#watchers.set(resource, (this.#watchers.get(resource) ?? 0) - 1);
+  }
+
+  rejected(): void {
+    this.#rejected++;
+  }
+
+  timedOut(): void {
+    this.#terminated++;
+  }
+
+  text(inFlight: InFlight, startMs: number): string {
+    const lines: string[] = [];
+    family(lines, "apiserver_request_total", "counter", "Requests by verb, resource and HTTP response code.");
+    for (const [series, count] of this.#requests) lines.push(`apiserver_request_total{${series}} ${count}`);
+    family(lines, "apiserver_request_duration_seconds", "histogram", "Response latency in seconds.");
+    for (const [series, histogram] of this.#durations) writeHistogram(lines, series, histogram);
+    family(lines, "apiserver_current_inflight_requests", "gauge", "Requests under way, by kind.");
+    lines.push(`apiserver_current_inflight_requests{request_kind="readOnly"} ${inFlight.counts.readOnly}`);
+    lines.push(`apiserver_current_inflight_requests{request_kind="mutating"} ${inFlight.counts.mutating}`);
+    family(lines, "apiserver_longrunning_requests", "gauge", "Watches, streams and proxied requests under way.");
+    lines.push(`apiserver_longrunning_requests ${inFlight.counts.longRunning}`);
+    family(lines, "apiserver_registered_watchers", "gauge", "Watches by resource.");
+    for (const [resource, count] of this.#watchers) {
+      lines.push(`apiserver_registered_watchers{resource="${resource}"} ${count}`);
+    }
+    family(lines, "apiserver_dropped_requests_total", "counter", "Requests refused with 429.");
+    lines.push(`apiserver_dropped_requests_total ${this.#rejected}`);
+    family(lines, "apiserver_request_terminations_total", "counter", "Requests ended because their time was over.");
+    lines.push(`apiserver_request_terminations_total ${this.#terminated}`);
+    writeProcess(lines, startMs);
+    return `${lines.join("\n")}\n`;
+  }
+}
+
+function seriesOf(labels: RequestLabels): string {
+  return `component="apiserver",group="${labels.group}",resource="${labels.resource}",scope="${labels.scope}",subresource="${labels.subresource}",verb="${labels.verb}",version="${labels.version}"`;
+}
+
+function family(lines: string[], name: string, type: string, help: string): void {
+  lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+}
+
+function writeHistogram(lines: string[], series: string, histogram: Histogram): void {
+  const name = "apiserver_request_duration_seconds";
+  for (const [at, bound] of durationBuckets.entries()) {
+    lines.push(`${name}_bucket{${series},le="${bound}"} ${histogram.counts[at] ?? 0}`);
+  }
+  lines.push(`${name}_bucket{${series},le="+Inf"} ${histogram.count}`);
+  lines.push(`${name}_sum{${series}} ${histogram.sum}`, `${name}_count{${series}} ${histogram.count}`);
+}
+
+function writeProcess(lines: string[], startMs: number): void {
+  const cpu = process.cpuUsage();
+  const memory = process.memoryUsage();
+  family(lines, "process_cpu_seconds_total", "counter", "User and system CPU time of the process.");
+  lines.push(`process_cpu_seconds_total ${(cpu.user + cpu.system) / 1e6}`);
+  family(lines, "process_resident_memory_bytes", "gauge", "Resident memory of the process.");
+  lines.push(`process_resident_memory_bytes ${memory.rss}`);
+  family(lines, "process_start_time_seconds", "gauge", "When the server was made, in seconds since the epoch.");
+  lines.push(`process_start_time_seconds ${startMs / 1000}`);
+  family(lines, "nodejs_heap_used_bytes", "gauge", "Heap of the JavaScript engine in use.");
+  lines.push(`nodejs_heap_used_bytes ${memory.heapUsed}`);
+}

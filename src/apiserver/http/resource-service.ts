@@ -1,0 +1,210 @@
+import {
+  type ApiRequest,
+  type KubeObject,
+  type ResourceDescription,
+  statusErrors,
+  type UserInfo,
+} from "../../api/index.js";
+import { randomInt } from "../../internal/random.js";
+import { authorizeOrThrow } from "../authz/attributes.js";
+import type { ServerRequest, ServerResult } from "../request.js";
+import type { ConnectHandler } from "./connect.js";
+import type { Admit, DispatcherOptions } from "./dispatcher-options.js";
+import type { Exchange } from "./exchange.js";
+import type { RequestLabels } from "./metrics.js";
+import { Negotiator } from "./negotiate.js";
+import { sendNotFound } from "./path-service.js";
+import type { RepresentContext } from "./represent.js";
+import type { ResourceRequestInfo } from "./request-info.js";
+import { completeRequest, routeResource } from "./resources.js";
+import { type Stall, sendEncoded, sendList, sendObject, wantsPretty } from "./respond.js";
+import { SlabCache } from "./slabs.js";
+import type { PendingUpgrade } from "./upgrade.js";
+import { FrameJoiner, type FrameSink, pumpWatch } from "./watch-stream.js";
+import { drained, headerOf } from "./wire.js";
+
+/** Subresources that run or reach into a container: the permission to create is needed however they are asked for. */
+const streamed: ReadonlySet<string> = new Set(["exec", "attach", "portforward"]);
+
+/** Everything of the resource API: turns requests into calls of the pipeline and writes what comes back. */
+export class ResourceService {
+  readonly #options: DispatcherOptions;
+  readonly #admit: Admit;
+  readonly #negotiator = new Negotiator();
+  readonly #slabs = new SlabCache();
+  readonly #joiner = new FrameJoiner();
+  readonly #stall: Stall;
+
+  constructor(options: DispatcherOptions, admit: Admit) {
+    this.#options = options;
+    this.#admit = admit;
+    this.#stall = (give) => {
+      const timer = options.clock.setTimeout(give, options.stallTimeoutMs);
+      return () => timer.cancel();
+    };
+  }
+
+  async serve(
+    exchange: Exchange,
+    info: ResourceRequestInfo,
+    user: UserInfo,
+    upgrade: PendingUpgrade | undefined,
+  ): Promise<void> {
+    const { resources, connect } = this.#options;
+    const description = resources.lookup(info.group, info.version, info.resource);
+    if (description === undefined) return this.#serveUnknown(exchange, info, user);
+    exchange.labels = labelsOf(info, info.verb);
+    const passedOn = info.subresource === "" ? undefined : connect.find((each) => each.handles(info));
+    if (passedOn !== undefined) return this.#serveConnect(exchange, info, user, passedOn, upgrade);
+    const call = routeResource(info, description, exchange.query);
+    exchange.labels = labelsOf(info, call.verb);
+    exchange.accepted = this.#negotiator.accept(headerOf(exchange.request.headers, "accept"));
+    if (call.verb === "watch") return this.#serveWatch(exchange, call, description, upgrade);
+    this.#admit(exchange, call.verb === "get" || call.verb === "list" ? "readOnly" : "mutating");
+    const { bodyLimitBytes, decode, handler } = this.#options;
+    const request = await completeRequest(exchange, call, bodyLimitBytes, decode);
+    const result = await handler.handle(request);
+    if (exchange.ended || exchange.response.headersSent) return;
+    await this.#answer(exchange, result, description);
+  }
+
+  async #serveUnknown(exchange: Exchange, info: ResourceRequestInfo, user: UserInfo): Promise<void> {
+    await authorizeOrThrow(this.#options.authorizer, attributesFor(info, user));
+    const served = this.#options.resources
+      .all()
+      .some((one) => one.group === info.group && one.version === info.version);
+    if (served) throw statusErrors.pathNotFound();
+    sendNotFound(exchange);
+  }
+
+  #answer(exchange: Exchange, result: ServerResult, description: ResourceDescription): void | Promise<void> {
+    const { accepted } = exchange;
+    const representer = accepted.as === undefined ? undefined : this.#options.representer;
+    if (result.type === "list") {
+      if (representer !== undefined) {
+        return sendObject(exchange, 200, representer.list(result.list, this.#context(exchange, description)));
+      }
+      if (accepted.format === "json" && !wantsPretty(exchange)) {
+        return sendList(exchange, result.list, this.#slabs, this.#stall);
+      }
+      const { kind, apiVersion, metadata, items } = result.list;
+      return sendObject(exchange, 200, { kind, apiVersion, metadata, items: items.map((item) => item.object) });
+    }
+    if (representer !== undefined) {
+      const object = result.type === "stored" ? result.stored.object : result.object;
+      // A Status stays what it is, whatever dress was asked for.
+      const dressed = isStatus(object) ? object : representer.object(object, this.#context(exchange, description));
+      return sendObject(exchange, result.code, dressed);
+    }
+    if (result.type === "stored") sendEncoded(exchange, result.code, result.stored.bytes);
+    else sendObject(exchange, result.code, result.object);
+  }
+
+  #context(exchange: Exchange, description: ResourceDescription): RepresentContext {
+    return { accepted: exchange.accepted, description, query: exchange.query, nowMs: this.#options.clock.now() };
+  }
+
+  async #serveWatch(
+    exchange: Exchange,
+    call: ApiRequest,
+    description: ResourceDescription,
+    upgrade: PendingUpgrade | undefined,
+  ): Promise<void> {
+    const { handler, metrics } = this.#options;
+    exchange.deadlineMs = Number.POSITIVE_INFINITY;
+    this.#admit(exchange, "longRunning");
+    const events = await handler.watch(await this.#watchRequest(exchange, call));
+    if (exchange.ended) return;
+    const represent = this.#eventRepresenter(exchange, description);
+    metrics.watchStarted(call.resource);
+    try {
+      if (upgrade?.protocol === "websocket") {
+        const sink = await upgrade.webSocket(this.#stall);
+        await pumpWatch(events, sink, { joiner: this.#joiner, represent });
+        sink.close();
+        return;
+      }
+      exchange.writeHead(200, exchange.headers("application/json"));
+      exchange.response.flushHeaders();
+      await pumpWatch(events, this.#sink(exchange), { joiner: this.#joiner, represent });
+      exchange.response.end();
+    } finally {
+      metrics.watchEnded(call.resource);
+    }
+  }
+
+  /** Every watch ends some time, at a random one, so that clients of a restarted server do not come back all at once. */
+  #watchRequest(exchange: Exchange, call: ApiRequest): Promise<ServerRequest> {
+    const { minWatchTimeoutSeconds, random, decode } = this.#options;
+    const timeoutSeconds =
+      call.options?.timeoutSeconds || minWatchTimeoutSeconds + randomInt(random, minWatchTimeoutSeconds + 1);
+    return completeRequest(exchange, { ...call, options: { ...call.options, timeoutSeconds } }, 0, decode);
+  }
+
+  #eventRepresenter(
+    exchange: Exchange,
+    description: ResourceDescription,
+  ): ((object: KubeObject, first: boolean) => unknown) | undefined {
+    const { representer } = this.#options;
+    if (representer === undefined || exchange.accepted.as === undefined) return undefined;
+    const context = this.#context(exchange, description);
+    const { clock } = this.#options;
+    return (object, first) => representer.event(object, first, { ...context, nowMs: clock.now() });
+  }
+
+  #sink(exchange: Exchange): FrameSink {
+    const { response } = exchange;
+    return {
+      single: false,
+      send: (frames) => {
+        if (exchange.ended) return false;
+        if (response.write(frames)) return true;
+        return drained(response, this.#stall).then((more) => {
+          if (!more) response.destroy();
+          return more;
+        });
+      },
+    };
+  }
+
+  async #serveConnect(
+    exchange: Exchange,
+    info: ResourceRequestInfo,
+    user: UserInfo,
+    handler: ConnectHandler,
+    upgrade: PendingUpgrade | undefined,
+  ): Promise<void> {
+    exchange.labels = labelsOf(info, "connect");
+    const attributes = attributesFor(info, user);
+    await authorizeOrThrow(this.#options.authorizer, attributes);
+    if (streamed.has(info.subresource) && info.verb === "get") {
+      await authorizeOrThrow(this.#options.authorizer, { ...attributes, verb: "create" });
+    }
+    exchange.deadlineMs = Number.POSITIVE_INFINITY;
+    this.#admit(exchange, "longRunning");
+    const { "Content-Type": _, ...headers } = exchange.headers("");
+    const { query, request, response, signal } = exchange;
+    const method = request.method ?? "";
+    await handler.serve({ info, method, query, user, request, response, headers, signal, upgrade });
+  }
+}
+
+function attributesFor(info: ResourceRequestInfo, user: UserInfo): Parameters<typeof authorizeOrThrow>[1] {
+  const { verb, group, version, resource, subresource, namespace, name } = info;
+  return { user, verb, group, version, resource, subresource, namespace, name };
+}
+
+function isStatus(object: { readonly kind: string }): object is Exclude<typeof object, KubeObject> {
+  return object.kind === "Status";
+}
+
+const metricVerbs: ReadonlyMap<string, string> = new Map([
+  ["create", "POST"],
+  ["update", "PUT"],
+]);
+
+function labelsOf(info: ResourceRequestInfo, verb: string): RequestLabels {
+  const scope = info.name !== "" ? "resource" : info.namespace !== "" ? "namespace" : "cluster";
+  const { group, version, resource, subresource } = info;
+  return { verb: metricVerbs.get(verb) ?? verb.toUpperCase(), group, version, resource, subresource, scope };
+}

@@ -1,0 +1,130 @@
+import {
+  type ApiRequest,
+  type RequestOptions,
+  type ResourceDescription,
+  StatusError,
+  statusErrors,
+  type Verb,
+} from "../../api/index.js";
+import type { ServerRequest } from "../request.js";
+import { type BodyDecoder, decodeYamlOrJson, objectTypeOf, readBody } from "./body.js";
+import type { Exchange } from "./exchange.js";
+import { patchTypeOf } from "./negotiate.js";
+import { parseDeleteParameters, parseRequestOptions, validateWriteOptions, wantsWatch } from "./query.js";
+import type { ResourceRequestInfo } from "./request-info.js";
+import { headerOf } from "./wire.js";
+
+/** The resources that are served; asked for each request, so that custom resources come and go. */
+export interface ResourceLookup {
+  lookup(group: string, version: string, resource: string): ResourceDescription | undefined;
+  all(): readonly ResourceDescription[];
+}
+
+/** The 405 of a path that exists, for another method. */
+export function methodNotAllowed(): StatusError {
+  return new StatusError({
+    kind: "Status",
+    apiVersion: "v1",
+    metadata: {},
+    status: "Failure",
+    message: "the server does not allow this method on the requested resource",
+    reason: "MethodNotAllowed",
+    details: {},
+    code: 405,
+  });
+}
+
+/**
+ * Turns path, method and query into a call of the API, without its body. Throws 404 and 405 for what the resource does not
+ * have, 400 for parameters that do not parse.
+ */
+export function routeResource(info: ResourceRequestInfo, description: ResourceDescription, query: string): ApiRequest {
+  const { group, version, resource, subresource, name } = info;
+  const inNamespace = description.namespaced && info.namespace !== "";
+  if (!description.namespaced && info.namespace !== "" && !(resource === "namespaces" && group === "")) {
+    throw statusErrors.pathNotFound();
+  }
+  if (description.namespaced && !inNamespace && name !== "") throw statusErrors.pathNotFound();
+  let verb = info.verb;
+  let options = parseRequestOptions(query);
+  const base = { group, version, resource, ...(inNamespace ? { namespace: info.namespace } : {}) };
+  if (verb === "watch") {
+    if (subresource !== "") throw statusErrors.pathNotFound();
+    if (name !== "") options = { ...options, fieldSelector: `metadata.name=${name}` };
+  } else if (verb === "list" && wantsWatch(query)) {
+    verb = "watch";
+  } else if (verb === "get" && subresource === "" && wantsWatch(query)) {
+    // The old form of watching one object, still sent by some clients.
+    verb = "watch";
+    options = { ...options, fieldSelector: `metadata.name=${name}` };
+  }
+  if (!allowed(description, subresource, verb)) throw methodNotAllowed();
+  if (verb === "watch") return { ...base, verb, options };
+  if (description.namespaced && !inNamespace && verb !== "list") throw methodNotAllowed();
+  if (name === "" && (verb === "update" || verb === "patch")) throw methodNotAllowed();
+  if (name !== "" && subresource === "" && verb === "create") throw methodNotAllowed();
+  return {
+    ...base,
+    verb: verb as Verb,
+    ...(name === "" ? {} : { name }),
+    ...(subresource === "" ? {} : { subresource }),
+    options,
+  };
+}
+
+function allowed(description: ResourceDescription, subresource: string, verb: string): verb is Verb {
+  if (subresource === "") return (description.verbs as readonly string[]).includes(verb);
+  const known = description.subresources.get(subresource);
+  if (known === undefined) throw statusErrors.pathNotFound();
+  return (known.verbs as readonly string[]).includes(verb);
+}
+
+/** Reads what the verb needs of the body and gives the request as the pipeline takes it. */
+export async function completeRequest(
+  exchange: Exchange,
+  call: ApiRequest,
+  limitBytes: number,
+  decode: BodyDecoder,
+): Promise<ServerRequest> {
+  const { request } = exchange;
+  const user = exchange.user ?? { username: "", groups: [] };
+  const common = { user, userAgent: headerOf(request.headers, "user-agent"), warn: exchange.warn };
+  const options = call.options ?? {};
+  switch (call.verb) {
+    case "get":
+    case "list":
+      return { ...call, ...common };
+    case "watch":
+      return { ...call, ...common, signal: exchange.signal };
+    case "create":
+    case "update": {
+      validateWriteOptions(call.verb === "create" ? "CreateOptions" : "UpdateOptions", options);
+      const type = objectTypeOf(headerOf(request.headers, "content-type"));
+      const body = decode(await readBody(request, limitBytes), type);
+      return { ...call, ...common, options: withManager(options, exchange), body, signal: exchange.signal };
+    }
+    case "patch": {
+      const patchType = patchTypeOf(headerOf(request.headers, "content-type"));
+      validateWriteOptions("PatchOptions", options, patchType);
+      const bytes = await readBody(request, limitBytes);
+      const body = patchType === "apply" ? decodeYamlOrJson(bytes) : decode(bytes, "application/json");
+      return { ...call, ...common, options: withManager(options, exchange), patchType, body, signal: exchange.signal };
+    }
+    case "delete":
+    case "deletecollection": {
+      const bytes = await readBody(request, limitBytes);
+      const contentType = headerOf(request.headers, "content-type");
+      const body = bytes.length > 0 ? decode(bytes, objectTypeOf(contentType)) : parseDeleteParameters(exchange.query);
+      return { ...call, ...common, body: body ?? undefined, signal: exchange.signal };
+    }
+  }
+}
+
+/** Who writes a field is known by the agent's name when nothing else is said: what comes before the first slash. */
+function withManager(options: RequestOptions, exchange: Exchange): RequestOptions {
+  if (options.fieldManager !== undefined && options.fieldManager !== "") return options;
+  const agent = headerOf(exchange.request.headers, "user-agent") ?? "";
+  const slash = agent.indexOf("/");
+  const manager = (slash < 0 ? agent : agent.slice(0, slash)).replace(/[^\x20-\x7e]/g, "").slice(0, 128);
+  return manager === "" ? options : { ...options, fieldManager: manager };
+}
