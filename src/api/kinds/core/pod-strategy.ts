@@ -5,6 +5,7 @@ import { defaultPod } from "./pod-defaults.js";
 import { podGracePeriodSeconds, preparePod, preparePodUpdate } from "./pod-prepare.js";
 
 export const podStrategy: ResourceStrategy = strategyOf<Pod>({
+  returnsDeleted: true,
   defaults: defaultPod,
   prepareForCreate: preparePod,
   prepareForUpdate: preparePodUpdate,

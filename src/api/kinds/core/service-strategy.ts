@@ -6,6 +6,7 @@ import { defaultService } from "./service-defaults.js";
 import { prepareService, prepareServiceUpdate } from "./service-prepare.js";
 
 export const serviceStrategy: ResourceStrategy = strategyOf<Service>({
+  returnsDeleted: true,
   defaults: defaultService,
   prepareForCreate: prepareService,
   prepareForUpdate: prepareServiceUpdate,

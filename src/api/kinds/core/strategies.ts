@@ -16,6 +16,7 @@ import type {
 import { validateDns1123Label } from "../../names.js";
 import { defaultReplicationController } from "../apps/defaults.js";
 import { mapField } from "../defaulting.js";
+import type { Loose } from "../loose.js";
 import { startsWithStatus } from "../status-zero.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
 import { defaultClaim, defaultVolumeObject } from "./claim-defaults.js";
@@ -37,6 +38,7 @@ export const coreStrategies: readonly StrategyEntry[] = [
     "/podtemplates",
     strategyOf<PodTemplate>({
       defaults: (object) => mapField(object, "template", defaultPodTemplate),
+      returnsDeleted: true,
       generation: true,
     }),
   ],
@@ -62,15 +64,18 @@ export const coreStrategies: readonly StrategyEntry[] = [
         if (!finalizers.includes("kubernetes")) finalizers.push("kubernetes");
         return { ...named, spec: { ...named.spec, finalizers }, status: { phase: "Active" } };
       },
+      prepareForDelete: (object) => ({ ...object, status: { ...(object["status"] as object), phase: "Terminating" } }),
+      holdsDeletion: (object) => ((object as Loose<Namespace>).spec?.finalizers?.length ?? 0) > 0,
       validateName: validateDns1123Label,
       generation: false,
     }),
   ],
-  ["/nodes", strategyOf<Node>({ defaults: defaultNode, generation: false })],
+  ["/nodes", strategyOf<Node>({ defaults: defaultNode, generation: false, keepsStatusOnCreate: true })],
   [
     "/persistentvolumes",
     strategyOf<PersistentVolume>({
       defaults: defaultVolumeObject,
+      returnsDeleted: true,
       prepareForCreate: (object, context) => ({
         ...object,
         status: { phase: "Pending", lastPhaseTransitionTime: context.now },
@@ -82,11 +87,18 @@ export const coreStrategies: readonly StrategyEntry[] = [
     "/persistentvolumeclaims",
     strategyOf<PersistentVolumeClaim>({
       defaults: defaultClaim,
+      returnsDeleted: true,
       prepareForCreate: (object) => ({ ...object, status: { phase: "Pending" } }),
       generation: false,
     }),
   ],
-  ["/serviceaccounts", strategyOf<ServiceAccount>({ unconditionalUpdate: false, generation: false })],
-  ["/resourcequotas", strategyOf<ResourceQuota>({ prepareForCreate: startsWithStatus({}), generation: false })],
+  [
+    "/serviceaccounts",
+    strategyOf<ServiceAccount>({ unconditionalUpdate: false, returnsDeleted: true, generation: false }),
+  ],
+  [
+    "/resourcequotas",
+    strategyOf<ResourceQuota>({ returnsDeleted: true, prepareForCreate: startsWithStatus({}), generation: false }),
+  ],
   ["/limitranges", strategyOf<LimitRange>({ defaults: defaultLimitRange, createOnUpdate: true, generation: false })],
 ];
