@@ -1,0 +1,111 @@
+import { describe, expect, it } from "vitest";
+import { builtinDescriptions, isStatusError, type KubeObject, type ResourceDescription } from "../../api/index.js";
+import type { Accepted } from "../http/negotiate.js";
+import type { RepresentContext } from "../http/represent.js";
+import type { StoredList, StoredObject } from "../request.js";
+import { tableRepresenter } from "./representer.js";
+
+const namespaces = builtinDescriptions().find(({ resource }) => resource === "namespaces") as ResourceDescription;
+const nowMs = Date.UTC(2026, 0, 2);
+
+const object = {
+  apiVersion: "v1",
+  kind: "Namespace",
+  metadata: { name: "a", uid: "u", resourceVersion: "7", creationTimestamp: "2026-01-01T00:00:00Z" },
+  status: { phase: "Active" },
+} satisfies KubeObject & { status: object };
+
+const stored: StoredObject = { key: "/a", revision: 7, bytes: Buffer.alloc(0), object };
+const list: StoredList = {
+  apiVersion: "v1",
+  kind: "NamespaceList",
+  metadata: { resourceVersion: "9", continue: "c", remainingItemCount: 3 },
+  items: [stored],
+};
+
+function context(as: Accepted["as"], query = ""): RepresentContext {
+  const accepted: Accepted = { format: "json", ...(as === undefined ? {} : { as, asVersion: "v1" }) };
+  return { accepted, description: namespaces, query, nowMs };
+}
+
+const partial = { kind: "PartialObjectMetadata", apiVersion: "meta.k8s.io/v1", metadata: object.metadata };
+const columns = ["Name", "Status", "Age"];
+
+describe("tableRepresenter", () => {
+  it("makes a table of a list with its metadata", () => {
+    const table = tableRepresenter.list(list, context("Table"));
+    expect(table).toMatchObject({
+      kind: "Table",
+      apiVersion: "meta.k8s.io/v1",
+      metadata: list.metadata,
+      columnDefinitions: columns.map((name) => ({ name, priority: 0 })),
+      rows: [{ cells: ["a", "Active", "24h"], object: partial }],
+    });
+  });
+
+  it("says which column is the name", () => {
+    expect(tableRepresenter.object(object, context("Table"))).toMatchObject({
+      metadata: { resourceVersion: "7" },
+      columnDefinitions: [{ type: "string", format: "name" }, { format: "" }, { format: "" }],
+    });
+  });
+
+  const includes: readonly { readonly query: string; readonly row: object }[] = [
+    { query: "includeObject=None", row: { cells: ["a", "Active", "24h"] } },
+    { query: "includeObject=Metadata", row: { cells: ["a", "Active", "24h"], object: partial } },
+    { query: "limit=500&includeObject=Object", row: { cells: ["a", "Active", "24h"], object } },
+  ];
+  for (const { query, row } of includes) {
+    it(`puts into a row what ${query} asks for`, () => {
+      const table = tableRepresenter.object(object, context("Table", query)) as { rows: unknown[] };
+      expect(table.rows).toEqual([row]);
+    });
+  }
+
+  it("refuses another includeObject", () => {
+    const ask = (): unknown => tableRepresenter.object(object, context("Table", "includeObject=All"));
+    expect(ask).toThrow('unrecognized includeObject value: "All"');
+  });
+
+  it("gives metadata only", () => {
+    expect(tableRepresenter.object(object, context("PartialObjectMetadata"))).toEqual(partial);
+    expect(tableRepresenter.list(list, context("PartialObjectMetadataList"))).toEqual({
+      kind: "PartialObjectMetadataList",
+      apiVersion: "meta.k8s.io/v1",
+      metadata: list.metadata,
+      items: [partial],
+    });
+  });
+
+  it("answers 406 when the shape cannot be", () => {
+    const asks = [
+      () => tableRepresenter.list(list, context("PartialObjectMetadata")),
+      () => tableRepresenter.object(object, context("PartialObjectMetadataList")),
+    ];
+    for (const ask of asks) {
+      try {
+        ask();
+        expect.unreachable();
+      } catch (error) {
+        expect(isStatusError(error, "NotAcceptable")).toBe(true);
+      }
+    }
+  });
+
+  it("defines the columns in the first event of a watch only", () => {
+    const first = tableRepresenter.event(object, true, context("Table")) as { columnDefinitions: unknown[] };
+    const second = tableRepresenter.event(object, false, context("Table")) as { columnDefinitions: unknown[] };
+    expect([first.columnDefinitions.length, second.columnDefinitions.length]).toEqual([3, 0]);
+  });
+
+  it("gives no row for a bookmark", () => {
+    const metadata = { name: "", uid: "", creationTimestamp: "", resourceVersion: "12" };
+    const table = tableRepresenter.event({ apiVersion: "v1", kind: "Namespace", metadata }, false, context("Table"));
+    expect(table).toMatchObject({ metadata: { resourceVersion: "12" }, rows: [] });
+  });
+
+  it("leaves a Status as it is", () => {
+    const status = { apiVersion: "v1", kind: "Status", metadata: object.metadata };
+    expect(tableRepresenter.object(status, context("Table"))).toBe(status);
+  });
+});

@@ -1,0 +1,98 @@
+import { type KubeObject, type ListMeta, type PrinterColumn, statusErrors } from "../../api/index.js";
+
+/** How much of each object a row carries beside its cells. */
+export type IncludeObject = "None" | "Metadata" | "Object";
+
+export type MetaVersion = "v1" | "v1beta1";
+
+/** meta.k8s.io Table: what `kubectl get` asks for, so that the server decides what is printed. */
+export interface Table {
+  readonly kind: "Table";
+  readonly apiVersion: `meta.k8s.io/${MetaVersion}`;
+  readonly metadata: ListMeta;
+  readonly columnDefinitions: readonly TableColumn[];
+  readonly rows: readonly TableRow[];
+}
+
+export interface TableColumn {
+  readonly name: string;
+  readonly type: string;
+  readonly format: string;
+  readonly description: string;
+  readonly priority: number;
+}
+
+export interface TableRow {
+  readonly cells: readonly (string | number | boolean | null)[];
+  readonly object?: KubeObject | PartialObjectMetadata;
+}
+
+export interface PartialObjectMetadata {
+  readonly kind: "PartialObjectMetadata";
+  readonly apiVersion: `meta.k8s.io/${MetaVersion}`;
+  readonly metadata: KubeObject["metadata"];
+}
+
+export interface PartialObjectMetadataList {
+  readonly kind: "PartialObjectMetadataList";
+  readonly apiVersion: `meta.k8s.io/${MetaVersion}`;
+  readonly metadata: ListMeta;
+  readonly items: readonly PartialObjectMetadata[];
+}
+
+export interface TableOptions {
+  readonly columns: readonly PrinterColumn[];
+  readonly includeObject: IncludeObject;
+  readonly version: MetaVersion;
+  /** What ages are counted to. */
+  readonly nowMs: number;
+  /** False for all but the first event of a watch. */
+  readonly headers?: boolean;
+}
+
+/** The objects as rows, in their order. Metadata and objects are shared with the result, not copied. */
+export function tableOf(objects: Iterable<KubeObject>, metadata: ListMeta, options: TableOptions): Table {
+  const { columns, version, nowMs, headers = true } = options;
+  const rows: TableRow[] = [];
+  for (const object of objects) {
+    // The cells read fields of the kind that the columns are of; a KubeObject is JSON to them.
+    const json: { readonly [key: string]: unknown } = { ...object };
+    rows.push({ cells: columns.map((column) => column.cell(json, nowMs)), ...rowObject(object, options) });
+  }
+  return {
+    kind: "Table",
+    apiVersion: `meta.k8s.io/${version}`,
+    metadata,
+    columnDefinitions: headers ? columns.map(columnDefinition) : [],
+    rows,
+  };
+}
+
+function rowObject(object: KubeObject, { includeObject, version }: TableOptions): Pick<TableRow, "object"> {
+  if (includeObject === "None") return {};
+  return { object: includeObject === "Object" ? object : partialMetadata(object, version) };
+}
+
+function columnDefinition({ name, type, format = "", description, priority }: PrinterColumn): TableColumn {
+  return { name, type, format, description, priority };
+}
+
+export function partialMetadata(object: KubeObject, version: MetaVersion): PartialObjectMetadata {
+  return { kind: "PartialObjectMetadata", apiVersion: `meta.k8s.io/${version}`, metadata: object.metadata };
+}
+
+export function partialMetadataList(
+  objects: Iterable<KubeObject>,
+  metadata: ListMeta,
+  version: MetaVersion,
+): PartialObjectMetadataList {
+  const items = Array.from(objects, (object) => partialMetadata(object, version));
+  return { kind: "PartialObjectMetadataList", apiVersion: `meta.k8s.io/${version}`, metadata, items };
+}
+
+/** The query parameter of that name. Absent: Metadata. Throws 400 for what is none of the three. */
+export function parseIncludeObject(value: string | null | undefined): IncludeObject {
+  if (value === null || value === undefined || value === "") return "Metadata";
+  if (value === "None" || value === "Metadata" || value === "Object") return value;
+  throw statusErrors.badRequest(`unrecognized includeObject value: ${JSON.stringify(value)}`);
+}
