@@ -58,9 +58,8 @@ export class LeaseTable {
     return this.#forget(this.#alive(id));
   }
 
-  /** Whether `key` is bound to a lease. */
-  binds(key: string): boolean {
-    return this.#leaseOf.has(key);
+  has(id: string): boolean {
+    return this.#leases.has(id);
   }
 
   stop(): void {
