@@ -8,6 +8,13 @@ export {
   humanDuration,
   JsonPathError,
 } from "./columns/index.js";
+export type { CheckedFields } from "./decode/check-fields.js";
+export { checkFields, pruneFields } from "./decode/check-fields.js";
+export type { Decoded, DecodeLimits } from "./decode/decode-error.js";
+export { DecodeError } from "./decode/decode-error.js";
+export type { DecodeIntoOptions, FieldValidation } from "./decode/decode-into.js";
+export { decodeInto } from "./decode/decode-into.js";
+export { decodeJson } from "./decode/json.js";
 export { autoscalerV1Of, autoscalerV2Of, builtinDescriptions, coreEventOf, eventOf } from "./describe/index.js";
 export type {
   PrinterColumn,

@@ -11,7 +11,9 @@ const kibi = 1024n;
 const maxNanos = ((1n << 63n) - 1n) * nano;
 const decimalSuffixes: readonly string[] = ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"];
 const binarySuffixes: readonly string[] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
-const wrongFormat = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+/** What a client is told of text that is no quantity. */
+export const quantityFormatMessage =
+  "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 
 /**
  * An exact amount, as upstream's resource.Quantity: to 1e-9 (finer parts round away from zero), at most 2^63-1. Immutable.
@@ -125,9 +127,9 @@ function divideAway(amount: bigint, divisor: bigint): bigint {
 export function parseQuantity(given: string | number): Quantity {
   const text = typeof given === "number" ? String(given) : given;
   const match = text.length > 1000 ? null : /^([+-]?)([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*)([-+]?[0-9]*)$/.exec(text);
-  if (match === null) throw new QuantityError(wrongFormat);
+  if (match === null) throw new QuantityError(quantityFormatMessage);
   const [, sign = "", whole = "", fraction = "", letters = "", digits = ""] = match;
-  if (whole === "" && fraction === "") throw new QuantityError(wrongFormat);
+  if (whole === "" && fraction === "") throw new QuantityError(quantityFormatMessage);
   const unit = unitOf(letters + digits);
   if (unit === undefined) throw new QuantityError("unable to parse quantity's suffix");
 

@@ -22,7 +22,7 @@ export class PatchError extends Error {
       case "malformed":
         return statusErrors.badRequest(this.message, { cause: this });
       case "tooManyOperations":
-        return statusErrors.requestEntityTooLarge(this.message);
+        return statusErrors.requestEntityTooLarge(`Request entity too large: ${this.message}`);
       case "unprocessable":
         return new StatusError(
           {
