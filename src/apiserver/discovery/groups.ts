@@ -1,0 +1,174 @@
+import { apiVersionOf, type ResourceDescription } from "../../api/index.js";
+
+/** What is served, as discovery sees it. */
+export interface ServedGroup {
+  /** Empty for the core group. */
+  readonly name: string;
+  /** The preferred one first. */
+  readonly versions: readonly ServedVersion[];
+}
+
+export interface ServedVersion {
+  readonly version: string;
+  /** Ordered by plural. */
+  readonly resources: readonly ServedResource[];
+  /** Not all resources could be learned: of a server behind this one that does not answer. */
+  readonly stale: boolean;
+}
+
+export interface ServedResource {
+  readonly resource: string;
+  readonly kind: string;
+  readonly singular: string;
+  readonly namespaced: boolean;
+  readonly verbs: readonly string[];
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  /** Of the version that is stored; absent for what is not. */
+  readonly storedAs?: string;
+  /** Ordered by name. */
+  readonly subresources: readonly ServedSubresource[];
+}
+
+export interface ServedSubresource {
+  readonly name: string;
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  readonly verbs: readonly string[];
+}
+
+/** A group that another server behind this one serves, by an APIService. */
+export interface ExtraGroup {
+  readonly name: string;
+  /** The greatest groupPriorityMinimum of its APIServices; more comes first. */
+  readonly priority: number;
+  readonly versions: readonly ServedVersion[];
+}
+
+/** The groupPriorityMinimum of upstream's own groups: what comes first wins where two groups have a resource of one name. */
+const priorities: ReadonlyMap<string, number> = new Map([
+  ["", 18000],
+  ["apiregistration.k8s.io", 18000],
+  ["apps", 17800],
+  ["events.k8s.io", 17750],
+  ["authentication.k8s.io", 17700],
+  ["authorization.k8s.io", 17600],
+  ["autoscaling", 17500],
+  ["batch", 17400],
+  ["certificates.k8s.io", 17300],
+  ["networking.k8s.io", 17200],
+  ["policy", 17100],
+  ["rbac.authorization.k8s.io", 17000],
+  ["storage.k8s.io", 16800],
+  ["apiextensions.k8s.io", 16700],
+  ["admissionregistration.k8s.io", 16700],
+  ["scheduling.k8s.io", 16600],
+  ["coordination.k8s.io", 16500],
+  ["node.k8s.io", 16300],
+  ["discovery.k8s.io", 16200],
+  ["flowcontrol.apiserver.k8s.io", 16100],
+  ["internal.apiserver.k8s.io", 16000],
+  ["resource.k8s.io", 15900],
+  ["storagemigration.k8s.io", 15800],
+]);
+
+/** That of every group of custom resources. */
+const customPriority = 1000;
+
+/** All groups in the order of discovery: by priority, then by name. The core group is the first. */
+export function servedGroups(
+  descriptions: Iterable<ResourceDescription>,
+  extras: readonly ExtraGroup[] = [],
+): readonly ServedGroup[] {
+  const versions = new Map<string, Map<string, ServedResource[]>>();
+  for (const description of descriptions) {
+    const group = versions.get(description.group) ?? new Map<string, ServedResource[]>();
+    versions.set(description.group, group);
+    const resources = group.get(description.version) ?? [];
+    group.set(description.version, resources);
+    resources.push(servedResource(description));
+  }
+  const own = [...versions].map(([name, group]) => ({
+    name,
+    priority: priorities.get(name) ?? customPriority,
+    versions: [...group].map(([version, resources]) => ({
+      version,
+      resources: resources.sort((a, b) => compareText(a.resource, b.resource)),
+      stale: false,
+    })),
+  }));
+  return merge([...own, ...extras])
+    .sort((a, b) => b.priority - a.priority || compareText(a.name, b.name))
+    .map(({ name, versions: list }) => ({
+      name,
+      versions: [...list].sort((a, b) => compareVersions(a.version, b.version)),
+    }));
+}
+
+/** A group may be served here at one version and behind an APIService at another. */
+function merge(groups: readonly ExtraGroup[]): ExtraGroup[] {
+  const byName = new Map<string, ExtraGroup>();
+  for (const group of groups) {
+    const known = byName.get(group.name);
+    const here = known?.versions ?? [];
+    const versions = [...here, ...group.versions.filter((more) => !here.some((own) => own.version === more.version))];
+    byName.set(group.name, { ...group, priority: Math.max(group.priority, known?.priority ?? 0), versions });
+  }
+  return [...byName.values()];
+}
+
+function servedResource(description: ResourceDescription): ServedResource {
+  const { resource, kind, singular, namespaced, shortNames, categories, storage } = description;
+  const subresources = [...description.subresources.values()].map((subresource) => ({
+    name: subresource.name,
+    group: subresource.group,
+    version: subresource.version,
+    kind: subresource.kind,
+    // `connect` says how it is served; clients see the verbs that are authorized.
+    verbs: subresource.verbs.filter((verb) => verb !== "connect").sort(),
+  }));
+  return {
+    resource,
+    kind,
+    singular,
+    namespaced,
+    verbs: [...description.verbs].sort(),
+    shortNames,
+    categories,
+    // What cannot be watched is not kept: reviews, bindings, component statuses.
+    ...(description.verbs.includes("watch") ? { storedAs: `${storage.group}/${storage.version}/${kind}` } : {}),
+    subresources: subresources.sort((a, b) => compareText(a.name, b.name)),
+  };
+}
+
+export function groupVersionOf(group: ServedGroup, version: ServedVersion): string {
+  return apiVersionOf({ group: group.name, version: version.version });
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+const stages = ["alpha", "beta", ""];
+
+/** The better first: v2, v1, v1beta2, v1beta1, v1alpha1, then everything that is no such version, by name. */
+export function compareVersions(a: string, b: string): number {
+  const left = parseVersion(a);
+  const right = parseVersion(b);
+  if (left === undefined || right === undefined) {
+    return left === right ? compareText(a, b) : left === undefined ? 1 : -1;
+  }
+  for (let i = 0; i < left.length; i++) {
+    const difference = (right[i] ?? 0) - (left[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+function parseVersion(version: string): readonly number[] | undefined {
+  const match = /^v([1-9]\d*)(?:(alpha|beta)([1-9]\d*))?$/.exec(version);
+  if (match === null) return undefined;
+  const [, major = "0", stage = "", minor = "0"] = match;
+  return [stages.indexOf(stage), Number(major), Number(minor)];
+}

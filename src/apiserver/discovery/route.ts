@@ -1,0 +1,110 @@
+import { createHash } from "node:crypto";
+import type { ResourceDescription } from "../../api/index.js";
+import type { PathRequest, PathResponse, PathRoute } from "../http/routes.js";
+import { acceptDiscovery, type DiscoveryForm, discoveryContentType } from "./accept.js";
+import {
+  aggregatedDocument,
+  apiVersionsDocument,
+  groupDocument,
+  groupListDocument,
+  resourceListDocument,
+} from "./documents.js";
+import { type ExtraGroup, type ServedGroup, servedGroups } from "./groups.js";
+
+/** The resources that are served; `generation` changes whenever they do. */
+export interface ResourceSource {
+  readonly generation: number;
+  all(): readonly ResourceDescription[];
+}
+
+export interface DiscoveryOptions {
+  readonly resources: ResourceSource;
+  /** Groups of servers behind this one, with a number that changes whenever they do. */
+  readonly extras?: { readonly generation: number; groups(): readonly ExtraGroup[] };
+  /** `host:port` as clients reach it, for `/api`. */
+  readonly serverAddress?: string;
+}
+
+/** `/api`, `/apis` and below, legacy and aggregated. Documents are made when first asked for and kept until resources change. */
+export class DiscoveryRoute implements PathRoute {
+  readonly paths: readonly string[] = ["/api", "/api/v1", "/apis"];
+  readonly #options: DiscoveryOptions;
+  readonly #documents = new Map<string, PathResponse>();
+  #groups: readonly ServedGroup[] = [];
+  #generation = "";
+
+  constructor(options: DiscoveryOptions) {
+    this.#options = options;
+  }
+
+  handle(request: Pick<PathRequest, "path" | "headers">): PathResponse | undefined {
+    const path = request.path.endsWith("/") ? request.path.slice(0, -1) : request.path;
+    const [root, group, version, ...rest] = path.slice(1).split("/");
+    if ((root !== "api" && root !== "apis") || group === "" || rest.length > 0) return undefined;
+    this.#refresh();
+    if (group === undefined) {
+      const accept = request.headers["accept"];
+      const form = acceptDiscovery(Array.isArray(accept) ? accept.join(",") : accept);
+      return this.#document(`${form} ${root}`, form, () => this.#rootDocument(root, form));
+    }
+    if (root === "api") {
+      return version === undefined ? this.#document(path, "legacy", () => this.#versionDocument("", group)) : undefined;
+    }
+    return this.#document(path, "legacy", () =>
+      version === undefined ? this.#groupDocument(group) : this.#versionDocument(group, version),
+    );
+  }
+
+  #refresh(): void {
+    const { resources, extras } = this.#options;
+    const generation = `${resources.generation}/${extras?.generation ?? 0}`;
+    if (generation === this.#generation) return;
+    this.#generation = generation;
+    this.#documents.clear();
+    this.#groups = servedGroups(resources.all(), extras?.groups());
+  }
+
+  /** Only what exists is kept, so the paths that clients make up take no memory. */
+  #document(key: string, form: DiscoveryForm, build: () => object | undefined): PathResponse | undefined {
+    const known = this.#documents.get(key);
+    if (known !== undefined) return known;
+    const document = build();
+    if (document === undefined) return undefined;
+    const body = Buffer.from(`${JSON.stringify(document)}\n`);
+    const response: PathResponse = {
+      code: 200,
+      contentType: discoveryContentType(form),
+      body,
+      headers:
+        form === "legacy" ? { Vary: "Accept" } : { Vary: "Accept", ETag: etagOf(body), "Cache-Control": "public" },
+    };
+    this.#documents.set(key, response);
+    return response;
+  }
+
+  #rootDocument(root: string, form: DiscoveryForm): object {
+    const core = this.#groups.filter(({ name }) => name === "");
+    if (form !== "legacy") {
+      return aggregatedDocument(root === "api" ? core : this.#groups.filter(({ name }) => name !== ""), form);
+    }
+    if (root === "apis") return groupListDocument(this.#groups);
+    const versions = core.flatMap((group) => group.versions.map(({ version }) => version));
+    return apiVersionsDocument(versions, this.#options.serverAddress ?? "");
+  }
+
+  #groupDocument(name: string): object | undefined {
+    const group = this.#groups.find((candidate) => candidate.name === name);
+    return group === undefined ? undefined : groupDocument(group);
+  }
+
+  #versionDocument(name: string, versionName: string): object | undefined {
+    const group = this.#groups.find((candidate) => candidate.name === name);
+    const version = group?.versions.find((candidate) => candidate.version === versionName);
+    return group === undefined || version === undefined ? undefined : resourceListDocument(group, version);
+  }
+}
+
+/** Clients send it back in If-None-Match, and kubectl names its cache by it. */
+export function etagOf(body: Buffer): string {
+  return `"${createHash("sha512").update(body).digest("hex").toUpperCase()}"`;
+}
