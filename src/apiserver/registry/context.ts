@@ -8,12 +8,17 @@ import type { Endpoint } from "./endpoint.js";
 import type { Reader } from "./read.js";
 import type { ObjectWriter } from "./writer.js";
 
-/**
- * What a kind needs done beside its own object, before the write: allocating a cluster IP. `undo` gives it back when the write
- * fails after all.
- */
+/** What a hook has taken for a write: given back when the write fails after all, settled when it is done. */
+export interface Claim {
+  readonly object: JsonObject;
+  undo(): Promise<void>;
+  /** Frees what the old object had and the new one has no more. */
+  settle(): Promise<void>;
+}
+
+/** What a kind needs done beside its own object, before the write: allocating a cluster IP. */
 export interface WriteHook {
-  prepare(change: WriteChange): Promise<{ readonly object: JsonObject; undo(): Promise<void> }>;
+  prepare(change: WriteChange): Promise<Claim>;
   /** After an object is gone for good. */
   deleted?(object: JsonObject): Promise<void>;
 }

@@ -75,7 +75,11 @@ function prepare(context: RegistryContext, endpoint: Endpoint, request: ServerRe
 function validateNew({ description }: Endpoint, object: JsonObject): void {
   const { strategy, namespaced } = description;
   const rules = { namespaced, validateName: strategy.validateName, anyFinalizer: description.group.includes(".") };
-  const errors = [...validateObjectMeta(object, rules), ...(strategy.validate?.(object) ?? [])];
+  const errors = [
+    ...validateObjectMeta(object, rules),
+    ...(strategy.validate?.(object) ?? []),
+    ...(strategy.validateCreate?.(object) ?? []),
+  ];
   if (errors.length === 0) return;
   throw statusErrors.invalid(description.group, description.kind, text(metadataOf(object)["name"]), errors);
 }

@@ -53,7 +53,7 @@ function generateName(base: string, random: Random): string {
 }
 
 /** Checks that an update means the object that is there, and gives the new object the metadata that no update may change. */
-export function metadataForUpdate(description: ResourceDescription, object: JsonObject, old: JsonObject): JsonObject {
+export function metadataForUpdate(object: JsonObject, old: JsonObject): JsonObject {
   const before = metadataOf(old);
   const { resourceVersion: _rv, selfLink: _sl, ...given } = metadataOf(object);
   const kept: Record<string, unknown> = { ...given };

@@ -33,3 +33,18 @@ export function withValueAt(object: JsonObject, path: string, value: unknown): J
   const next = typeof inner === "object" && inner !== null ? (inner as JsonObject) : {};
   return { ...object, [field]: withValueAt(next, rest.join("."), value) };
 }
+
+/** `object` with the value at a dotted path as in `other`, absent where it is absent there. */
+export function withPathOf(object: JsonObject, path: string, other: JsonObject): JsonObject {
+  const dot = path.indexOf(".");
+  if (dot < 0) return withFieldOf(object, path, other);
+  const field = path.slice(0, dot);
+  const rest = path.slice(dot + 1);
+  const inner = withPathOf(child(object, field), rest, child(other, field));
+  return Object.keys(inner).length === 0 && !Object.hasOwn(object, field) ? object : { ...object, [field]: inner };
+}
+
+function child(object: JsonObject, field: string): JsonObject {
+  const value = Object.hasOwn(object, field) ? object[field] : undefined;
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
+}

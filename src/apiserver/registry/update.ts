@@ -4,12 +4,12 @@ import { validateObjectMeta, validateObjectMetaUpdate } from "../../api/kinds/ob
 import type { ServerRequest, ServerResult } from "../request.js";
 import type { CachedObject } from "../watchcache/stored-object.js";
 import { acceptObject } from "./body.js";
-import { admit, isDryRun, type RegistryContext, strategyContext, validateAdmission } from "./context.js";
+import { admit, type Claim, isDryRun, type RegistryContext, strategyContext, validateAdmission } from "./context.js";
 import { createObject } from "./create.js";
 import type { Endpoint } from "./endpoint.js";
-import { checkIdentity, metadataForUpdate, metadataOf, text, withGeneration } from "./metadata.js";
+import { checkIdentity, metadataForUpdate, metadataOf, text, withGeneration, withMetadata } from "./metadata.js";
 import { modifiedMessage } from "./store-errors.js";
-import { withFieldOf } from "./subtree.js";
+import { withFieldOf, withPathOf } from "./subtree.js";
 import type { Decision } from "./writer.js";
 
 /** PUT: the whole object, or its status. */
@@ -47,12 +47,12 @@ export async function modify(
 ): Promise<ServerResult> {
   const name = request.name ?? "";
   const key = endpoint.keyOf(request.namespace, name);
-  const undo: (() => Promise<void>)[] = [];
+  const claims: Claim[] = [];
   let answer: JsonObject | undefined;
   const mutate = async (current: CachedObject): Promise<Decision> => {
-    await giveBack(undo);
+    await giveBack(claims);
     const old = endpoint.fromStorage(current.object as unknown as JsonObject);
-    const object = await changed(context, endpoint, request, old, await next(old, current), undo);
+    const object = await changed(context, endpoint, request, old, await next(old, current), claims);
     answer = object;
     if (isDryRun(request)) return { type: "keep" };
     if (isFinished(endpoint, object, old)) return { type: "delete" };
@@ -61,21 +61,22 @@ export async function modify(
   try {
     const result = await context.writer.update(endpoint, key, name, request.verb, mutate, request.signal);
     if (result.outcome === "deleted") await deletedHook(context, endpoint, result.stored);
-    if (result.outcome !== "written") await giveBack(undo);
+    if (result.outcome === "written") for (const claim of claims) await claim.settle();
+    else await giveBack(claims);
     if (isDryRun(request) && answer !== undefined) {
       return { type: "object", code: 200, object: answer as unknown as KubeObject };
     }
     return { type: "stored", code: 200, stored: endpoint.view(result.stored) };
   } catch (error) {
-    await giveBack(undo);
+    await giveBack(claims);
     if (!options.creates || !isStatusError(error, "NotFound")) throw error;
     await context.authorize(request, "create");
     return createObject(context, endpoint, request, await (options.absent ?? (() => next({}, undefined as never)))());
   }
 }
 
-async function giveBack(undo: (() => Promise<void>)[]): Promise<void> {
-  for (const step of undo.splice(0)) await step();
+async function giveBack(claims: Claim[]): Promise<void> {
+  for (const claim of claims.splice(0)) await claim.undo();
 }
 
 export async function deletedHook(context: RegistryContext, endpoint: Endpoint, stored: CachedObject): Promise<void> {
@@ -90,24 +91,25 @@ async function changed(
   request: ServerRequest,
   old: JsonObject,
   given: JsonObject,
-  undo: (() => Promise<void>)[],
+  claims: Claim[],
 ): Promise<JsonObject> {
   const { description } = endpoint;
   const { strategy } = description;
   const name = text(metadataOf(old)["name"]);
   checkResourceVersion(endpoint, given, old, name);
   checkIdentity(description, given, old, name);
-  const reached = withinSubresource(endpoint, request, metadataForUpdate(description, given, old), old);
+  const reached = withinSubresource(endpoint, request, metadataForUpdate(given, old), old);
   const admitted = (await admit(context, endpoint, request, "UPDATE", reached, old)) ?? reached;
-  const fixed = metadataForUpdate(description, withinSubresource(endpoint, request, admitted, old), old);
+  const fixed = metadataForUpdate(withinSubresource(endpoint, request, admitted, old), old);
   const prepared = strategy.prepareForUpdate?.(fixed, old, strategyContext(context, request)) ?? fixed;
-  const numbered = request.subresource === "status" ? prepared : withGeneration(description, prepared, old);
+  const statusOnly = request.subresource === "status" || request.subresource === "approval";
+  const numbered = statusOnly ? prepared : withGeneration(description, prepared, old);
   const hook =
     request.subresource === "status" ? undefined : context.hooks.get(`${description.group}/${description.resource}`);
   const claim = hook && (await hook.prepare({ object: numbered, old, dryRun: isDryRun(request) }));
-  if (claim !== undefined) undo.push(() => claim.undo());
+  if (claim !== undefined) claims.push(claim);
   const object = claim?.object ?? numbered;
-  validateChange(endpoint, request, object, old);
+  validateChange(context, endpoint, request, object, old);
   for (const warning of strategy.warnings?.(object, old) ?? []) request.warn?.(warning);
   await validateAdmission(context, endpoint, request, "UPDATE", object, old);
   return object;
@@ -129,26 +131,37 @@ function checkResourceVersion(endpoint: Endpoint, given: JsonObject, old: JsonOb
   }
 }
 
-/** A write to the object leaves its status as it is; a write to the status leaves everything else. */
+/** The fields that a subresource may change, beside metadata; all others stay as they are. */
+const writableThrough: ReadonlyMap<string, readonly string[]> = new Map([
+  ["status", ["status"]],
+  ["approval", ["status.conditions"]],
+  ["finalize", ["spec.finalizers"]],
+  ["ephemeralcontainers", ["spec.ephemeralContainers"]],
+  ["resize", ["spec.containers", "spec.initContainers", "spec.resources"]],
+]);
+
+/** A write to the object leaves its status as it is; a write to a subresource leaves everything else. */
 function withinSubresource(
   endpoint: Endpoint,
   request: ServerRequest,
   object: JsonObject,
   old: JsonObject,
 ): JsonObject {
-  if (request.subresource === "status") {
-    const { ownerReferences: _, ...metadata } = metadataOf(object);
-    const owners = metadataOf(old)["ownerReferences"];
-    return withFieldOf(
-      { ...old, metadata: { ...metadata, ...(owners === undefined ? {} : { ownerReferences: owners }) } },
-      "status",
-      object,
-    );
+  const fields = writableThrough.get(request.subresource ?? "");
+  if (fields === undefined) {
+    return endpoint.description.subresources.has("status") ? withFieldOf(object, "status", old) : object;
   }
-  return endpoint.description.subresources.has("status") ? withFieldOf(object, "status", old) : object;
+  const metadata = withFieldOf(metadataOf(object), "ownerReferences", metadataOf(old));
+  return fields.reduce((result, field) => withPathOf(result, field, object), withMetadata(old, metadata));
 }
 
-function validateChange(endpoint: Endpoint, request: ServerRequest, object: JsonObject, old: JsonObject): void {
+function validateChange(
+  context: RegistryContext,
+  endpoint: Endpoint,
+  request: ServerRequest,
+  object: JsonObject,
+  old: JsonObject,
+): void {
   const { description } = endpoint;
   const { strategy, namespaced } = description;
   const anyFinalizer = description.group.includes(".");
@@ -158,7 +171,10 @@ function validateChange(endpoint: Endpoint, request: ServerRequest, object: Json
     errors.push(...(strategy.validateStatusUpdate?.(object, old) ?? []));
   } else {
     errors.push(...validateObjectMeta(object, { namespaced, validateName, anyFinalizer }));
-    errors.push(...(strategy.validate?.(object) ?? []), ...(strategy.validateUpdate?.(object, old) ?? []));
+    errors.push(
+      ...(strategy.validate?.(object) ?? []),
+      ...(strategy.validateUpdate?.(object, old, strategyContext(context, request)) ?? []),
+    );
   }
   if (errors.length === 0) return;
   throw statusErrors.invalid(description.group, description.kind, text(metadataOf(old)["name"]), errors);

@@ -1,0 +1,80 @@
+import { type GroupVersionResource, isStatusError, type Transport } from "../../api/index.js";
+import { type Random, randomInt } from "../../internal/random.js";
+import type { IpRange } from "./ip-range.js";
+
+const resource: GroupVersionResource = { group: "networking.k8s.io", version: "v1", resource: "ipaddresses" };
+
+/** How many addresses are tried at random before the rest is searched in order. */
+const randomTries = 32;
+
+export interface ServiceName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/**
+ * Cluster IPs, each taken by an IPAddress object that refers to its Service: creation of an object is atomic, so no two
+ * Services get one address, whichever API server they are created through.
+ */
+export class ClusterIpAllocator {
+  readonly range: IpRange;
+  readonly #transport: Transport;
+  readonly #random: Random;
+
+  constructor(range: IpRange, transport: Transport, random: Random) {
+    this.range = range;
+    this.#transport = transport;
+    this.#random = random;
+  }
+
+  /** Takes exactly this address; false when somebody else has it. */
+  async take(ip: string, service: ServiceName): Promise<boolean> {
+    try {
+      await this.#transport.request({ ...resource, verb: "create", body: addressObject(ip, service) });
+      return true;
+    } catch (error) {
+      if (isStatusError(error, "AlreadyExists")) return false;
+      throw error;
+    }
+  }
+
+  /** Takes any free address, from the upper part while there is room there; undefined when all are taken. */
+  async takeAny(service: ServiceName): Promise<string | undefined> {
+    const { size } = this.range;
+    // The lower part is left to addresses that people choose; see "Avoiding Collisions in Assigning Ports to ... Services".
+    const reserved = Math.min(Math.max(16, size >> 4), 256);
+    const dynamic = size - 1 - reserved;
+    for (let attempt = 0; dynamic > 0 && attempt < randomTries; attempt++) {
+      const ip = this.range.at(reserved + randomInt(this.#random, dynamic));
+      if (this.range.contains(ip) && (await this.take(ip, service))) return ip;
+    }
+    for (let step = 1; step < size - 1; step++) {
+      const ip = this.range.at(((reserved + step - 1) % (size - 2)) + 1);
+      if (ip !== this.range.first && (await this.take(ip, service))) return ip;
+    }
+    return undefined;
+  }
+
+  async release(ip: string): Promise<void> {
+    try {
+      await this.#transport.request({ ...resource, verb: "delete", name: ip });
+    } catch (error) {
+      if (!isStatusError(error, "NotFound")) throw error;
+    }
+  }
+}
+
+function addressObject(ip: string, { namespace, name }: ServiceName): unknown {
+  return {
+    apiVersion: "networking.k8s.io/v1",
+    kind: "IPAddress",
+    metadata: {
+      name: ip,
+      labels: {
+        "ipaddress.kubernetes.io/ip-family": "IPv4",
+        "ipaddress.kubernetes.io/managed-by": "ipallocator.k8s.io",
+      },
+    },
+    spec: { parentRef: { group: "", resource: "services", namespace, name } },
+  };
+}

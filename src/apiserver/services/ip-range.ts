@@ -1,0 +1,43 @@
+/** Addresses of an IPv4 block, as numbers. The network address, the broadcast address and the first (the API's own) are not given out. */
+export interface IpRange {
+  readonly cidr: string;
+  /** The first usable address: the `kubernetes` service's. */
+  readonly first: string;
+  readonly size: number;
+  contains(ip: string): boolean;
+  /** The address at an offset from the network address. */
+  at(offset: number): string;
+}
+
+/** Errors: RangeError for what is not an IPv4 block with room for services. */
+export function ipRange(cidr: string): IpRange {
+  const match = /^(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})\/(\d{1,2})$/.exec(cidr);
+  const bits = Number(match?.[2]);
+  const base = parseIpv4(match?.[1] ?? "");
+  if (match === null || base === undefined || bits < 8 || bits > 29) {
+    throw new RangeError(`${cidr} is not an IPv4 block of size /8 to /29`);
+  }
+  const size = 2 ** (32 - bits);
+  const network = Math.floor(base / size) * size;
+  const at = (offset: number): string => formatIpv4(network + offset);
+  return {
+    cidr: `${formatIpv4(network)}/${bits}`,
+    first: at(1),
+    size,
+    at,
+    contains(ip) {
+      const address = parseIpv4(ip);
+      return address !== undefined && address > network && address < network + size - 1;
+    },
+  };
+}
+
+function parseIpv4(ip: string): number | undefined {
+  const parts = ip.split(".").map(Number);
+  if (parts.length !== 4 || parts.some((part) => !Number.isInteger(part) || part < 0 || part > 255)) return undefined;
+  return parts.reduce((sum, part) => sum * 256 + part, 0);
+}
+
+function formatIpv4(address: number): string {
+  return [24, 16, 8, 0].map((shift) => Math.floor(address / 2 ** shift) % 256).join(".");
+}
