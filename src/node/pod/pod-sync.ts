@@ -1,0 +1,301 @@
+import type { Pod } from "../../api/index.js";
+import { VolumeError } from "../volumes/volume-manager.js";
+import { hashOf } from "./container-config.js";
+import { podIps, startContainer, wordsOf } from "./container-starter.js";
+import { timeOf } from "./container-statuses.js";
+import { containersOf, findContainer, specOf } from "./containers.js";
+import { type NodeContext, podEvent } from "./context.js";
+import { type ContainerKill, type PodPlan, planPod } from "./plan.js";
+import type { PodRecord } from "./pod-record.js";
+import { podStatus } from "./pod-status.js";
+import { readRuntimeState, runtimeAnnotations } from "./runtime-state.js";
+import { sandboxConfig } from "./sandbox-config.js";
+import { Deadline, endContainer } from "./termination.js";
+import { terminationMessage } from "./termination-message.js";
+
+/** More rounds than any pod needs: each starts or stops something. */
+const maxRounds = 100;
+
+/** One pod's way up: what the plan says is done, what came of it is reported. */
+export class PodSync {
+  readonly #context: NodeContext;
+  readonly #record: PodRecord;
+  #seen = false;
+
+  constructor(context: NodeContext, record: PodRecord) {
+    this.#context = context;
+    this.#record = record;
+  }
+
+  begin(): void {
+    const { pod } = this.#record;
+    this.#record.startTime ??= pod.status?.startTime ?? timeOf(this.#context.clock.now());
+  }
+
+  /** Does what can be done now. Resolves with when to look again though nothing told so. */
+  async step(signal: AbortSignal): Promise<number | undefined> {
+    const record = this.#record;
+    const next = new Soonest();
+    await this.refresh(signal);
+    if (!this.#admit()) return undefined;
+    if (this.#pastDeadline(next)) return undefined;
+    if (record.status === undefined && this.#context.volumes !== undefined) this.report();
+    for (let round = 0; round < maxRounds; round++) {
+      const plan = this.#plan();
+      if (plan.finished) {
+        record.terminating = true;
+        this.report();
+        return undefined;
+      }
+      const acted = await this.#act(plan, next, signal);
+      if (record.dirty) await this.refresh(signal);
+      this.#ensureProbes();
+      if (!acted) break;
+    }
+    await this.#refreshVolumes(next, signal);
+    this.report();
+    return next.inMs;
+  }
+
+  /** Reads the runtime again if something turned there. */
+  async refresh(signal: AbortSignal): Promise<void> {
+    const record = this.#record;
+    if (!record.dirty) return;
+    record.dirty = false;
+    try {
+      record.state = await readRuntimeState(this.#context.runtime, record.uid, signal);
+    } catch (error) {
+      record.dirty = true;
+      throw error;
+    }
+    for (const attempts of record.state.containers.values()) {
+      for (const status of attempts) {
+        if (status.state !== "exited" || status.message || record.messages.has(status.id)) continue;
+        record.messages.set(status.id, this.#context.volumes === undefined ? "" : await terminationMessage(status));
+      }
+    }
+  }
+
+  /** While the pod ends: nothing is started, but what is seen is reported. */
+  async observe(signal: AbortSignal): Promise<void> {
+    await this.refresh(signal);
+    this.#ensureProbes();
+    this.report();
+  }
+
+  /** The last status of all. */
+  async finish(signal: AbortSignal): Promise<void> {
+    await this.refresh(signal);
+    this.report();
+  }
+
+  report(): void {
+    const { runtimeName, probes, clock, statuses } = this.#context;
+    const record = this.#record;
+    if (record.gone) return;
+    const status = podStatus({
+      pod: record.pod,
+      state: record.state,
+      runtimeName,
+      waiting: record.waiting,
+      messages: record.messages,
+      readiness: (id, container) => {
+        const { started, ready } = probes.readiness(id, container);
+        return record.starting.has(id) ? { started: false, ready: false } : { started, ready };
+      },
+      terminal: record.terminated,
+      nowMs: clock.now(),
+      startTime: record.startTime ?? timeOf(clock.now()),
+      hostIps: this.#context.facts().hostIps,
+      previous: record.status ?? record.pod.status,
+      verdict:
+        record.terminating && !record.terminated && record.state.containers.size > 0 ? undefined : record.verdict,
+    });
+    record.status = status;
+    statuses.report(record.pod, status);
+  }
+
+  /** A pod that this host never saw may be turned away. */
+  #admit(): boolean {
+    const record = this.#record;
+    if (this.#seen) return true;
+    this.#seen = true;
+    if (record.state.sandboxes.length > 0 || record.pod.status?.startTime !== undefined) return true;
+    const verdict = this.#context.admit(record.pod);
+    if (verdict === undefined) return true;
+    record.verdict = verdict;
+    record.terminating = true;
+    podEvent(this.#context, record.pod, "Warning", verdict.reason ?? "Failed", verdict.message ?? "");
+    return false;
+  }
+
+  #pastDeadline(next: Soonest): boolean {
+    const record = this.#record;
+    const seconds = specOf(record.pod).activeDeadlineSeconds;
+    if (seconds === undefined) return false;
+    const left = Date.parse(record.startTime ?? "") + seconds * 1000 - this.#context.clock.now();
+    if (left > 0) {
+      next.add(left);
+      return false;
+    }
+    const message = "Pod was active on the node longer than the specified deadline";
+    record.verdict = { phase: "Failed", reason: "DeadlineExceeded", message };
+    record.terminating = true;
+    podEvent(this.#context, record.pod, "Normal", "DeadlineExceeded", message);
+    return true;
+  }
+
+  #plan(): PodPlan {
+    const { probes } = this.#context;
+    const record = this.#record;
+    return planPod({
+      pod: record.pod,
+      state: record.state,
+      verdict: (id, container) => {
+        const verdict = probes.verdict(id, container);
+        return record.starting.has(id) ? { ...verdict, started: false } : verdict;
+      },
+      changed: (status, container) => {
+        const hash = status.annotations[runtimeAnnotations.hash];
+        return hash !== undefined && hash !== hashOf(container);
+      },
+    });
+  }
+
+  /** Whether anything was changed in the runtime. */
+  async #act(plan: PodPlan, next: Soonest, signal: AbortSignal): Promise<boolean> {
+    const record = this.#record;
+    if (plan.killPod) {
+      await this.#killPod(signal);
+      return true;
+    }
+    if (plan.createSandbox) {
+      await this.#mount(signal);
+      await this.#createSandbox(plan.attempt, signal);
+      return true;
+    }
+    if (plan.kill.length === 0 && plan.start.length === 0) return false;
+    if (record.volumes === undefined) await this.#mount(signal);
+    for (const kill of plan.kill) await this.#kill(kill, signal);
+    if (plan.kill.length > 0) await this.refresh(signal);
+    let acted = plan.kill.length > 0;
+    for (const container of plan.start) {
+      const entry = findContainer(record.pod, container.name);
+      if (entry === undefined || plan.sandboxId === undefined) continue;
+      const { started, retryInMs } = await startContainer(this.#context, record, entry, plan.sandboxId, signal);
+      acted ||= started;
+      if (retryInMs !== undefined) next.add(retryInMs);
+    }
+    return acted;
+  }
+
+  async #killPod(signal: AbortSignal): Promise<void> {
+    const { runtime, clock } = this.#context;
+    const record = this.#record;
+    podEvent(
+      this.#context,
+      record.pod,
+      "Normal",
+      "SandboxChanged",
+      "Pod sandbox changed, it will be killed and re-created.",
+    );
+    const grace = (specOf(record.pod).terminationGracePeriodSeconds ?? 30) * 1000;
+    const deadline = new Deadline(clock.now() + grace);
+    const running = [...record.state.containers.values()].flat().filter(({ state }) => state === "running");
+    await Promise.all(running.map((status) => endContainer(this.#context, record, status, deadline, signal)));
+    for (const { id } of record.state.sandboxes) await runtime.stopPodSandbox(id, { signal });
+    record.dirty = true;
+  }
+
+  async #createSandbox(attempt: number, signal: AbortSignal): Promise<void> {
+    const { runtime } = this.#context;
+    const record = this.#record;
+    const old = record.state.sandboxes.slice(1);
+    try {
+      await runtime.runPodSandbox(sandboxConfig(record.pod, { ...this.#context, attempt }), { signal });
+    } catch (error) {
+      signal.throwIfAborted();
+      const message = `Failed to create pod sandbox: ${wordsOf(error)}`;
+      podEvent(this.#context, record.pod, "Warning", "FailedCreatePodSandBox", message);
+      throw error;
+    }
+    record.dirty = true;
+    // The one before is kept for its containers' last state; those before that tell nothing any more.
+    for (const { id } of old) await runtime.removePodSandbox(id, { signal });
+    if (this.#context.volumes === undefined) return;
+    await this.refresh(signal);
+    this.report();
+  }
+
+  async #kill({ status, container, message, probe }: ContainerKill, signal: AbortSignal): Promise<void> {
+    const { clock, probes } = this.#context;
+    const record = this.#record;
+    const own = specOf(record.pod).terminationGracePeriodSeconds ?? 30;
+    const ofProbe =
+      probe === "startup" ? container.startupProbe : probe === "liveness" ? container.livenessProbe : undefined;
+    const seconds = ofProbe?.terminationGracePeriodSeconds ?? own;
+    probes.forgetContainer(status.id);
+    const deadline = new Deadline(clock.now() + seconds * 1000);
+    await endContainer(this.#context, record, status, deadline, signal, message);
+    record.dirty = true;
+  }
+
+  async #mount(signal: AbortSignal): Promise<void> {
+    const { volumes } = this.#context;
+    const record = this.#record;
+    if (volumes === undefined) return;
+    const { hostIps, allocatable } = this.#context.facts();
+    try {
+      record.volumes = await volumes.mount(
+        record.pod,
+        { podIps: podIps(record, hostIps), hostIps, allocatable },
+        signal,
+      );
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof VolumeError) podEvent(this.#context, record.pod, "Warning", "FailedMount", error.message);
+      throw error;
+    }
+  }
+
+  /** Content that changed in the API, and tokens that are due, reach running containers this way. */
+  async #refreshVolumes(next: Soonest, signal: AbortSignal): Promise<void> {
+    const record = this.#record;
+    if (record.volumes === undefined || !hasLiveVolumes(record.pod)) return;
+    try {
+      await this.#mount(signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#context.logger.debug("a volume keeps its old content", { pod: record.pod.metadata.name, error });
+      next.add(60_000);
+    }
+    next.add(record.volumes.renewAtMs - this.#context.clock.now());
+  }
+
+  #ensureProbes(): void {
+    const { probes } = this.#context;
+    const record = this.#record;
+    const ip = podIps(record, this.#context.facts().hostIps)[0] ?? "";
+    for (const entry of containersOf(record.pod)) {
+      const status = record.state.containers.get(entry.container.name)?.[0];
+      if (status?.state !== "running" || record.starting.has(status.id)) continue;
+      const running = { containerId: status.id, startedAtMs: status.startedAtMs };
+      probes.ensure(record.pod, entry, running, ip, record.terminating);
+    }
+  }
+}
+
+/** The least of several delays. */
+class Soonest {
+  inMs: number | undefined;
+
+  add(delayMs: number): void {
+    if (Number.isFinite(delayMs)) this.inMs = Math.min(this.inMs ?? delayMs, Math.max(0, delayMs));
+  }
+}
+
+function hasLiveVolumes(pod: Pod): boolean {
+  return (specOf(pod).volumes ?? []).some(({ configMap, secret, projected, downwardAPI }) =>
+    Boolean(configMap ?? secret ?? projected ?? downwardAPI),
+  );
+}

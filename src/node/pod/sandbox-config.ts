@@ -1,0 +1,120 @@
+import type { Pod, PodSecurityContext } from "../../api/index.js";
+import type {
+  DnsConfig,
+  NamespaceOptions,
+  PodSandboxConfig,
+  PortMapping,
+  SeccompProfile,
+} from "../../runtime/index.js";
+import { containersOf, specOf } from "./containers.js";
+import { qosOf } from "./qos.js";
+import { runtimeLabels } from "./runtime-state.js";
+
+export interface NetworkFacts {
+  readonly clusterDns: readonly string[];
+  readonly clusterDomain: string;
+}
+
+export interface SandboxConfigOptions {
+  readonly attempt: number;
+  /** Below it each pod has its folder of logs; undefined: no logs. */
+  readonly logRoot?: string | undefined;
+  readonly network: NetworkFacts;
+  /** The parent of all pods' control groups; undefined: the runtime decides. */
+  readonly cgroupRoot?: string | undefined;
+}
+
+export function sandboxConfig(pod: Pod, options: SandboxConfigOptions): PodSandboxConfig {
+  const { name, namespace = "", uid, labels, annotations } = pod.metadata;
+  const spec = specOf(pod);
+  const { cgroupRoot, logRoot } = options;
+  return {
+    metadata: { name, namespace, uid, attempt: options.attempt },
+    hostname: spec.hostNetwork ? "" : hostnameOf(pod, options.network.clusterDomain),
+    logDirectory: logRoot === undefined ? undefined : `${logRoot}/${namespace}_${name}_${uid}`,
+    dns: dnsOf(pod, options.network),
+    portMappings: spec.hostNetwork ? [] : portMappingsOf(pod),
+    labels: {
+      ...labels,
+      [runtimeLabels.podName]: name,
+      [runtimeLabels.podNamespace]: namespace,
+      [runtimeLabels.podUid]: uid,
+    },
+    annotations: annotations ?? {},
+    cgroupParent: cgroupRoot === undefined ? undefined : cgroupOf(pod, cgroupRoot),
+    sysctls: Object.fromEntries((spec.securityContext?.sysctls ?? []).map(({ name: key, value }) => [key, value])),
+    security: {
+      namespaces: namespacesOf(pod),
+      runAsUser: spec.securityContext?.runAsUser,
+      runAsGroup: spec.securityContext?.runAsGroup,
+      supplementalGroups: groupsOf(spec.securityContext),
+      privileged: containersOf(pod).some(({ container }) => container.securityContext?.privileged === true),
+      seccomp: seccompOf(spec.securityContext?.seccompProfile),
+    },
+  };
+}
+
+function cgroupOf(pod: Pod, root: string): string {
+  const qos = qosOf(pod);
+  return `${root}${qos === "Guaranteed" ? "" : `/${qos.toLowerCase()}`}/pod${pod.metadata.uid}`;
+}
+
+export function hostnameOf(pod: Pod, clusterDomain: string): string {
+  const { hostname, hostnameOverride, subdomain, setHostnameAsFQDN } = specOf(pod);
+  if (hostnameOverride) return hostnameOverride;
+  const short = (hostname || pod.metadata.name).slice(0, 63).replace(/[.-]+$/, "");
+  if (!setHostnameAsFQDN || !subdomain) return short;
+  return `${short}.${subdomain}.${pod.metadata.namespace}.svc.${clusterDomain}`;
+}
+
+export function namespacesOf(pod: Pod): NamespaceOptions {
+  const { hostNetwork, hostPID, hostIPC, shareProcessNamespace } = specOf(pod);
+  return {
+    network: hostNetwork ? "node" : "pod",
+    pid: hostPID ? "node" : shareProcessNamespace ? "pod" : "container",
+    ipc: hostIPC ? "node" : "pod",
+  };
+}
+
+export function groupsOf(context: PodSecurityContext | undefined): readonly number[] {
+  const groups = [...(context?.supplementalGroups ?? [])];
+  if (context?.fsGroup !== undefined) groups.push(context.fsGroup);
+  return groups;
+}
+
+export function seccompOf(
+  profile: { readonly type: string; readonly localhostProfile?: string } | undefined,
+): SeccompProfile | undefined {
+  if (profile === undefined) return undefined;
+  if (profile.type === "RuntimeDefault" || profile.type === "Unconfined") return { type: profile.type };
+  return profile.type === "Localhost" ? { type: "Localhost", localhostRef: profile.localhostProfile } : undefined;
+}
+
+function portMappingsOf(pod: Pod): PortMapping[] {
+  const mappings: PortMapping[] = [];
+  for (const { container } of containersOf(pod)) {
+    for (const { hostPort, hostIP, containerPort, protocol } of container.ports ?? []) {
+      if (!hostPort) continue;
+      const known = protocol === "UDP" || protocol === "SCTP" ? protocol : "TCP";
+      mappings.push({ protocol: known, containerPort, hostPort, hostIp: hostIP });
+    }
+  }
+  return mappings;
+}
+
+/** What goes into resolv.conf; undefined: the host's own. */
+function dnsOf(pod: Pod, { clusterDns, clusterDomain }: NetworkFacts): DnsConfig | undefined {
+  const { dnsPolicy = "ClusterFirst", dnsConfig, hostNetwork } = specOf(pod);
+  const cluster = dnsPolicy === "ClusterFirstWithHostNet" || (dnsPolicy === "ClusterFirst" && !hostNetwork);
+  const inCluster = cluster && clusterDns.length > 0;
+  if (!inCluster && dnsPolicy !== "None" && dnsConfig === undefined) return undefined;
+  const namespace = pod.metadata.namespace ?? "";
+  const searches = inCluster ? [`${namespace}.svc.${clusterDomain}`, `svc.${clusterDomain}`, clusterDomain] : [];
+  const options = new Map<string, string | undefined>(inCluster ? [["ndots", "5"]] : []);
+  for (const { name, value } of dnsConfig?.options ?? []) if (name) options.set(name, value);
+  return {
+    servers: [...new Set([...(inCluster ? clusterDns : []), ...(dnsConfig?.nameservers ?? [])])],
+    searches: [...new Set([...searches, ...(dnsConfig?.searches ?? [])])],
+    options: [...options].map(([name, value]) => (value ? `${name}:${value}` : name)),
+  };
+}
