@@ -16,9 +16,15 @@ const out = join(root, "src/api/gen");
 const inputs = [
   join(source, "package.json"),
   fileURLToPath(import.meta.url),
-  ...["models.mjs", "resources.mjs", "render.mjs", "packages.json", "merge-rules.json", "quantities.json"].map((name) =>
-    join(here, "generate", name),
-  ),
+  ...[
+    "models.mjs",
+    "resources.mjs",
+    "render.mjs",
+    "packages.json",
+    "merge-rules.json",
+    "quantities.json",
+    "defaults.json",
+  ].map((name) => join(here, "generate", name)),
 ];
 const digest = createHash("sha256");
 for (const input of inputs) digest.update(readFileSync(input));
@@ -29,13 +35,19 @@ if (existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp) process.
 const readJson = (name) => JSON.parse(readFileSync(join(here, "generate", name), "utf8"));
 const models = readModels(join(source, "dist/gen/models"), readJson("packages.json").packages);
 const resources = readResources(join(source, "dist/gen/apis"), models);
-const overlay = { rules: readJson("merge-rules.json"), quantities: readJson("quantities.json") };
+const overlay = {
+  rules: readJson("merge-rules.json"),
+  quantities: readJson("quantities.json"),
+  defaults: readJson("defaults.json"),
+};
 
 mkdirSync(out, { recursive: true });
 const reachable = models.closure(resources.flatMap((resource) => resource.models));
+// OpenAPI needs what the server answers beside objects; its type is our own.
+const documented = models.closure([...reachable, "V1Status"]);
 writeFileSync(join(out, "types.ts"), renderTypes(reachable, resources, models));
-writeFileSync(join(out, "schemas.ts"), renderSchemas(reachable, models, overlay));
+writeFileSync(join(out, "schemas.ts"), renderSchemas(documented, models, overlay));
 writeFileSync(join(out, "resources.ts"), renderResources(resources, models));
-writeFileSync(join(out, "docs.ts"), renderDocs(reachable, models));
+writeFileSync(join(out, "docs.ts"), renderDocs(documented, models));
 writeFileSync(stampFile, stamp);
 console.log(`generated ${reachable.length} types and ${resources.length} resources`);

@@ -107,6 +107,8 @@ export function renderSchemas(reachable, models, overlay) {
       let code = typeCode(field.type, field.format, models);
       if (quantities.has(field.name)) code = code.replace(/s$/, "q");
       const options = (rules[field.name] ?? "").split(" ").filter(Boolean);
+      const fallback = overlay.defaults[id]?.[field.name];
+      if (fallback !== undefined) options.push(`default:${JSON.stringify(fallback)}`);
       if (field.required) options.unshift("*");
       return `${JSON.stringify(field.name)}:${JSON.stringify([code, ...options].join("|"))}`;
     });

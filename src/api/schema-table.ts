@@ -98,6 +98,7 @@ function parseField(code: string): Schema {
       extras.patchStrategy = first.split("+") as ("merge" | "replace" | "retainKeys")[];
       if (second !== undefined) extras.patchMergeKey = second;
     } else if (word === "patch-key") extras.patchMergeKey = first;
+    else if (word === "default") extras.default = JSON.parse(option.slice("default:".length));
   }
   return withExtras(parseShape(shape), extras);
 }
