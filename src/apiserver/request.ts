@@ -1,9 +1,12 @@
+import type { Decoded } from "../api/decode/decode-error.js";
 import type { ApiRequest, KubeList, KubeObject, Status, UserInfo, WatchEventType } from "../api/index.js";
 
 /** A request as it enters the one pipeline, from a socket or from within the process, with who asks. */
 export interface ServerRequest extends ApiRequest {
   readonly user: UserInfo;
   readonly userAgent?: string | undefined;
+  /** What was odd about the text of the body, for strict validation; absent for what never was text. */
+  readonly decoded?: Pick<Decoded, "duplicates" | "order"> | undefined;
   /** Receives what the server wants to say beside the answer (the `Warning` headers). */
   readonly warn?: ((text: string) => void) | undefined;
 }

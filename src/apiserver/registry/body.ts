@@ -1,3 +1,4 @@
+import { decodeInto, type FieldValidation } from "../../api/decode/decode-into.js";
 import { type JsonObject, statusErrors } from "../../api/index.js";
 import { isJsonObject } from "../../api/kinds/strategy.js";
 import type { ServerRequest } from "../request.js";
@@ -9,9 +10,22 @@ import { metadataOf, text, withMetadata } from "./metadata.js";
  * with defaults. Errors: BadRequest.
  */
 export function acceptObject(endpoint: Endpoint, request: ServerRequest, body: unknown): JsonObject {
-  const object = placeObject(endpoint, request, typedObject(endpoint, body));
-  const { strategy } = endpoint.description;
+  const typed = typedObject(endpoint, body);
+  const { strategy, schema, kind, version } = endpoint.description;
+  const decoded = { value: typed, duplicates: [], ...request.decoded };
+  const clean = decodeInto(schema, decoded, {
+    kind,
+    version,
+    fieldValidation: fieldValidationOf(request),
+    warn: request.warn,
+  });
+  const object = placeObject(endpoint, request, clean["metadata"] === undefined ? { ...clean, metadata: {} } : clean);
   return strategy.defaults === undefined ? object : strategy.defaults(object);
+}
+
+function fieldValidationOf(request: ServerRequest): FieldValidation | undefined {
+  const asked = request.options?.fieldValidation;
+  return asked === "Strict" || asked === "Warn" || asked === "Ignore" ? asked : undefined;
 }
 
 /** Checks apiVersion and kind and fills them in where they are missing. */
