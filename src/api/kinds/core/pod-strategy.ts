@@ -3,11 +3,19 @@ import type { Pod } from "../../gen/types.js";
 import { strategyOf } from "../strategy.js";
 import { defaultPod } from "./pod-defaults.js";
 import { podGracePeriodSeconds, preparePod, preparePodUpdate } from "./pod-prepare.js";
+import { validatePodStatusUpdate, validatePodUpdate } from "./pod-update.js";
+import { validateNewPod, validatePod } from "./pod-validation.js";
+import { podWarnings } from "./pod-warnings.js";
 
 export const podStrategy: ResourceStrategy = strategyOf<Pod>({
-  returnsDeleted: true,
   defaults: defaultPod,
   prepareForCreate: preparePod,
   prepareForUpdate: preparePodUpdate,
+  validate: validatePod,
+  validateCreate: validateNewPod,
+  validateUpdate: validatePodUpdate,
+  validateStatusUpdate: validatePodStatusUpdate,
+  warnings: (pod, old) => (old === undefined ? podWarnings(pod) : []),
   gracePeriodSeconds: podGracePeriodSeconds,
+  returnsDeleted: true,
 });
