@@ -1,0 +1,113 @@
+import type { Container, Pod } from "../../api/index.js";
+import type { QuantityCache } from "../framework/resources.js";
+
+/** A container that states no request counts as this much when nodes are scored, so that such pods are spread as well. */
+export const defaultCpuMillis = 100;
+export const defaultMemoryBytes: number = 200 * 2 ** 20;
+
+type Amounts = Map<string, number>;
+type Quantities = { readonly [name: string]: string } | undefined;
+
+export interface PodRequests {
+  readonly requests: ReadonlyMap<string, number>;
+  readonly nonzeroCpuMillis: number;
+  readonly nonzeroMemoryBytes: number;
+}
+
+/**
+ * What a pod takes of its node: the larger of what its containers need together and what its init containers need one
+ * after the other beside the sidecars started before them, overridden by pod-level resources, plus overhead.
+ */
+export function podRequests(pod: Pod, quantities: QuantityCache): PodRequests {
+  const requests = aggregate(pod, quantities, false);
+  let cpu = requests.get("cpu") ?? 0;
+  let memory = requests.get("memory") ?? 0;
+  if (lacksRequest(pod)) {
+    const filled = aggregate(pod, quantities, true);
+    cpu = filled.get("cpu") ?? 0;
+    memory = filled.get("memory") ?? 0;
+  }
+  return { requests, nonzeroCpuMillis: cpu, nonzeroMemoryBytes: memory };
+}
+
+function aggregate(pod: Pod, quantities: QuantityCache, fill: boolean): Amounts {
+  const total: Amounts = new Map();
+  const { spec } = pod;
+  if (spec === undefined) return total;
+  for (const container of spec.containers) {
+    add(total, containerRequests(container, statusRequests(pod, container.name), quantities, fill));
+  }
+  if (spec.initContainers !== undefined && spec.initContainers.length > 0) {
+    const sidecars: Amounts = new Map();
+    const peak: Amounts = new Map();
+    for (const container of spec.initContainers) {
+      const own = containerRequests(container, undefined, quantities, fill);
+      if (container.restartPolicy === "Always") {
+        add(total, own);
+        add(sidecars, own);
+        raise(peak, sidecars);
+      } else {
+        add(own, sidecars);
+        raise(peak, own);
+      }
+    }
+    raise(total, peak);
+  }
+  for (const [name, quantity] of Object.entries(spec.resources?.requests ?? {})) {
+    total.set(name, quantities.amount(name, quantity));
+  }
+  if (spec.overhead !== undefined) {
+    for (const [name, quantity] of Object.entries(spec.overhead)) {
+      total.set(name, (total.get(name) ?? 0) + quantities.amount(name, quantity));
+    }
+  }
+  return total;
+}
+
+/** While a container is being resized in place it may hold more than its spec says. */
+function statusRequests(pod: Pod, name: string): Quantities {
+  const statuses = pod.status?.containerStatuses;
+  if (statuses === undefined) return undefined;
+  for (const status of statuses) if (status.name === name) return status.resources?.requests;
+  return undefined;
+}
+
+function containerRequests(
+  container: Container,
+  actual: Quantities,
+  quantities: QuantityCache,
+  fill: boolean,
+): Amounts {
+  const amounts: Amounts = new Map();
+  const stated = container.resources?.requests;
+  if (stated !== undefined) {
+    for (const [name, quantity] of Object.entries(stated)) amounts.set(name, quantities.amount(name, quantity));
+  }
+  if (actual !== undefined) {
+    for (const [name, quantity] of Object.entries(actual)) {
+      const amount = quantities.amount(name, quantity);
+      if (amount > (amounts.get(name) ?? 0)) amounts.set(name, amount);
+    }
+  }
+  if (fill) {
+    if (!amounts.has("cpu")) amounts.set("cpu", defaultCpuMillis);
+    if (!amounts.has("memory")) amounts.set("memory", defaultMemoryBytes);
+  }
+  return amounts;
+}
+
+function lacksRequest(pod: Pod): boolean {
+  const lacks = (container: Container): boolean => {
+    const requests = container.resources?.requests;
+    return requests === undefined || !Object.hasOwn(requests, "cpu") || !Object.hasOwn(requests, "memory");
+  };
+  return (pod.spec?.containers.some(lacks) ?? false) || (pod.spec?.initContainers?.some(lacks) ?? false);
+}
+
+function add(total: Amounts, more: Amounts): void {
+  for (const [name, amount] of more) total.set(name, (total.get(name) ?? 0) + amount);
+}
+
+function raise(total: Amounts, floor: Amounts): void {
+  for (const [name, amount] of floor) if (amount > (total.get(name) ?? 0)) total.set(name, amount);
+}

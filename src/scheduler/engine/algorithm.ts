@@ -1,0 +1,331 @@
+import type { Random } from "../../internal/random.js";
+import type { ClusterTable } from "../cache/cluster-table.js";
+import type { PodInfo } from "../cache/pod-info.js";
+import type { Snapshots } from "../cache/snapshot.js";
+import { checkedScore, guarded, PolicyError } from "../framework/guard.js";
+import {
+  type Cycle,
+  type NodeSnapshot,
+  type PreFilterResult,
+  type Rejection,
+  toRejection,
+  type Verdict,
+} from "../framework/policy.js";
+import type { ClassCache, Classified, WeightedPolicy } from "./class-cache.js";
+import type { Unschedulable } from "./fit-error.js";
+import type { PodClass } from "./pod-class.js";
+import { bestOf, bestOfGroups, classScores, nodesToFind } from "./selection.js";
+import type { VerdictTable } from "./verdicts.js";
+
+/** Pods that were promised room on nodes by preemption and are not there yet. */
+export interface Nominations {
+  /** Node names with nominated pods. */
+  readonly nodeNames: Iterable<string>;
+  readonly size: number;
+  on(nodeName: string): readonly PodInfo[];
+}
+
+export interface AlgorithmOptions {
+  readonly table: ClusterTable;
+  readonly snapshots: Snapshots;
+  readonly verdicts: VerdictTable;
+  readonly nominations: Nominations;
+  readonly random: Random;
+  /** Milliseconds, for the time budget of policies. */
+  readonly now: () => number;
+}
+
+export interface ProfileEngine {
+  readonly policies: readonly WeightedPolicy[];
+  readonly classes: ClassCache;
+  readonly percentageOfNodesToScore?: number | undefined;
+  /** What all plain calls of one cycle may take together. */
+  readonly cycleBudgetMs: number;
+}
+
+export type Decision =
+  | { readonly node: number; readonly failure?: undefined }
+  | { readonly node?: undefined; readonly failure: Unschedulable };
+
+/**
+ * Finds the node for a pod: a pure function of table, nominations and chance. Pods that no policy has to be called plainly for
+ * cost as many steps as their class has groups; else nodes are asked one by one, from where the last pod left off.
+ */
+export class Algorithm {
+  readonly #options: AlgorithmOptions;
+  #start = 0;
+
+  constructor(options: AlgorithmOptions) {
+    this.#options = options;
+  }
+
+  newCycle(): Cycle {
+    return { snapshot: this.#options.snapshots.current(), state: new Map() };
+  }
+
+  /** Throws PolicyError. */
+  schedule(pod: PodInfo, engine: ProfileEngine, cycle: Cycle): Decision {
+    const { table } = this.#options;
+    const classified = engine.classes.classify(pod);
+    const run = new Run(this.#options, engine, classified, pod, cycle);
+    const early = run.preFilter();
+    if (early !== undefined) return { failure: early };
+    const { podClass } = classified;
+    podClass.beginRound();
+    const nominated = pod.pod.status?.nominatedNodeName;
+    const nominatedSlot = nominated === undefined ? undefined : table.slotOf(nominated);
+    if (nominatedSlot !== undefined && run.includes(nominatedSlot) && run.passes(nominatedSlot)) {
+      return { node: nominatedSlot };
+    }
+    const blocked = run.blockNominated();
+    try {
+      const node =
+        run.candidates === undefined && !run.plain
+          ? bestOfGroups(podClass, this.#options.random)
+          : this.#oneByOne(run, engine);
+      return node >= 0 ? { node } : { failure: run.failure() };
+    } finally {
+      for (const slot of blocked) podClass.reconsider(slot);
+    }
+  }
+
+  #oneByOne(run: Run, engine: ProfileEngine): number {
+    const { table, random } = this.#options;
+    const feasible: number[] = [];
+    if (run.candidates !== undefined) {
+      for (const slot of run.candidates) if (run.passesUnblocked(slot)) feasible.push(slot);
+    } else {
+      const enough = nodesToFind(table.nodeCount, engine.percentageOfNodesToScore);
+      let looked = 0;
+      for (; looked < table.slots && feasible.length < enough; looked++) {
+        const slot = (this.#start + looked) % table.slots;
+        if (run.passesUnblocked(slot)) feasible.push(slot);
+      }
+      this.#start = table.slots === 0 ? 0 : (this.#start + looked) % table.slots;
+    }
+    if (feasible.length === 0) return -1;
+    if (feasible.length === 1) return feasible[0] ?? -1;
+    return bestOf(feasible, run.scores(feasible), random);
+  }
+}
+
+/** One pod's way through filters and scores. */
+class Run {
+  readonly #options: AlgorithmOptions;
+  readonly #engine: ProfileEngine;
+  readonly #class: PodClass;
+  readonly #pod: PodInfo;
+  readonly #cycle: Cycle;
+  readonly #deadline: number;
+  #filters: WeightedPolicy[];
+  #scorers: WeightedPolicy[];
+  #narrowedBy: string[] = [];
+  /** Nodes that passed their class but not a plain filter or a nomination. */
+  readonly #rejected = new Map<number, number>();
+  candidates: readonly number[] | undefined;
+
+  constructor(options: AlgorithmOptions, engine: ProfileEngine, classified: Classified, pod: PodInfo, cycle: Cycle) {
+    this.#options = options;
+    this.#engine = engine;
+    this.#class = classified.podClass;
+    this.#pod = pod;
+    this.#cycle = cycle;
+    this.#filters = classified.plain.filter(({ policy }) => policy.filter !== undefined);
+    this.#scorers = classified.plain.filter(({ policy, weight }) => policy.score !== undefined && weight !== 0);
+    this.#preFilters = classified.plain;
+    this.#deadline = classified.plain.length === 0 ? Number.POSITIVE_INFINITY : options.now() + engine.cycleBudgetMs;
+  }
+  readonly #preFilters: readonly WeightedPolicy[];
+
+  /** Whether nodes have to be asked one by one. */
+  get plain(): boolean {
+    return this.#filters.length > 0 || this.#scorers.length > 0;
+  }
+
+  preFilter(): Unschedulable | undefined {
+    let names: ReadonlySet<string> | undefined;
+    const narrow = (policy: string, own: ReadonlySet<string>): void => {
+      this.#narrowedBy.push(policy);
+      const before = names;
+      names = before === undefined ? own : new Set([...own].filter((name) => before.has(name)));
+    };
+    for (const { policy } of this.#engine.policies) {
+      const own = policy.vector?.narrow?.(this.#pod);
+      if (own === undefined) continue;
+      if (isRejection(own)) return this.#refused(policy.name, own);
+      narrow(policy.name, own);
+    }
+    for (const weighted of this.#preFilters) {
+      const { policy } = weighted;
+      if (policy.preFilter === undefined) continue;
+      const result = guarded(policy.name, "PreFilter", () => policy.preFilter?.(this.#pod.pod, this.#cycle));
+      if (result === undefined) continue;
+      if (typeof result === "string" || isRejection(result)) return this.#refused(policy.name, toRejection(result));
+      if (result.skip) this.#filters = this.#filters.filter((other) => other !== weighted);
+      if (result.nodeNames !== undefined) narrow(policy.name, result.nodeNames);
+    }
+    if (names !== undefined) {
+      const { table } = this.#options;
+      this.candidates = [...names].flatMap((name) => table.slotOf(name) ?? []);
+    }
+    return undefined;
+  }
+
+  includes(slot: number): boolean {
+    return this.candidates === undefined || this.candidates.includes(slot);
+  }
+
+  /** Takes nodes out of the class that are spoken for by nominated pods; they are to be reconsidered afterwards. */
+  blockNominated(): readonly number[] {
+    const { nominations, table } = this.#options;
+    if (nominations.size === 0) return [];
+    const blocked: number[] = [];
+    for (const name of nominations.nodeNames) {
+      const slot = table.slotOf(name);
+      if (slot === undefined || this.#class.code(slot) !== 0) continue;
+      const code = this.#codeWithNominated(slot, name);
+      if (code === 0) continue;
+      this.#rejected.set(slot, code);
+      this.#class.block(slot);
+      blocked.push(slot);
+    }
+    return blocked;
+  }
+
+  passes(slot: number): boolean {
+    if (!this.passesUnblocked(slot)) return false;
+    const name = this.#options.table.nodes[slot]?.metadata.name;
+    return name !== undefined && this.#codeWithNominated(slot, name) === 0;
+  }
+
+  /** For nodes whose nominations have been dealt with. */
+  passesUnblocked(slot: number): boolean {
+    if (this.#class.code(slot) !== 0 || this.#rejected.has(slot)) return false;
+    const code = this.#plainCode(slot);
+    if (code !== 0) this.#rejected.set(slot, code);
+    return code === 0;
+  }
+
+  scores(slots: readonly number[]): number[] {
+    const totals = classScores(this.#class, slots);
+    if (this.#scorers.length === 0) return totals;
+    const nodes = slots.flatMap((slot) => this.#options.snapshots.node(slot) ?? []);
+    for (const { policy, weight } of this.#scorers) {
+      const skipped = guarded(
+        policy.name,
+        "PreScore",
+        () => policy.preScore?.(this.#pod.pod, nodes, this.#cycle)?.skip,
+      );
+      if (skipped === true) continue;
+      const scores = plainScores({ policy, weight }, this.#pod, nodes, this.#cycle, () => this.#checkTime(policy.name));
+      for (let index = 0; index < totals.length; index++) {
+        totals[index] = (totals[index] ?? 0) + weight * (scores[index] ?? 0);
+      }
+    }
+    return totals;
+  }
+
+  failure(): Unschedulable {
+    const podClass = this.#class;
+    const rejected = new Map(this.#rejected);
+    const codeOf = (slot: number): number => {
+      const code = podClass.code(slot);
+      return code !== 0 ? code : (rejected.get(slot) ?? 0);
+    };
+    let verdicts: Map<number, number>;
+    if (this.candidates !== undefined) {
+      verdicts = new Map();
+      for (const slot of this.candidates) bump(verdicts, codeOf(slot));
+    } else {
+      verdicts = podClass.verdicts();
+      for (const code of rejected.values()) bump(verdicts, code);
+    }
+    const { candidates } = this;
+    return {
+      nodeCount: this.#options.table.nodeCount,
+      verdicts,
+      narrowedBy: this.#narrowedBy,
+      codeOf: candidates === undefined ? codeOf : (slot) => (candidates.includes(slot) ? codeOf(slot) : -1),
+    };
+  }
+
+  #refused(policy: string, rejection: Rejection): Unschedulable {
+    const { nodeCount } = this.#options.table;
+    return { nodeCount, verdicts: new Map(), preFilter: { policy, rejection }, narrowedBy: [], codeOf: () => -1 };
+  }
+
+  #codeWithNominated(slot: number, name: string): number {
+    const { nominations, table } = this.#options;
+    const others = nominations
+      .on(name)
+      .filter(({ uid, priority }) => uid !== this.#pod.uid && priority >= this.#pod.priority);
+    if (others.length === 0) return 0;
+    for (const other of others) table.pretend(slot, other, 1);
+    this.#class.reconsider(slot);
+    this.#class.beginRound();
+    let code = this.#class.code(slot);
+    if (code === 0 && this.#filters.length > 0) {
+      this.#options.snapshots.forget(slot);
+      code = this.#plainCode(slot);
+      this.#options.snapshots.forget(slot);
+    }
+    for (const other of others) table.pretend(slot, other, -1);
+    this.#class.reconsider(slot);
+    this.#class.beginRound();
+    return Math.max(0, code);
+  }
+
+  #plainCode(slot: number): number {
+    if (this.#filters.length === 0) return 0;
+    const node = this.#options.snapshots.node(slot);
+    if (node === undefined) return 0;
+    for (const { policy } of this.#filters) {
+      const verdict = guarded(policy.name, "Filter", () => policy.filter?.(this.#pod.pod, node, this.#cycle));
+      this.#checkTime(policy.name);
+      if (verdict !== undefined) return this.#options.verdicts.code(policy.name, checkedVerdict(policy.name, verdict));
+    }
+    return 0;
+  }
+
+  #checkTime(policy: string): void {
+    if (this.#options.now() <= this.#deadline) return;
+    throw new PolicyError(policy, "Filter", `the cycle took longer than its ${this.#engine.cycleBudgetMs}ms`);
+  }
+}
+
+/** The normalised, unweighted scores of a plainly called policy. Throws PolicyError. */
+export function plainScores(
+  { policy }: WeightedPolicy,
+  pod: PodInfo,
+  nodes: readonly NodeSnapshot[],
+  cycle: Cycle,
+  tick: () => void,
+): readonly number[] {
+  const bounded = policy.normalizeScore === undefined;
+  const raw = nodes.map((node) => {
+    const score = guarded(policy.name, "Score", () => policy.score?.(pod.pod, node, cycle));
+    tick();
+    return checkedScore(policy.name, "Score", score, bounded);
+  });
+  if (bounded) return raw;
+  const scores = guarded(policy.name, "NormalizeScore", () => policy.normalizeScore?.(pod.pod, raw, nodes, cycle));
+  if (!Array.isArray(scores) || scores.length !== raw.length) {
+    throw new PolicyError(policy.name, "NormalizeScore", "must give one score per node");
+  }
+  return scores.map((score) => checkedScore(policy.name, "NormalizeScore", score, true));
+}
+
+function checkedVerdict(policy: string, verdict: Exclude<Verdict, undefined>): Rejection {
+  if (typeof verdict === "string" || (typeof verdict === "object" && verdict !== null && isRejection(verdict))) {
+    return toRejection(verdict);
+  }
+  throw new PolicyError(policy, "Filter", `gave ${String(verdict)} in place of a verdict`);
+}
+
+function isRejection(result: Rejection | PreFilterResult | ReadonlySet<string>): result is Rejection {
+  return "reasons" in result && Array.isArray(result.reasons);
+}
+
+function bump(counts: Map<number, number>, code: number): void {
+  if (code > 0) counts.set(code, (counts.get(code) ?? 0) + 1);
+}

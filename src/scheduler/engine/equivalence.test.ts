@@ -1,0 +1,91 @@
+import { describe, expect, test } from "vitest";
+import { seededRandom } from "../../internal/random.js";
+import { ClusterTable } from "../cache/cluster-table.js";
+import { type PodInfo, podInfo } from "../cache/pod-info.js";
+import { Snapshots } from "../cache/snapshot.js";
+import { listersOf } from "../framework/listers.js";
+import { defaultPolicies } from "../policies/default-policies.js";
+import { RandomCluster } from "../testing/random-cluster.js";
+import { ClassCache } from "./class-cache.js";
+import { evaluatePlainly } from "./plain-evaluation.js";
+import { classScores } from "./selection.js";
+import { VerdictTable } from "./verdicts.js";
+
+/** Feasible nodes with their totals, and the first reason of the others: fast against obvious, as text to compare. */
+function compare(seed: number, steps: number): void {
+  const random = seededRandom(seed);
+  const make = new RandomCluster(random);
+  const table = new ClusterTable(listersOf());
+  const snapshots = new Snapshots(table);
+  const verdicts = new VerdictTable();
+  const policies = defaultPolicies();
+  const classes = new ClassCache(table, verdicts, policies);
+  const placed: { slot: number; pod: PodInfo }[] = [];
+  const nodeCount = 3 + make.int(make.chance(0.2) ? 120 : 12);
+  for (let index = 0; index < nodeCount; index++) table.setNode(make.node(`node-${index}`), true);
+  const shapes = Array.from({ length: 6 }, () => make.pod());
+  for (let step = 0; step < steps; step++) {
+    const shape = make.chance(0.7) ? make.pick(shapes) : make.pod();
+    const pod = podInfo({ ...shape, metadata: { ...shape.metadata, uid: `u${step}` } }, table.quantities);
+    const cycle = { snapshot: snapshots.current(), state: new Map() };
+    const slow = evaluatePlainly(pod, policies, cycle).map(({ name, verdict, total }) =>
+      verdict === undefined
+        ? `${name} ${total}`
+        : `${name} ${verdict.reasons.join("+")} ${verdict.unresolvable ?? false}`,
+    );
+    const { podClass } = classes.classify(pod);
+    podClass.beginRound();
+    const feasible: number[] = [];
+    for (let slot = 0; slot < table.slots; slot++) if (podClass.code(slot) === 0) feasible.push(slot);
+    const totals = new Map(classScores(podClass, feasible).map((score, index) => [feasible[index], score]));
+    const groups = podClass.feasibleGroups();
+    const byGroup = podClass.groupScores(groups);
+    const fast: string[] = [];
+    for (let slot = 0; slot < table.slots; slot++) {
+      const name = table.nodes[slot]?.metadata.name;
+      if (name === undefined) continue;
+      const code = podClass.code(slot);
+      const { reasons, unresolvable = false } = verdicts.get(Math.max(0, code));
+      fast.push(code === 0 ? `${name} ${totals.get(slot)}` : `${name} ${reasons.join("+")} ${unresolvable}`);
+    }
+    expect(fast, `seed ${seed}, step ${step}: ${JSON.stringify(pod.pod.spec)}`).toEqual(slow);
+    // Over whole groups the same must come out.
+    groups.forEach((group, index) => {
+      for (const slot of group.slots()) {
+        expect((byGroup[index] ?? 0) + podClass.ownScore(slot), `seed ${seed}, step ${step}`).toBe(totals.get(slot));
+      }
+    });
+    expect([...podClass.verdicts().values()].reduce((sum, count) => sum + count, 0)).toBe(
+      table.nodeCount - feasible.length,
+    );
+    if (feasible.length > 0 && make.chance(0.8)) {
+      const slot = make.pick(feasible);
+      table.addPod(slot, pod);
+      placed.push({ slot, pod });
+    }
+    if (placed.length > 0 && make.chance(0.2)) {
+      const [gone] = placed.splice(make.int(placed.length), 1);
+      if (gone !== undefined) table.removePod(gone.slot, gone.pod);
+    }
+    if (make.chance(0.1)) replaceNode(table, make, placed);
+  }
+}
+
+function replaceNode(table: ClusterTable, make: RandomCluster, placed: { slot: number; pod: PodInfo }[]): void {
+  const name = `node-${make.int(table.slots)}`;
+  const slot = table.slotOf(name);
+  if (slot !== undefined && make.chance(0.3)) {
+    for (const entry of placed.filter((other) => other.slot === slot)) {
+      table.removePod(slot, entry.pod);
+      placed.splice(placed.indexOf(entry), 1);
+    }
+    table.deleteNode(name);
+  } else table.setNode(make.node(name), true);
+}
+
+describe("compiled policies decide as the plain ones do", () => {
+  // Every message has its seed.
+  test.each(Array.from({ length: 40 }, (_, index) => index * 25))("seeds from %i", (first) => {
+    for (let seed = first; seed < first + 25; seed++) compare(seed, 12);
+  });
+});

@@ -1,0 +1,84 @@
+import { type Random, randomInt } from "../../internal/random.js";
+import type { NodeGroup } from "./node-group.js";
+import type { PodClass } from "./pod-class.js";
+
+/** The best node over whole groups: as many steps as there are groups. -1 when none is feasible. */
+export function bestOfGroups(podClass: PodClass, random: Random): number {
+  const groups = podClass.feasibleGroups();
+  const [only] = groups;
+  if (only === undefined) return -1;
+  if (groups.length === 1) return pick(only.best().slots, random);
+  const scores = podClass.groupScores(groups);
+  let most = Number.NEGATIVE_INFINITY;
+  let ties = 0;
+  for (let index = 0; index < groups.length; index++) {
+    const best = groups[index]?.best();
+    if (best === undefined) continue;
+    const total = (scores[index] ?? 0) + best.score;
+    if (total > most) {
+      most = total;
+      ties = 0;
+    }
+    if (total === most) ties += best.slots.length;
+  }
+  let chosen = randomInt(random, ties);
+  for (let index = 0; index < groups.length; index++) {
+    const best = groups[index]?.best();
+    if (best === undefined || (scores[index] ?? 0) + best.score !== most) continue;
+    if (chosen < best.slots.length) return best.slots[chosen] ?? -1;
+    chosen -= best.slots.length;
+  }
+  return -1;
+}
+
+/** What each of these feasible nodes scores by its class, normalised among them alone. */
+export function classScores(podClass: PodClass, slots: readonly number[]): number[] {
+  const groups: NodeGroup[] = [];
+  const sizes: number[] = [];
+  const positions = new Map<NodeGroup, number>();
+  for (const slot of slots) {
+    const group = podClass.groupOf(slot);
+    if (group === undefined) continue;
+    const position = positions.get(group);
+    if (position === undefined) {
+      positions.set(group, groups.push(group) - 1);
+      sizes.push(1);
+    } else sizes[position] = (sizes[position] ?? 0) + 1;
+  }
+  const scores = podClass.groupScores(groups, sizes, slots);
+  return slots.map((slot) => {
+    const group = podClass.groupOf(slot);
+    const position = group === undefined ? undefined : positions.get(group);
+    return podClass.ownScore(slot) + (position === undefined ? 0 : (scores[position] ?? 0));
+  });
+}
+
+/** One of the highest, by chance. */
+export function bestOf(slots: readonly number[], scores: readonly number[], random: Random): number {
+  let most = Number.NEGATIVE_INFINITY;
+  let ties: number[] = [];
+  for (let index = 0; index < slots.length; index++) {
+    const score = scores[index] ?? 0;
+    if (score > most) {
+      most = score;
+      ties = [];
+    }
+    if (score === most) ties.push(slots[index] ?? -1);
+  }
+  return pick(ties, random);
+}
+
+function pick(slots: readonly number[], random: Random): number {
+  return slots[slots.length === 1 ? 0 : randomInt(random, slots.length)] ?? -1;
+}
+
+/**
+ * How many feasible nodes are enough when each has to be asked singly: all of up to 100, else a share that falls from half to a
+ * twentieth as the cluster grows, or the share that is configured. At least 100.
+ */
+export function nodesToFind(nodeCount: number, percentage: number | undefined): number {
+  if (nodeCount < 100) return nodeCount;
+  const share = percentage !== undefined && percentage > 0 ? percentage : Math.max(5, Math.trunc(50 - nodeCount / 125));
+  if (share >= 100) return nodeCount;
+  return Math.max(100, Math.trunc((nodeCount * share) / 100));
+}
