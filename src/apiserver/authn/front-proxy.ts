@@ -1,0 +1,58 @@
+import type { X509Certificate } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
+import type { Clock } from "../../internal/clock.js";
+import { type Authenticator, withAuthenticatedGroup } from "./authenticator.js";
+import { parseAuthorities, userOfCertificate, verifyClientCertificate } from "./certificates.js";
+
+const extraPrefix = "x-remote-extra-";
+
+/** Users as a front proxy says who they are in `X-Remote-*` headers, believed only from a proxy that shows a certificate of its own authority. */
+export function frontProxyAuthenticator(options: {
+  readonly authorities: readonly string[];
+  /** The names that the proxy's certificate may have; empty: any. */
+  readonly allowedNames: readonly string[];
+  readonly clock: Clock;
+}): Authenticator {
+  const authorities = parseAuthorities(options.authorities);
+  const trusted = (certificate: X509Certificate): boolean => {
+    if (verifyClientCertificate(certificate, authorities, options.clock.now()) !== undefined) return false;
+    if (options.allowedNames.length === 0) return true;
+    return options.allowedNames.includes(userOfCertificate(certificate)?.username ?? "");
+  };
+  return {
+    name: "requestheader",
+    authenticate({ headers, peer }) {
+      const username = values(headers, "x-remote-user")[0];
+      if (username === undefined || username === "" || peer.certificate === undefined) return undefined;
+      if (!trusted(peer.certificate)) return undefined;
+      const groups = values(headers, "x-remote-group");
+      const uid = values(headers, "x-remote-uid")[0];
+      const extra = extraOf(headers);
+      // Nothing behind us is to take them for its own.
+      for (const name of Object.keys(headers)) if (name.startsWith("x-remote-")) delete headers[name];
+      return { user: withAuthenticatedGroup({ username, groups, ...(uid === undefined ? {} : { uid }), extra }) };
+    },
+  };
+}
+
+function extraOf(headers: IncomingHttpHeaders): Record<string, readonly string[]> {
+  const extra = Object.create(null) as Record<string, readonly string[]>;
+  for (const name of Object.keys(headers)) {
+    if (name.startsWith(extraPrefix)) extra[decodeKey(name.slice(extraPrefix.length))] = values(headers, name);
+  }
+  return extra;
+}
+
+function decodeKey(key: string): string {
+  try {
+    return decodeURIComponent(key);
+  } catch {
+    return key;
+  }
+}
+
+function values(headers: IncomingHttpHeaders, name: string): readonly string[] {
+  const value = headers[name];
+  if (value === undefined) return [];
+  return Array.isArray(value) ? value : value.split(",").map((part) => part.trim());
+}
