@@ -16,6 +16,8 @@ export interface WatchHubOptions {
   readonly revision: number;
   /** Events kept for one consumer that is not asking; beyond, they are read from the history again. */
   readonly backlogLimit?: number;
+  /** Watches from revisions that have not been published yet are known to be right, and wait for them. */
+  readonly knownToHappen?: boolean;
 }
 
 const replayLimit = 1000;
@@ -27,6 +29,7 @@ const replayLimit = 1000;
 export class WatchHub {
   readonly #history: WatchHistory;
   readonly #backlogLimit: number;
+  readonly #knownToHappen: boolean;
   readonly #buckets = new Map<string, Watcher[]>();
   /** Watches whose prefix is too short to belong to a bucket. */
   #broad: Watcher[] = [];
@@ -39,6 +42,7 @@ export class WatchHub {
     this.#history = options.history;
     this.#revision = options.revision;
     this.#backlogLimit = options.backlogLimit ?? 10_000;
+    this.#knownToHappen = options.knownToHappen ?? false;
   }
 
   /** Everything up to here has been published. */
@@ -129,7 +133,7 @@ export class WatchHub {
   }
 
   #attach(watcher: Watcher): void {
-    if (watcher.revision > this.#revision) {
+    if (watcher.revision > this.#revision && !this.#knownToHappen) {
       const message = `revision ${watcher.revision} is in the future; the current one is ${this.#revision}`;
       watcher.end(new StoreError("future", message));
       return;
@@ -142,7 +146,7 @@ export class WatchHub {
   }
 
   #offer(watcher: Watcher, key: string, event: StoreEvent): void {
-    if (watcher.behind || !key.startsWith(watcher.prefix)) return;
+    if (watcher.behind || this.#revision <= watcher.revision || !key.startsWith(watcher.prefix)) return;
     if (watcher.pending.length >= this.#backlogLimit) {
       // A revision whose first events are in the backlog is read again as a whole.
       watcher.pending = [];
