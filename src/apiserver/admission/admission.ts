@@ -22,6 +22,8 @@ export interface AdmissionRequest extends GroupVersionResource {
 export interface CacheReader {
   get<T extends KubeObject>(resource: ResourceType<T>, key: { namespace?: string; name: string }): T | undefined;
   list<T extends KubeObject>(resource: ResourceType<T>, namespace?: string): readonly T[];
+  /** Those whose indexed field has this value: `spec.nodeName` of pods. Absent: the caller looks through the list. */
+  listByField?<T extends KubeObject>(resource: ResourceType<T>, field: string, value: string): readonly T[];
   /** Grows whenever any object of the resource changes: what derived tables are kept by. */
   generation(resource: ResourceType): number;
 }

@@ -18,6 +18,7 @@ export function attributesOf(request: ApiRequest, user: UserInfo): Authorization
     subresource: request.subresource ?? "",
     namespace: namespace ?? "",
     name: name ?? "",
+    ...(request.options?.fieldSelector === undefined ? {} : { fieldSelector: request.options.fieldSelector }),
   };
 }
 

@@ -11,6 +11,8 @@ export interface AuthorizationAttributes {
   readonly subresource?: string;
   readonly namespace?: string;
   readonly name?: string;
+  /** Of a list or watch, as text. */
+  readonly fieldSelector?: string;
   readonly path?: string;
 }
 

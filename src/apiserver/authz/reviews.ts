@@ -1,0 +1,169 @@
+import { invalid } from "../../api/field-error.js";
+import { type FieldError, type KubeObject, type PolicyRule, statusErrors, type UserInfo } from "../../api/index.js";
+import { mastersGroup } from "../authn/authenticator.js";
+import type { ServerRequest } from "../request.js";
+import type { AuthorizationAttributes, Authorizer } from "./authorizer.js";
+import { nodeNameOf } from "./node.js";
+import type { RbacAuthorizer } from "./rbac.js";
+
+const group = "authorization.k8s.io";
+
+interface ReviewSpec {
+  readonly resourceAttributes?: {
+    readonly group?: string;
+    readonly version?: string;
+    readonly resource?: string;
+    readonly subresource?: string;
+    readonly namespace?: string;
+    readonly name?: string;
+    readonly verb?: string;
+    readonly fieldSelector?: { readonly rawSelector?: string };
+  };
+  readonly nonResourceAttributes?: { readonly path?: string; readonly verb?: string };
+  readonly user?: string;
+  readonly uid?: string;
+  readonly groups?: readonly string[];
+  readonly extra?: { readonly [key: string]: readonly string[] };
+  readonly namespace?: string;
+}
+
+type Evaluator = (request: ServerRequest) => Promise<KubeObject>;
+
+/** May this user do this? Of anybody, for those who may ask. */
+export function subjectAccessReviewEvaluator(authorizer: Authorizer): Evaluator {
+  return async (request) => {
+    const spec = specOf(request);
+    check("SubjectAccessReview", spec, true);
+    return answer("SubjectAccessReview", request, spec, authorizer, userIn(spec));
+  };
+}
+
+/** The same within one namespace, for those who may ask only there. */
+export function localSubjectAccessReviewEvaluator(authorizer: Authorizer): Evaluator {
+  return async (request) => {
+    const spec = specOf(request);
+    check("LocalSubjectAccessReview", spec, true);
+    if (spec.resourceAttributes === undefined) {
+      throw statusErrors.badRequest("spec.resourceAttributes is required on a LocalSubjectAccessReview");
+    }
+    const namespace = request.namespace ?? "";
+    if ((spec.resourceAttributes.namespace ?? "") !== namespace) {
+      throw statusErrors.badRequest(`spec.resourceAttributes.namespace must match namespace: ${namespace}`);
+    }
+    return answer("LocalSubjectAccessReview", request, spec, authorizer, userIn(spec));
+  };
+}
+
+/** May I do this? */
+export function selfSubjectAccessReviewEvaluator(authorizer: Authorizer): Evaluator {
+  return async (request) => {
+    const spec = specOf(request);
+    check("SelfSubjectAccessReview", spec, false);
+    return answer("SelfSubjectAccessReview", request, spec, authorizer, request.user);
+  };
+}
+
+/** What may I do in this namespace? */
+export function selfSubjectRulesReviewEvaluator(rbac: RbacAuthorizer): Evaluator {
+  return async (request) => {
+    const spec = specOf(request);
+    const namespace = spec.namespace ?? "";
+    if (namespace === "") throw statusErrors.badRequest("no namespace on request");
+    const resolved = rbac.rulesFor(request.user, namespace);
+    const everything: readonly PolicyRule[] = request.user.groups.includes(mastersGroup)
+      ? [
+          { apiGroups: ["*"], resources: ["*"], verbs: ["*"] },
+          { nonResourceURLs: ["*"], verbs: ["*"] },
+        ]
+      : [];
+    const rules = [...everything, ...resolved.rules];
+    const errors = [...resolved.errors];
+    const isNode = nodeNameOf(request.user) !== undefined;
+    if (isNode) errors.push("node authorizer does not support user rule resolution");
+    return review("SelfSubjectRulesReview", request, spec, {
+      resourceRules: rules
+        .filter((rule) => (rule.resources ?? []).length > 0)
+        .map(({ verbs, apiGroups, resources, resourceNames }) => ({
+          verbs,
+          apiGroups,
+          resources,
+          ...(resourceNames?.length ? { resourceNames } : {}),
+        })),
+      nonResourceRules: rules
+        .filter((rule) => (rule.nonResourceURLs ?? []).length > 0)
+        .map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs })),
+      incomplete: isNode || resolved.errors.length > 0,
+      ...(errors.length === 0 ? {} : { evaluationError: errors.join(", ") }),
+    });
+  };
+}
+
+async function answer(
+  kind: string,
+  request: ServerRequest,
+  spec: ReviewSpec,
+  authorizer: Authorizer,
+  user: UserInfo,
+): Promise<KubeObject> {
+  const { decision, reason } = await authorizer.authorize(attributesIn(spec, user));
+  return review(kind, request, spec, {
+    allowed: decision === "allow",
+    ...(decision === "deny" ? { denied: true } : {}),
+    ...(reason === undefined || reason === "" ? {} : { reason }),
+  });
+}
+
+function review(kind: string, request: ServerRequest, spec: object, status: object): KubeObject {
+  const body = request.body as { readonly metadata?: KubeObject["metadata"] };
+  const made = { kind, apiVersion: `${group}/v1`, metadata: { ...body.metadata }, spec, status };
+  return made as unknown as KubeObject;
+}
+
+function attributesIn(spec: ReviewSpec, user: UserInfo): AuthorizationAttributes {
+  const { resourceAttributes: of, nonResourceAttributes: path } = spec;
+  if (of === undefined) return { user, verb: path?.verb ?? "", path: path?.path ?? "" };
+  return {
+    user,
+    verb: of.verb ?? "",
+    group: of.group ?? "",
+    version: of.version ?? "",
+    resource: of.resource ?? "",
+    subresource: of.subresource ?? "",
+    namespace: of.namespace ?? "",
+    name: of.name ?? "",
+    ...(of.fieldSelector?.rawSelector === undefined ? {} : { fieldSelector: of.fieldSelector.rawSelector }),
+  };
+}
+
+function userIn(spec: ReviewSpec): UserInfo {
+  return {
+    username: spec.user ?? "",
+    groups: spec.groups ?? [],
+    ...(spec.uid === undefined ? {} : { uid: spec.uid }),
+    ...(spec.extra === undefined ? {} : { extra: spec.extra }),
+  };
+}
+
+function check(kind: string, spec: ReviewSpec, needsUser: boolean): void {
+  const errors: FieldError[] = [];
+  const both = spec.resourceAttributes !== undefined && spec.nonResourceAttributes !== undefined;
+  const neither = spec.resourceAttributes === undefined && spec.nonResourceAttributes === undefined;
+  if (both) {
+    const detail = "cannot be specified in combination with resourceAttributes";
+    errors.push(invalid("spec.nonResourceAttributes", spec.nonResourceAttributes, detail));
+  }
+  if (neither) {
+    const detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
+    errors.push(invalid("spec.resourceAttributes", spec.resourceAttributes, detail));
+  }
+  if (needsUser && !spec.user && !spec.groups?.length) {
+    errors.push(invalid("spec.user", spec.user ?? "", "at least one of user or group must be specified"));
+  }
+  if (errors.length > 0) throw statusErrors.invalid(group, kind, "", errors);
+}
+
+function specOf(request: ServerRequest): ReviewSpec {
+  const { body } = request;
+  const spec: unknown = typeof body === "object" && body !== null && "spec" in body ? body.spec : undefined;
+  return typeof spec === "object" && spec !== null ? spec : {};
+}
