@@ -11,6 +11,7 @@ export interface TypedStrategy<T>
     | "prepareForCreate"
     | "prepareForUpdate"
     | "validate"
+    | "validateCreate"
     | "validateUpdate"
     | "validateStatusUpdate"
     | "warnings"
@@ -20,6 +21,7 @@ export interface TypedStrategy<T>
   readonly prepareForCreate?: (object: Loose<T>, context: StrategyContext) => Loose<T>;
   readonly prepareForUpdate?: (object: Loose<T>, old: Loose<T>, context: StrategyContext) => Loose<T>;
   readonly validate?: (object: Loose<T>) => readonly FieldError[];
+  readonly validateCreate?: (object: Loose<T>) => readonly FieldError[];
   readonly validateUpdate?: (object: Loose<T>, old: Loose<T>, context?: StrategyContext) => readonly FieldError[];
   readonly validateStatusUpdate?: (object: Loose<T>, old: Loose<T>) => readonly FieldError[];
   readonly warnings?: (object: Loose<T>, old: Loose<T> | undefined) => readonly string[];

@@ -1,18 +1,63 @@
-import type { DaemonSet, Deployment, ReplicaSet, StatefulSet } from "../../gen/types.js";
+import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from "../../gen/types.js";
+import { validateDns1123Label } from "../../names.js";
+import { templateWarnings } from "../core/pod-warnings.js";
 import { startsWithStatus } from "../status-zero.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
 import { defaultDaemonSet, defaultDeployment, defaultReplicaSet, defaultStatefulSet } from "./defaults.js";
+import {
+  validateStatefulSet,
+  validateStatefulSetStatus,
+  validateStatefulSetUpdate,
+} from "./stateful-set-validation.js";
+import {
+  validateControllerRevision,
+  validateControllerRevisionUpdate,
+  validateDaemonSet,
+  validateDaemonSetStatus,
+  validateDeployment,
+  validateDeploymentStatus,
+  validateReplicaSet,
+  validateReplicaSetStatus,
+  validateSelectorUpdate,
+} from "./validation.js";
 
 const scale = { specReplicas: ".spec.replicas", statusReplicas: ".status.replicas", selector: ".spec.selector" };
+
+type Workload = Parameters<typeof templateWarnings>[1];
+
+/** Warnings about the template, when it is new or changed. */
+export function workloadWarnings(
+  object: { readonly spec?: { readonly template?: Workload } | undefined },
+  old: { readonly spec?: { readonly template?: Workload } | undefined } | undefined,
+): readonly string[] {
+  const template = object.spec?.template;
+  return template === old?.spec?.template ? [] : templateWarnings("spec.template", template);
+}
 
 export const appsStrategies: readonly StrategyEntry[] = [
   [
     "apps/deployments",
-    strategyOf<Deployment>({ defaults: defaultDeployment, prepareForCreate: startsWithStatus({}), scale }),
+    strategyOf<Deployment>({
+      defaults: defaultDeployment,
+      prepareForCreate: startsWithStatus({}),
+      validate: validateDeployment,
+      validateUpdate: validateSelectorUpdate,
+      validateStatusUpdate: validateDeploymentStatus,
+      warnings: workloadWarnings,
+      scale,
+    }),
   ],
   [
     "apps/replicasets",
-    strategyOf<ReplicaSet>({ defaults: defaultReplicaSet, prepareForCreate: startsWithStatus({ replicas: 0 }), scale }),
+    strategyOf<ReplicaSet>({
+      defaults: defaultReplicaSet,
+      prepareForCreate: startsWithStatus({ replicas: 0 }),
+      validate: validateReplicaSet,
+      validateUpdate: validateSelectorUpdate,
+      validateStatusUpdate: validateReplicaSetStatus,
+      warnings: workloadWarnings,
+      scale,
+    }),
   ],
   [
     "apps/daemonsets",
@@ -24,6 +69,10 @@ export const appsStrategies: readonly StrategyEntry[] = [
         numberMisscheduled: 0,
         numberReady: 0,
       }),
+      validate: validateDaemonSet,
+      validateUpdate: validateSelectorUpdate,
+      validateStatusUpdate: validateDaemonSetStatus,
+      warnings: workloadWarnings,
     }),
   ],
   [
@@ -31,7 +80,21 @@ export const appsStrategies: readonly StrategyEntry[] = [
     strategyOf<StatefulSet>({
       defaults: defaultStatefulSet,
       prepareForCreate: startsWithStatus({ replicas: 0, availableReplicas: 0 }),
+      validate: validateStatefulSet,
+      validateUpdate: validateStatefulSetUpdate,
+      validateStatusUpdate: validateStatefulSetStatus,
+      // Its pods have names of their own within a domain.
+      validateName: validateDns1123Label,
+      warnings: workloadWarnings,
       scale,
+    }),
+  ],
+  [
+    "apps/controllerrevisions",
+    strategyOf<ControllerRevision>({
+      validate: validateControllerRevision,
+      validateUpdate: validateControllerRevisionUpdate,
+      generation: false,
     }),
   ],
 ];

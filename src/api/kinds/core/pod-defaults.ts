@@ -42,6 +42,8 @@ export function defaultPodSpec(given: Loose<PodSpec>): Loose<PodSpec> {
     schedulerName: "default-scheduler",
   });
   spec = withDefaults(spec, { securityContext: emptySecurityContext, terminationGracePeriodSeconds: 30 });
+  // Upstream's conversion: less than no time is the least time.
+  if ((spec.terminationGracePeriodSeconds ?? 0) < 0) spec = withField(spec, "terminationGracePeriodSeconds", 1);
   spec = syncServiceAccount(spec);
   spec = mapField(spec, "containers", (list) => mapItems(list, defaultContainer));
   spec = mapField(spec, "initContainers", (list) => mapItems(list, defaultContainer));

@@ -1,0 +1,82 @@
+import { isIPv4, isIPv6 } from "node:net";
+import { addInvalid, type Errors } from "./checks.js";
+
+const ipMessage = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+const cidrMessage = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
+
+export type IpFamily = "IPv4" | "IPv6";
+
+export function ipFamily(text: string): IpFamily | undefined {
+  if (isIPv4(text)) return "IPv4";
+  return isIPv6(text) && !text.includes("%") ? "IPv6" : undefined;
+}
+
+export function checkIp(errors: Errors, path: string, text: string): void {
+  if (ipFamily(text) === undefined) addInvalid(errors, path, text, [ipMessage]);
+}
+
+export function cidrFamily(text: string): IpFamily | undefined {
+  const slash = text.indexOf("/");
+  if (slash < 0) return undefined;
+  const family = ipFamily(text.slice(0, slash));
+  const prefix = text.slice(slash + 1);
+  if (family === undefined || !/^(0|[1-9][0-9]{0,2})$/.test(prefix)) return undefined;
+  return Number(prefix) <= (family === "IPv4" ? 32 : 128) ? family : undefined;
+}
+
+export function checkCidr(errors: Errors, path: string, text: string): void {
+  if (cidrFamily(text) === undefined) addInvalid(errors, path, text, [cidrMessage]);
+}
+
+/** Addresses that only make sense on one host or link: no endpoint may have one, else traffic could be led into nodes. */
+export function checkNotSpecialIp(errors: Errors, path: string, text: string): void {
+  const family = ipFamily(text);
+  if (family === undefined) return;
+  const reasons: string[] = [];
+  if (family === "IPv4") {
+    const [a = 0, b = 0, c = 0] = text.split(".").map(Number);
+    if (text === "0.0.0.0") reasons.push("may not be unspecified (0.0.0.0)");
+    if (a === 127) reasons.push("may not be in the loopback range (127.0.0.0/8, ::1/128)");
+    if (a === 169 && b === 254) reasons.push("may not be in the link-local range (169.254.0.0/16, fe80::/10)");
+    if (a === 224 && b === 0 && c === 0) {
+      reasons.push("may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)");
+    }
+  } else {
+    const groups = ipv6Groups(text);
+    const [first = 0] = groups;
+    const onlyLast = groups.slice(0, 7).every((group) => group === 0);
+    if (onlyLast && groups[7] === 0) reasons.push("may not be unspecified (::)");
+    if (onlyLast && groups[7] === 1) reasons.push("may not be in the loopback range (127.0.0.0/8, ::1/128)");
+    if (first >= 0xfe80 && first <= 0xfebf) {
+      reasons.push("may not be in the link-local range (169.254.0.0/16, fe80::/10)");
+    }
+    if (first >> 8 === 0xff && (first & 0xf) === 2) {
+      reasons.push("may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)");
+    }
+    const mapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
+    if (mapped) {
+      const [high = 0, low = 0] = groups.slice(6);
+      checkNotSpecialIp(errors, path, [high >> 8, high & 255, low >> 8, low & 255].join("."));
+    }
+  }
+  addInvalid(errors, path, text, reasons);
+}
+
+/** The eight groups of a valid IPv6 address. */
+function ipv6Groups(text: string): readonly number[] {
+  let source = text;
+  const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(text);
+  if (dotted !== null) {
+    const [, head = "", a, b, c, d] = dotted;
+    const high = (Number(a) << 8) | Number(b);
+    const low = (Number(c) << 8) | Number(d);
+    source = `${head}${high.toString(16)}:${low.toString(16)}`;
+  }
+  const parse = (part: string): number[] =>
+    part === "" ? [] : part.split(":").map((group) => Number.parseInt(group, 16));
+  const [left = "", right] = source.split("::");
+  const head = parse(left);
+  if (right === undefined) return head;
+  const tail = parse(right);
+  return [...head, ...new Array<number>(Math.max(0, 8 - head.length - tail.length)).fill(0), ...tail];
+}
