@@ -30,7 +30,7 @@ export function podStatus(input: PodStatusInput): PodStatus {
   const init =
     (spec.initContainers ?? []).length === 0 ? [] : statusesOf(({ role }) => role === "init" || role === "sidecar");
   const ephemeral = (spec.ephemeralContainers ?? []).length === 0 ? [] : statusesOf(({ role }) => role === "ephemeral");
-  const phase = verdict?.phase ?? keptPhase(input.previous?.phase) ?? podPhase(pod, main, init, input.terminal);
+  const phase = verdict?.phase ?? keptPhase(input.previous?.phase) ?? settledPhase(input, main, init);
   const ips = podIps(input);
   const { previous } = input;
   const reason = verdict?.reason ?? (isTerminalPhase(previous?.phase) ? previous?.reason : undefined);
@@ -52,6 +52,17 @@ export function podStatus(input: PodStatusInput): PodStatus {
     ...(pod.status?.qosClass === undefined ? {} : { qosClass: pod.status.qosClass }),
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
   };
+}
+
+/** A pod is not at its end while a sidecar still runs, whatever its main containers came to. */
+function settledPhase(
+  input: PodStatusInput,
+  main: readonly ContainerStatus[],
+  init: readonly ContainerStatus[],
+): PodPhase {
+  const phase = podPhase(input.pod, main, init, input.terminal);
+  if (!isTerminalPhase(phase) || input.terminal) return phase;
+  return [...main, ...init].some(({ state }) => state?.running !== undefined) ? "Running" : phase;
 }
 
 /** A terminal phase is final. */

@@ -27,6 +27,7 @@ export class PodWorker {
   #timer: ClockTimer | undefined;
   #deadline: Deadline | undefined;
   #failures = 0;
+  #deleted = false;
 
   constructor(context: NodeContext, pod: Pod) {
     this.#context = context;
@@ -64,6 +65,12 @@ export class PodWorker {
     const sandbox = record.state.sandboxes.find(({ id }) => id === containerId);
     if (sandbox !== undefined && (type === "started" || type === "created")) return;
     if (sandbox !== undefined && type === "stopped" && sandbox.state === "notready") return;
+    const stepping = this.#running !== undefined && this.#wake === undefined;
+    // What a step under way begins it looks at itself, and one that has yet to look again will see the rest.
+    if (stepping && (record.dirty || type === "created" || type === "started")) {
+      record.dirty = true;
+      return;
+    }
     record.dirty = true;
     this.kick();
   }
@@ -121,7 +128,7 @@ export class PodWorker {
     }
     if (!record.terminated) await this.#terminate();
     if (record.gone) await this.#cleanUp();
-    else if (record.pod.metadata.deletionTimestamp !== undefined) await this.#deleteFromApi();
+    else if (record.pod.metadata.deletionTimestamp !== undefined && !this.#deleted) await this.#deleteFromApi();
     return undefined;
   }
 
@@ -194,8 +201,8 @@ export class PodWorker {
     const { client, statuses, signal, clock, logger } = this.#context;
     const { record } = this;
     await statuses.flush(record.uid);
+    this.#deleted = true;
     const { namespace, name, uid } = record.pod.metadata;
-    if (record.pod.metadata.finalizers?.length && record.pod.metadata.deletionGracePeriodSeconds === 0) return;
     while (!record.gone && !signal.aborted) {
       try {
         await client.delete(pods, { namespace, name }, { gracePeriodSeconds: 0, preconditions: { uid }, signal });

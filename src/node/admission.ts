@@ -1,0 +1,154 @@
+import type { Node, NodeSelectorTerm, Pod, Taint, Toleration } from "../api/index.js";
+import { quantityMilliValue, quantityValue } from "../api/index.js";
+import { containersOf, specOf } from "./pod/containers.js";
+import type { PodVerdict } from "./pod/pod-status.js";
+import { podRequests } from "./pod/qos.js";
+
+interface Usage {
+  readonly cpuMillis: number;
+  readonly memoryBytes: number;
+  readonly hostPorts: readonly string[];
+}
+
+/** The node's own last word on pods bound to it: what the scheduler should have seen, and static pods bypass. */
+export class NodeAdmission {
+  readonly #node: () => Node | undefined;
+  readonly #admitted = new Map<string, Usage>();
+  #cpuMillis = 0;
+  #memoryBytes = 0;
+
+  constructor(node: () => Node | undefined) {
+    this.#node = node;
+  }
+
+  /** Counts a pod that runs here already. */
+  add(pod: Pod): void {
+    const { uid } = pod.metadata;
+    if (this.#admitted.has(uid)) return;
+    const usage = usageOf(pod);
+    this.#admitted.set(uid, usage);
+    this.#cpuMillis += usage.cpuMillis;
+    this.#memoryBytes += usage.memoryBytes;
+  }
+
+  remove(podUid: string): void {
+    const usage = this.#admitted.get(podUid);
+    if (usage === undefined) return;
+    this.#admitted.delete(podUid);
+    this.#cpuMillis -= usage.cpuMillis;
+    this.#memoryBytes -= usage.memoryBytes;
+  }
+
+  /** Takes a pod in, or says why not. */
+  admit(pod: Pod): PodVerdict | undefined {
+    if (this.#admitted.has(pod.metadata.uid)) return undefined;
+    const node = this.#node();
+    const why = node === undefined ? undefined : (this.#mismatch(pod, node) ?? this.#lacking(pod, node));
+    if (why === undefined) {
+      this.add(pod);
+      return undefined;
+    }
+    return { phase: "Failed", reason: why.reason, message: `Pod was rejected: ${why.message}` };
+  }
+
+  #mismatch(pod: Pod, node: Node): { readonly reason: string; readonly message: string } | undefined {
+    const failed = (predicate: string, words: string): { reason: string; message: string } => ({
+      reason: predicate,
+      message: `Predicate ${predicate} failed: ${words}`,
+    });
+    if (!matchesNode(pod, node)) return failed("NodeAffinity", "node(s) didn't match Pod's node affinity/selector");
+    const wanted = usageOf(pod).hostPorts;
+    if (wanted.length > 0) {
+      const taken = new Set([...this.#admitted.values()].flatMap(({ hostPorts }) => hostPorts));
+      if (wanted.some((port) => taken.has(port))) {
+        return failed("NodePorts", "node(s) didn't have free ports for the requested pod ports");
+      }
+    }
+    const taint = node.spec?.taints?.find(
+      (candidate) =>
+        candidate.effect === "NoExecute" &&
+        !(specOf(pod).tolerations ?? []).some((toleration) => tolerates(toleration, candidate)),
+    );
+    if (taint === undefined) return undefined;
+    return failed("TaintToleration", `node(s) had untolerated taint(s) {${taint.key}: ${taint.value ?? ""}}`);
+  }
+
+  #lacking(pod: Pod, node: Node): { readonly reason: string; readonly message: string } | undefined {
+    const { allocatable = {} } = node.status ?? {};
+    const { cpuMillis, memoryBytes } = usageOf(pod);
+    const rows: readonly (readonly [string, number, number, number | undefined])[] = [
+      ["pods", 1, this.#admitted.size, allocatable.pods === undefined ? undefined : quantityValue(allocatable.pods)],
+      [
+        "cpu",
+        cpuMillis,
+        this.#cpuMillis,
+        allocatable.cpu === undefined ? undefined : quantityMilliValue(allocatable.cpu),
+      ],
+      [
+        "memory",
+        memoryBytes,
+        this.#memoryBytes,
+        allocatable.memory === undefined ? undefined : quantityValue(allocatable.memory),
+      ],
+    ];
+    for (const [name, requested, used, capacity] of rows) {
+      if (requested === 0 || capacity === undefined || used + requested <= capacity) continue;
+      const message = `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${used}, capacity: ${capacity}`;
+      return { reason: `OutOf${name}`, message };
+    }
+    return undefined;
+  }
+}
+
+function usageOf(pod: Pod): Usage {
+  const hostPorts = containersOf(pod)
+    .flatMap(({ container }) => container.ports ?? [])
+    .filter(({ hostPort }) => hostPort)
+    .map(({ hostPort, hostIP, protocol }) => `${hostIP || "0.0.0.0"}:${hostPort}/${protocol ?? "TCP"}`);
+  return { ...podRequests(pod), hostPorts };
+}
+
+export function tolerates(toleration: Toleration, taint: Taint): boolean {
+  if (toleration.effect && toleration.effect !== taint.effect) return false;
+  if (toleration.key && toleration.key !== taint.key) return false;
+  if (!toleration.key && toleration.operator !== "Exists") return false;
+  return toleration.operator === "Exists" || (toleration.value ?? "") === (taint.value ?? "");
+}
+
+function matchesNode(pod: Pod, node: Node): boolean {
+  const { nodeSelector, affinity } = specOf(pod);
+  const labels = node.metadata.labels ?? {};
+  const labelOf = (key: string): string | undefined => (Object.hasOwn(labels, key) ? labels[key] : undefined);
+  for (const [key, value] of Object.entries(nodeSelector ?? {})) if (labelOf(key) !== value) return false;
+  const required = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+  if (required === undefined) return true;
+  return (required.nodeSelectorTerms ?? []).some((term) => matchesTerm(term, labelOf, node.metadata.name));
+}
+
+function matchesTerm(term: NodeSelectorTerm, labelOf: (key: string) => string | undefined, name: string): boolean {
+  const { matchExpressions = [], matchFields = [] } = term;
+  if (matchExpressions.length === 0 && matchFields.length === 0) return false;
+  return (
+    matchExpressions.every(({ key, operator, values }) => matches(labelOf(key), operator, values ?? [])) &&
+    matchFields.every(({ operator, values }) => matches(name, operator, values ?? []))
+  );
+}
+
+function matches(value: string | undefined, operator: string, values: readonly string[]): boolean {
+  switch (operator) {
+    case "In":
+      return value !== undefined && values.includes(value);
+    case "NotIn":
+      return value === undefined || !values.includes(value);
+    case "Exists":
+      return value !== undefined;
+    case "DoesNotExist":
+      return value === undefined;
+    case "Gt":
+      return value !== undefined && Number(value) > Number(values[0]);
+    case "Lt":
+      return value !== undefined && Number(value) < Number(values[0]);
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,327 @@
+import { type Node, type Pod, quantityValue, type Service, services as servicesResource } from "../api/index.js";
+import { createEventRecorder, createInformer, type EventRecorder, type Informer } from "../client/index.js";
+import { type Clock, realClock, sleep } from "../internal/clock.js";
+import type { Component, ComponentContext } from "../internal/component.js";
+import { type Logger, silentLogger } from "../internal/logger.js";
+import { type Random, systemRandom } from "../internal/random.js";
+import type { ContainerEvent, RuntimeVersion } from "../runtime/index.js";
+import { NodeAdmission } from "./admission.js";
+import type { NodeAgentOptions } from "./options.js";
+import { type NodeContext, type NodeFacts, podEvent } from "./pod/context.js";
+import { createHookRunner } from "./pod/hooks.js";
+import { imageCredentials } from "./pod/image-credentials.js";
+import { ImagePuller } from "./pod/image-puller.js";
+import { PodWorker } from "./pod/pod-worker.js";
+import { RestartBackoff } from "./pod/restart-backoff.js";
+import { runtimeLabels } from "./pod/runtime-state.js";
+import { StatusWriter } from "./pod/status-writer.js";
+import { ObjectWatcher } from "./pod-objects.js";
+import { createPodSource, type PodSource } from "./pod-source.js";
+import { createHollowProber, createProber } from "./probes/network-prober.js";
+import { ProbeManager } from "./probes/probe-manager.js";
+import { readHostFacts } from "./registration/host-facts.js";
+import { keepNodeLease } from "./registration/lease.js";
+import { addressesOf, type HostFacts, hollowHost, resourcesOf } from "./registration/node-object.js";
+import { Registrar } from "./registration/registrar.js";
+import { watchRuntime } from "./runtime-watcher.js";
+import type { RunningNodeServer } from "./server/options.js";
+import { VolumeManager } from "./volumes/volume-manager.js";
+
+export interface NodeAgent extends Component {
+  readonly nodeName: string;
+  /** The pods that this node works on, in no order. */
+  pods(): readonly Pod[];
+  /** Of the node's HTTPS server; undefined before it listens, or without one. */
+  readonly serverPort: number | undefined;
+}
+
+const housekeepingMs = 60_000;
+
+/**
+ * The kubelet's work on one node: registers it, keeps its Lease and status, and drives the runtime so that the pods bound to it
+ * run. Stopping it leaves the pods running; started again, it adopts them.
+ */
+export function createNodeAgent(options: NodeAgentOptions): NodeAgent {
+  return new Agent(options);
+}
+
+class Agent implements NodeAgent {
+  readonly name: string;
+  readonly nodeName: string;
+  readonly dependencies: readonly string[] = [];
+  readonly #options: NodeAgentOptions;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #logger: Logger;
+  readonly #workers = new Map<string, PodWorker>();
+  readonly #admission: NodeAdmission;
+  #registrar: Registrar | undefined;
+  #context: NodeContext | undefined;
+  #objects: ObjectWatcher | undefined;
+  #server: RunningNodeServer | undefined;
+
+  constructor(options: NodeAgentOptions) {
+    this.#options = options;
+    this.nodeName = options.nodeName;
+    this.name = `node/${options.nodeName}`;
+    this.#clock = options.clock ?? realClock;
+    this.#random = options.random ?? systemRandom;
+    this.#logger = options.logger ?? silentLogger;
+    this.#admission = new NodeAdmission(() => this.#registrar?.node);
+  }
+
+  get serverPort(): number | undefined {
+    return this.#server?.port;
+  }
+
+  pods(): readonly Pod[] {
+    return [...this.#workers.values()].map(({ record }) => record.pod);
+  }
+
+  async run({ signal, ready }: ComponentContext): Promise<void> {
+    const stop = new AbortController();
+    const running = AbortSignal.any([signal, stop.signal]);
+    const version = await this.#runtimeVersion(running);
+    if (version === undefined) return;
+    const { nodeName, client } = this.#options;
+    const own = { client, clock: this.#clock, random: this.#random, logger: this.#logger };
+    const recorder = this.#options.events
+      ? undefined
+      : createEventRecorder({ ...own, component: "kubelet", host: nodeName });
+    const events = this.#options.events ?? recorder;
+    const source = this.#options.podSource ?? createPodSource({ ...own, nodeName });
+    const services = this.#serviceInformer();
+    const host = this.#options.rootDir === undefined ? hollowHost : await readHostFacts();
+    const registrar = this.#makeRegistrar(host, version);
+    this.#registrar = registrar;
+    const context = this.#makeContext(version, events ?? { event() {} }, services, running);
+    this.#context = context;
+    const tasks: Promise<unknown>[] = [];
+    try {
+      await this.#startServer(context);
+      await registrar.register(running);
+      tasks.push(
+        this.#options.podSource === undefined ? source.run(running) : Promise.resolve(),
+        this.#options.services === undefined && services !== undefined ? services.run(running) : Promise.resolve(),
+        registrar.run(running),
+        keepNodeLease(this.#leaseOptions(registrar), running),
+        this.#watchRuntime(running),
+        this.#housekeep(source, running),
+      );
+      const unsubscribe = await this.#subscribe(source, running);
+      if (!running.aborted) ready();
+      // A task that fails takes the whole agent down rather than leave it half alive.
+      await Promise.race([Promise.all(tasks), aborted(running)]);
+      unsubscribe();
+    } finally {
+      stop.abort();
+      await Promise.allSettled(tasks);
+      await Promise.allSettled([...this.#workers.values()].map((worker) => worker.settled()));
+      context.probes.stop();
+      this.#workers.clear();
+      await this.#server?.[Symbol.asyncDispose]();
+      await recorder?.[Symbol.asyncDispose]();
+    }
+  }
+
+  async #runtimeVersion(signal: AbortSignal): Promise<RuntimeVersion | undefined> {
+    while (!signal.aborted) {
+      try {
+        return await this.#options.runtime.version({ signal });
+      } catch (error) {
+        if (signal.aborted) return undefined;
+        this.#logger.warn("the container runtime does not answer", { error });
+        await sleep(this.#clock, 1000, signal);
+      }
+    }
+    return undefined;
+  }
+
+  #serviceInformer(): Informer<Service> | undefined {
+    const { services, rootDir, client } = this.#options;
+    if (services !== undefined || rootDir === undefined) return services;
+    const own = { clock: this.#clock, random: this.#random, logger: this.#logger };
+    return createInformer({ client, resource: servicesResource, ...own });
+  }
+
+  #leaseOptions(registrar: Registrar): Parameters<typeof keepNodeLease>[0] {
+    const { client, nodeName, leaseDurationSeconds = 40 } = this.#options;
+    const own = { clock: this.#clock, random: this.#random, logger: this.#logger };
+    return { client, nodeName, durationSeconds: leaseDurationSeconds, node: () => registrar.node, ...own };
+  }
+
+  #makeRegistrar(host: HostFacts, version: RuntimeVersion): Registrar {
+    return new Registrar({
+      options: this.#options,
+      host,
+      version,
+      clock: this.#clock,
+      random: this.#random,
+      logger: this.#logger,
+      serverPort: () => this.#server?.port ?? 0,
+      pressure: () => ({ memory: false, disk: false, pid: false }),
+    });
+  }
+
+  #makeContext(
+    version: RuntimeVersion,
+    events: EventRecorder,
+    services: Informer<Service> | undefined,
+    signal: AbortSignal,
+  ): NodeContext {
+    const { client, runtime, rootDir, clusterDns = [], clusterDomain = "cluster.local" } = this.#options;
+    const clock = this.#clock;
+    const logger = this.#logger;
+    const hollow = rootDir === undefined;
+    const objects = new ObjectWatcher({
+      client,
+      clock,
+      random: this.#random,
+      logger,
+      signal,
+      onChange: (podUid) => this.#workers.get(podUid)?.kick(),
+    });
+    this.#objects = objects;
+    const facts = this.#facts();
+    return {
+      client,
+      runtime,
+      runtimeName: version.name,
+      clock,
+      logger,
+      events,
+      images: new ImagePuller({ runtime, clock, credentials: hollow ? undefined : imageCredentials(objects) }),
+      probes: new ProbeManager({
+        prober: this.#options.prober ?? (hollow ? createHollowProber(runtime) : createProber(runtime)),
+        clock,
+        onTurn: (podUid) => this.#workers.get(podUid)?.kick(),
+        event: (pod, fieldPath, type, reason, message) => podEvent({ events }, pod, type, reason, message, fieldPath),
+      }),
+      hooks: createHookRunner(runtime, clock, !hollow),
+      backoff: new RestartBackoff(),
+      objects,
+      statuses: new StatusWriter({ client, clock, logger, signal }),
+      volumes: hollow ? undefined : new VolumeManager({ rootDir, client, objects, clock }),
+      logRoot: hollow ? undefined : (this.#options.logRoot ?? `${rootDir}/logs`),
+      cgroupRoot: this.#options.cgroupRoot,
+      network: { clusterDns, clusterDomain },
+      signal,
+      services: () => services?.list() ?? [],
+      servicesReady: async (until) => services?.whenSynced(until),
+      facts: () => facts,
+      admit: (pod) => this.#admission.admit(pod),
+      forget: (podUid) => this.#forget(podUid),
+    };
+  }
+
+  #facts(): NodeFacts {
+    const capacity = resourcesOf(this.#options);
+    return {
+      nodeName: this.nodeName,
+      hostIps: addressesOf(this.#options)
+        .filter(({ type }) => type === "InternalIP")
+        .map(({ address }) => address),
+      allocatable: { ...capacity, ...this.#options.allocatable },
+      memoryBytes: quantityValue(capacity.memory ?? "0"),
+    };
+  }
+
+  async #startServer(context: NodeContext): Promise<void> {
+    const { server, rootDir, client, runtime } = this.#options;
+    if (server === undefined) return;
+    const { startNodeServer } = await import("./server/node-server.js");
+    this.#server = await startNodeServer({
+      ...server,
+      client,
+      runtime,
+      clock: this.#clock,
+      logger: this.#logger,
+      nodeName: this.nodeName,
+      logRoot: context.logRoot ?? rootDir,
+      records: () => [...this.#workers.values()].map(({ record }) => record),
+      node: (): Node | undefined => this.#registrar?.node,
+    });
+  }
+
+  async #subscribe(source: PodSource, signal: AbortSignal): Promise<() => void> {
+    await source.whenSynced(signal).catch(() => {});
+    if (signal.aborted) return () => {};
+    return source.subscribe(this.nodeName, {
+      set: (pod) => this.#set(pod),
+      remove: (pod) => this.#workers.get(pod.metadata.uid)?.remove(),
+    });
+  }
+
+  #set(pod: Pod): void {
+    const { uid } = pod.metadata;
+    const known = this.#workers.get(uid);
+    if (known !== undefined) {
+      known.update(pod);
+      return;
+    }
+    if (this.#context === undefined) return;
+    const worker = new PodWorker(this.#context, pod);
+    this.#workers.set(uid, worker);
+    if (pod.status?.startTime !== undefined) this.#admission.add(pod);
+    if (this.#options.rootDir !== undefined) this.#objects?.register(pod);
+    worker.kick();
+  }
+
+  #forget(podUid: string): void {
+    this.#workers.delete(podUid);
+    this.#admission.remove(podUid);
+    this.#objects?.unregister(podUid);
+  }
+
+  #watchRuntime(signal: AbortSignal): Promise<void> {
+    return watchRuntime(
+      {
+        runtime: this.#options.runtime,
+        clock: this.#clock,
+        logger: this.#logger,
+        onEvent: (event: ContainerEvent) => this.#workers.get(event.podUid)?.runtimeEvent(event),
+        onGap: () => {
+          for (const worker of this.#workers.values()) {
+            worker.record.dirty = true;
+            worker.kick();
+          }
+        },
+      },
+      signal,
+    );
+  }
+
+  /** Ends what the runtime holds of pods that this node has no business with any more. */
+  async #housekeep(source: PodSource, signal: AbortSignal): Promise<void> {
+    await source.whenSynced(signal).catch(() => {});
+    // The subscription follows the same promise: give it its turn.
+    await sleep(this.#clock, 0, signal);
+    while (!signal.aborted) {
+      try {
+        await this.#removeOrphans(signal);
+      } catch (error) {
+        if (!signal.aborted) this.#logger.warn("housekeeping failed", { error });
+      }
+      for (const { record } of this.#workers.values()) if (record.terminated) this.#admission.remove(record.uid);
+      await sleep(this.#clock, housekeepingMs, signal);
+    }
+  }
+
+  async #removeOrphans(signal: AbortSignal): Promise<void> {
+    const { runtime } = this.#options;
+    for (const { id, labels, metadata } of await runtime.listPodSandboxes({}, { signal })) {
+      const podUid = labels[runtimeLabels.podUid] ?? metadata.uid;
+      if (this.#workers.has(podUid)) continue;
+      this.#logger.info("removing a pod that is not bound here any more", { pod: metadata.name, podUid });
+      const containers = await runtime.listContainers({ sandboxId: id, state: "running" }, { signal });
+      await Promise.all(containers.map((container) => runtime.stopContainer(container.id, 1, { signal })));
+      await runtime.removePodSandbox(id, { signal });
+      await this.#context?.volumes?.unmount(podUid);
+    }
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}

@@ -1,0 +1,188 @@
+import type { ContainerImage, Node, NodeAddress, NodeCondition, NodeStatus, NodeSystemInfo } from "../../api/index.js";
+import type { Clock } from "../../internal/clock.js";
+import { timestamp } from "../../internal/clock.js";
+import type { Runtime, RuntimeVersion } from "../../runtime/index.js";
+import type { NodeAgentOptions } from "../options.js";
+
+export const kubeletVersion = "v1.36.0";
+const maxImages = 50;
+const defaultResources = { cpu: "4", memory: "8Gi", pods: "110", "ephemeral-storage": "100Gi" } as const;
+
+export interface HostFacts {
+  readonly architecture: string;
+  readonly operatingSystem: string;
+  readonly kernelVersion: string;
+  readonly osImage: string;
+  readonly machineId: string;
+  readonly bootId: string;
+}
+
+export const hollowHost: HostFacts = {
+  architecture: "amd64",
+  operatingSystem: "linux",
+  kernelVersion: "6.1.0",
+  osImage: "coxswain hollow node",
+  machineId: "",
+  bootId: "",
+};
+
+export function addressesOf({ addresses, nodeName }: NodeAgentOptions): readonly NodeAddress[] {
+  return (
+    addresses ?? [
+      { type: "InternalIP", address: "127.0.0.1" },
+      { type: "Hostname", address: nodeName },
+    ]
+  );
+}
+
+export function resourcesOf(options: NodeAgentOptions): Readonly<Record<string, string>> {
+  return { ...defaultResources, ...options.resources };
+}
+
+/** The Node as it is first created. */
+export function newNode(
+  options: NodeAgentOptions,
+  host: HostFacts,
+  status: NodeStatus,
+): Pick<Node, "apiVersion" | "kind" | "spec" | "status"> & { readonly metadata: Partial<Node["metadata"]> } {
+  const { nodeName, podCidr, taints } = options;
+  return {
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: {
+      name: nodeName,
+      labels: ownLabels(options, host),
+      ...(options.annotations === undefined ? {} : { annotations: options.annotations }),
+    },
+    spec: {
+      ...(podCidr === undefined ? {} : { podCIDR: podCidr, podCIDRs: [podCidr] }),
+      ...(taints === undefined ? {} : { taints }),
+    },
+    status,
+  };
+}
+
+export function ownLabels({ nodeName, labels }: NodeAgentOptions, host: HostFacts): Record<string, string> {
+  return {
+    "beta.kubernetes.io/arch": host.architecture,
+    "beta.kubernetes.io/os": host.operatingSystem,
+    "kubernetes.io/arch": host.architecture,
+    "kubernetes.io/hostname": nodeName,
+    "kubernetes.io/os": host.operatingSystem,
+    ...labels,
+  };
+}
+
+export interface NodeStatusInput {
+  readonly options: NodeAgentOptions;
+  readonly host: HostFacts;
+  readonly runtime: Runtime;
+  readonly version: RuntimeVersion;
+  readonly clock: Clock;
+  readonly previous: NodeStatus | undefined;
+  /** Of the node's server; 0: none. */
+  readonly serverPort: number;
+  readonly pressure: { readonly memory: boolean; readonly disk: boolean; readonly pid: boolean };
+}
+
+/** What the node tells of itself. */
+export async function nodeStatus(input: NodeStatusInput): Promise<NodeStatus> {
+  const { options, serverPort } = input;
+  const capacity = resourcesOf(options);
+  return {
+    addresses: addressesOf(options),
+    capacity,
+    allocatable: { ...capacity, ...options.allocatable },
+    conditions: await conditionsOf(input),
+    daemonEndpoints: { kubeletEndpoint: { Port: serverPort } },
+    nodeInfo: systemInfo(input),
+    ...(await imagesOf(input.runtime)),
+  };
+}
+
+function systemInfo({ host, version }: NodeStatusInput): NodeSystemInfo {
+  return {
+    architecture: host.architecture,
+    bootID: host.bootId,
+    containerRuntimeVersion: `${version.name}://${version.version}`,
+    kernelVersion: host.kernelVersion,
+    kubeProxyVersion: "",
+    kubeletVersion,
+    machineID: host.machineId,
+    operatingSystem: host.operatingSystem,
+    osImage: host.osImage,
+    systemUUID: host.machineId,
+  };
+}
+
+async function imagesOf(runtime: Runtime): Promise<{ readonly images?: readonly ContainerImage[] }> {
+  try {
+    const images = [...(await runtime.listImages())].sort((a, b) => b.sizeBytes - a.sizeBytes).slice(0, maxImages);
+    if (images.length === 0) return {};
+    return {
+      images: images.map(({ repoDigests, repoTags, sizeBytes }) => ({
+        names: [...repoDigests, ...repoTags].slice(0, 5),
+        sizeBytes,
+      })),
+    };
+  } catch {
+    // A runtime that is down shows in the Ready condition.
+    return {};
+  }
+}
+
+async function conditionsOf(input: NodeStatusInput): Promise<NodeCondition[]> {
+  const { pressure } = input;
+  const ready = await readiness(input.runtime);
+  const rows: readonly (readonly [string, boolean, string, string])[] = [
+    [
+      "MemoryPressure",
+      pressure.memory,
+      pressure.memory ? "KubeletHasInsufficientMemory" : "KubeletHasSufficientMemory",
+      pressure.memory ? "kubelet has insufficient memory available" : "kubelet has sufficient memory available",
+    ],
+    [
+      "DiskPressure",
+      pressure.disk,
+      pressure.disk ? "KubeletHasDiskPressure" : "KubeletHasNoDiskPressure",
+      pressure.disk ? "kubelet has disk pressure" : "kubelet has no disk pressure",
+    ],
+    [
+      "PIDPressure",
+      pressure.pid,
+      pressure.pid ? "KubeletHasInsufficientPID" : "KubeletHasSufficientPID",
+      pressure.pid ? "kubelet has insufficient PID available" : "kubelet has sufficient PID available",
+    ],
+    [
+      "Ready",
+      ready === undefined,
+      ready === undefined ? "KubeletReady" : "KubeletNotReady",
+      ready ?? "kubelet is posting ready status",
+    ],
+  ];
+  const now = timestamp(input.clock);
+  return rows.map(([type, is, reason, message]) => {
+    const status = is ? "True" : "False";
+    const old = input.previous?.conditions?.find((condition) => condition.type === type);
+    const since = old?.status === status ? old.lastTransitionTime : undefined;
+    return { type, status, lastHeartbeatTime: now, lastTransitionTime: since ?? now, reason, message };
+  });
+}
+
+/** Why the node is not ready; undefined: it is. */
+async function readiness(runtime: Runtime): Promise<string | undefined> {
+  try {
+    const { conditions } = await runtime.status();
+    const problems = conditions
+      .filter(({ status }) => !status)
+      .map(({ type, reason, message }) => {
+        const what = type === "NetworkReady" ? "container runtime network not ready" : "container runtime not ready";
+        return `${what}: ${type}=false reason:${reason} message:${message}`;
+      });
+    return problems.length === 0
+      ? undefined
+      : `[${problems.join(", ")}]`.replace(/^\[(?!.*, container runtime)(.*)\]$/, "$1");
+  } catch (error) {
+    return `container runtime is down: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}

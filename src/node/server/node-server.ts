@@ -1,0 +1,22 @@
+import type { Node } from "../../api/index.js";
+import type { Client } from "../../client/index.js";
+import type { Clock } from "../../internal/clock.js";
+import type { Logger } from "../../internal/logger.js";
+import type { Runtime } from "../../runtime/index.js";
+import type { PodRecord } from "../pod/pod-record.js";
+import type { NodeServerOptions, RunningNodeServer } from "./options.js";
+
+export interface NodeServerContext extends NodeServerOptions {
+  readonly client: Client;
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly nodeName: string;
+  readonly logRoot: string | undefined;
+  readonly records: () => readonly PodRecord[];
+  readonly node: () => Node | undefined;
+}
+
+export async function startNodeServer(context: NodeServerContext): Promise<RunningNodeServer> {
+  throw new Error(`the server of ${context.nodeName} is not built in`);
+}
