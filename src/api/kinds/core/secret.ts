@@ -3,6 +3,7 @@ import type { Secret } from "../../gen/types.js";
 import { without, withZeroDefaults } from "../defaulting.js";
 import { entriesOf, type Loose } from "../loose.js";
 import { strategyOf } from "../strategy.js";
+import { validateSecret, validateSecretUpdate } from "./config-validation.js";
 
 /** The type Opaque; what is given as text in stringData is stored as data, and is never read back. */
 export function defaultSecret(secret: Loose<Secret>): Loose<Secret> {
@@ -16,4 +17,9 @@ export function defaultSecret(secret: Loose<Secret>): Loose<Secret> {
   return { ...without(result, "stringData"), data };
 }
 
-export const secretStrategy: ResourceStrategy = strategyOf<Secret>({ defaults: defaultSecret, generation: false });
+export const secretStrategy: ResourceStrategy = strategyOf<Secret>({
+  defaults: defaultSecret,
+  validate: validateSecret,
+  validateUpdate: validateSecretUpdate,
+  generation: false,
+});

@@ -4,12 +4,22 @@ import { validateDns1035Label } from "../../names.js";
 import { strategyOf } from "../strategy.js";
 import { defaultService } from "./service-defaults.js";
 import { prepareService, prepareServiceUpdate } from "./service-prepare.js";
+import {
+  serviceWarnings,
+  validateService,
+  validateServiceStatus,
+  validateServiceUpdate,
+} from "./service-validation.js";
 
 export const serviceStrategy: ResourceStrategy = strategyOf<Service>({
   returnsDeleted: true,
   defaults: defaultService,
   prepareForCreate: prepareService,
   prepareForUpdate: prepareServiceUpdate,
+  validate: validateService,
+  validateUpdate: validateServiceUpdate,
+  validateStatusUpdate: validateServiceStatus,
+  warnings: serviceWarnings,
   validateName: validateDns1035Label,
   createOnUpdate: true,
   generation: false,

@@ -1,3 +1,4 @@
+import type { FieldError } from "../../field-error.js";
 import type {
   ConfigMap,
   CoreEvent,
@@ -15,29 +16,44 @@ import type {
 } from "../../gen/types.js";
 import { validateDns1123Label } from "../../names.js";
 import { defaultReplicationController } from "../apps/defaults.js";
+import { workloadWarnings } from "../apps/strategies.js";
+import { validateReplicaSetStatus, validateReplicationController } from "../apps/validation.js";
+import type { Errors } from "../checks.js";
 import { mapField } from "../defaulting.js";
-import type { Loose } from "../loose.js";
+import type { Loose, Loose } from "../loose.js";
 import { startsWithStatus } from "../status-zero.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
 import { defaultClaim, defaultVolumeObject } from "./claim-defaults.js";
 import { defaultLimitRange, defaultNamespace, defaultNode, labelWithName } from "./cluster-defaults.js";
+import { validateLimitRange, validateNamespace, validateNamespaceStatus, validateNode, validateNodeUpdate, validateResourceQuota, validateResourceQuotaUpdate } from "./cluster-validation.js";
+import { validateConfigMap, validateConfigMapUpdate } from "./config-validation.js";
+import { validateEndpoints } from "./endpoints-validation.js";
+import { validateCoreEvent, validateEvent, validateEventUpdate, validateNewEvent } from "./event-validation.js";
 import { defaultPodTemplate } from "./pod-defaults.js";
 import { podStrategy } from "./pod-strategy.js";
+import { checkPodTemplate } from "./pod-validation.js";
 import { secretStrategy } from "./secret.js";
 import { defaultEndpoints } from "./service-defaults.js";
 import { serviceStrategy } from "./service-strategy.js";
+import { claimWarnings, validateClaim, validateClaimUpdate, validatePersistentVolume, validatePersistentVolumeUpdate } from "./storage-validation.js";
 
 const eventTtlSeconds = 3600;
+
+function validatePodTemplate(object: Loose<PodTemplate>): readonly FieldError[] {
+  const errors: Errors = [];
+  checkPodTemplate(errors, "template", object.template);
+  return errors;
+}
 
 export const coreStrategies: readonly StrategyEntry[] = [
   ["/pods", podStrategy],
   ["/services", serviceStrategy],
   ["/secrets", secretStrategy],
-  ["/configmaps", strategyOf<ConfigMap>({ generation: false })],
+  ["/configmaps", strategyOf<ConfigMap>({ validate: validateConfigMap, validateUpdate: validateConfigMapUpdate, generation: false })],
   [
     "/podtemplates",
     strategyOf<PodTemplate>({
-      defaults: (object) => mapField(object, "template", defaultPodTemplate),
+      defaults: (object) => mapField(object, "template", defaultPodTemplate), validate: validatePodTemplate,
       returnsDeleted: true,
       generation: true,
     }),
@@ -47,13 +63,16 @@ export const coreStrategies: readonly StrategyEntry[] = [
     strategyOf<ReplicationController>({
       defaults: defaultReplicationController,
       prepareForCreate: startsWithStatus({ replicas: 0 }),
+      validate: validateReplicationController,
+      validateStatusUpdate: validateReplicaSetStatus,
+      warnings: workloadWarnings,
       defaultPropagation: "Orphan",
       scale: { specReplicas: ".spec.replicas", statusReplicas: ".status.replicas", selector: ".spec.selector" },
     }),
   ],
-  ["/endpoints", strategyOf<Endpoints>({ defaults: defaultEndpoints, createOnUpdate: true, generation: false })],
-  ["/events", strategyOf<CoreEvent>({ createOnUpdate: true, ttlSeconds: eventTtlSeconds, generation: false })],
-  ["events.k8s.io/events", strategyOf<Event>({ createOnUpdate: true, ttlSeconds: eventTtlSeconds, generation: false })],
+  ["/endpoints", strategyOf<Endpoints>({ defaults: defaultEndpoints, validate: validateEndpoints, warnings: () => ["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"], createOnUpdate: true, generation: false })],
+  ["/events", strategyOf<CoreEvent>({ validate: validateCoreEvent, createOnUpdate: true, ttlSeconds: eventTtlSeconds, generation: false })],
+  ["events.k8s.io/events", strategyOf<Event>({ validate: validateEvent, validateCreate: validateNewEvent, validateUpdate: validateEventUpdate, createOnUpdate: true, ttlSeconds: eventTtlSeconds, generation: false })],
   [
     "/namespaces",
     strategyOf<Namespace>({
@@ -66,11 +85,13 @@ export const coreStrategies: readonly StrategyEntry[] = [
       },
       prepareForDelete: (object) => ({ ...object, status: { ...(object["status"] as object), phase: "Terminating" } }),
       holdsDeletion: (object) => ((object as Loose<Namespace>).spec?.finalizers?.length ?? 0) > 0,
+      validate: validateNamespace,
+      validateStatusUpdate: validateNamespaceStatus,
       validateName: validateDns1123Label,
       generation: false,
     }),
   ],
-  ["/nodes", strategyOf<Node>({ defaults: defaultNode, generation: false, keepsStatusOnCreate: true })],
+  ["/nodes", strategyOf<Node>({ defaults: defaultNode, validate: validateNode, validateUpdate: validateNodeUpdate, generation: false, keepsStatusOnCreate: true })],
   [
     "/persistentvolumes",
     strategyOf<PersistentVolume>({
@@ -80,6 +101,8 @@ export const coreStrategies: readonly StrategyEntry[] = [
         ...object,
         status: { phase: "Pending", lastPhaseTransitionTime: context.now },
       }),
+      validate: validatePersistentVolume,
+      validateUpdate: validatePersistentVolumeUpdate,
       generation: false,
     }),
   ],
@@ -89,6 +112,9 @@ export const coreStrategies: readonly StrategyEntry[] = [
       defaults: defaultClaim,
       returnsDeleted: true,
       prepareForCreate: (object) => ({ ...object, status: { phase: "Pending" } }),
+      validate: validateClaim,
+      validateUpdate: validateClaimUpdate,
+      warnings: claimWarnings,
       generation: false,
     }),
   ],
@@ -100,5 +126,5 @@ export const coreStrategies: readonly StrategyEntry[] = [
     "/resourcequotas",
     strategyOf<ResourceQuota>({ returnsDeleted: true, prepareForCreate: startsWithStatus({}), generation: false }),
   ],
-  ["/limitranges", strategyOf<LimitRange>({ defaults: defaultLimitRange, createOnUpdate: true, generation: false })],
+  ["/limitranges", strategyOf<LimitRange>({ defaults: defaultLimitRange, validate: validateLimitRange, createOnUpdate: true, generation: false })],
 ];
