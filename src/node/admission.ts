@@ -22,10 +22,9 @@ export class NodeAdmission {
   }
 
   /** Counts a pod that runs here already. */
-  add(pod: Pod): void {
+  add(pod: Pod, usage: Usage = usageOf(pod)): void {
     const { uid } = pod.metadata;
     if (this.#admitted.has(uid)) return;
-    const usage = usageOf(pod);
     this.#admitted.set(uid, usage);
     this.#cpuMillis += usage.cpuMillis;
     this.#memoryBytes += usage.memoryBytes;
@@ -43,21 +42,22 @@ export class NodeAdmission {
   admit(pod: Pod): PodVerdict | undefined {
     if (this.#admitted.has(pod.metadata.uid)) return undefined;
     const node = this.#node();
-    const why = node === undefined ? undefined : (this.#mismatch(pod, node) ?? this.#lacking(pod, node));
+    const usage = usageOf(pod);
+    const why = node === undefined ? undefined : (this.#mismatch(pod, node, usage) ?? this.#lacking(node, usage));
     if (why === undefined) {
-      this.add(pod);
+      this.add(pod, usage);
       return undefined;
     }
     return { phase: "Failed", reason: why.reason, message: `Pod was rejected: ${why.message}` };
   }
 
-  #mismatch(pod: Pod, node: Node): { readonly reason: string; readonly message: string } | undefined {
+  #mismatch(pod: Pod, node: Node, usage: Usage): { readonly reason: string; readonly message: string } | undefined {
     const failed = (predicate: string, words: string): { reason: string; message: string } => ({
       reason: predicate,
       message: `Predicate ${predicate} failed: ${words}`,
     });
     if (!matchesNode(pod, node)) return failed("NodeAffinity", "node(s) didn't match Pod's node affinity/selector");
-    const wanted = usageOf(pod).hostPorts;
+    const wanted = usage.hostPorts;
     if (wanted.length > 0) {
       const taken = new Set([...this.#admitted.values()].flatMap(({ hostPorts }) => hostPorts));
       if (wanted.some((port) => taken.has(port))) {
@@ -73,9 +73,9 @@ export class NodeAdmission {
     return failed("TaintToleration", `node(s) had untolerated taint(s) {${taint.key}: ${taint.value ?? ""}}`);
   }
 
-  #lacking(pod: Pod, node: Node): { readonly reason: string; readonly message: string } | undefined {
+  #lacking(node: Node, usage: Usage): { readonly reason: string; readonly message: string } | undefined {
     const { allocatable = {} } = node.status ?? {};
-    const { cpuMillis, memoryBytes } = usageOf(pod);
+    const { cpuMillis, memoryBytes } = usage;
     const rows: readonly (readonly [string, number, number, number | undefined])[] = [
       ["pods", 1, this.#admitted.size, allocatable.pods === undefined ? undefined : quantityValue(allocatable.pods)],
       [

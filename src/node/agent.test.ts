@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 import { leases, nodes, pods } from "../api/index.js";
-import { type Harness, startHarness } from "./agent-harness.js";
+import { type Harness, startHarness } from "../testing/node-harness.js";
 
 const open: Harness[] = [];
 async function harness(...options: Parameters<typeof startHarness>): Promise<Harness> {

@@ -105,7 +105,8 @@ function conditionsOf(
   const previous = input.previous?.conditions ?? [];
   const names = new Set(own.map(([type]) => type));
   const others = (pod.status?.conditions ?? []).filter(({ type }) => !names.has(type));
-  return [...own.map(([type, verdict]) => condition(input, type, verdict, previous)), ...others];
+  const now = timeOf(input.nowMs);
+  return [...own.map(([type, verdict]) => condition(input, type, verdict, previous, now)), ...others];
 }
 
 function condition(
@@ -113,6 +114,7 @@ function condition(
   type: string,
   { status: is, reason, message }: Verdict,
   previous: readonly PodCondition[],
+  now: string,
 ): PodCondition {
   const status = is ? "True" : "False";
   const old = previous.find((other) => other.type === type);
@@ -121,7 +123,7 @@ function condition(
   return {
     type,
     status,
-    lastTransitionTime: since ?? timeOf(input.nowMs),
+    lastTransitionTime: since ?? now,
     ...(reason === undefined ? {} : { reason }),
     ...(message === undefined ? {} : { message }),
     ...(generation === undefined ? {} : { observedGeneration: generation }),

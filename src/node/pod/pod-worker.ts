@@ -85,7 +85,7 @@ export class PodWorker {
     });
   }
 
-  /** Resolves when nothing runs; to be called after the context's signal aborted. */
+  /** Interrupts the step under way; resolves when nothing runs. To be called after the context's signal aborted. */
   async settled(): Promise<void> {
     this.#timer?.cancel();
     this.#step?.abort();
@@ -100,7 +100,7 @@ export class PodWorker {
       this.#timer = undefined;
       this.#step = new AbortController();
       try {
-        const nextInMs = await this.#once(AbortSignal.any([signal, this.#step.signal]));
+        const nextInMs = await this.#once(this.#step.signal);
         this.#failures = 0;
         if (nextInMs !== undefined) this.#later(nextInMs);
       } catch (error) {

@@ -2,11 +2,11 @@ import { type Pod, type PodSpec, pods } from "../api/index.js";
 import { type Client, createClient, type EventRecorder } from "../client/index.js";
 import { seededRandom } from "../internal/random.js";
 import { VirtualClock } from "../internal/virtual-clock.js";
+import { createNodeAgent } from "../node/agent.js";
+import type { NodeAgentOptions } from "../node/options.js";
 import { FakeRuntime, type FakeRuntimeOptions } from "../runtime/index.js";
-import { makePod } from "../testing/builders.js";
-import { FakeApi } from "../testing/fake-api.js";
-import { createNodeAgent } from "./agent.js";
-import type { NodeAgentOptions } from "./options.js";
+import { makePod } from "./builders.js";
+import { FakeApi } from "./fake-api.js";
 
 /** A hollow node on a fake API and a virtual clock, for the tests in this folder. */
 export interface Harness extends AsyncDisposable {
