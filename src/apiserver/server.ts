@@ -27,7 +27,7 @@ import type { RequestHandler, ServerRequest, ServerResult, StoredEvent } from ".
 import { ResourceTable } from "./resource-table.js";
 import { WatchCache } from "./watchcache/watch-cache.js";
 
-/** A resource that is computed, not stored: create-only reviews such as SubjectAccessReview. */
+/** A resource or subresource that is computed, not stored, and only takes create: SubjectAccessReview, serviceaccounts/token. */
 export type VirtualResource = (request: ServerRequest) => KubeObject | Promise<KubeObject>;
 
 export interface ApiServerOptions {
@@ -45,7 +45,7 @@ export interface ApiServerOptions {
   readonly admission?: (server: ApiServer) => readonly AdmissionPlugin[];
   /** By `group/resource`. */
   readonly hooks?: (server: ApiServer) => ReadonlyMap<string, WriteHook>;
-  /** By `group/resource`. */
+  /** By `group/resource` or `group/resource/subresource`. */
   readonly virtualResources?: (server: ApiServer) => ReadonlyMap<string, VirtualResource>;
 }
 
@@ -127,7 +127,7 @@ export class ApiServer implements RequestHandler {
   }
 
   async handle(request: ServerRequest): Promise<ServerResult> {
-    const virtual = this.#virtual.get(`${request.group}/${request.resource}`);
+    const virtual = this.#virtual.get(placeOf(request));
     await this.#authorize(request);
     if (virtual !== undefined) return this.#evaluate(virtual, request);
     return dispatch(this.context, this.endpointFor(request), (type) => this.endpointFor(type), request);
@@ -181,4 +181,8 @@ export class ApiServer implements RequestHandler {
       generation: (resource) => endpoint(resource).cache.generation,
     };
   }
+}
+
+function placeOf({ group, resource, subresource }: ServerRequest): string {
+  return subresource ? `${group}/${resource}/${subresource}` : `${group}/${resource}`;
 }

@@ -1,0 +1,219 @@
+import { builtinDescriptions } from "../api/describe/index.js";
+import type { ResourceDescription, Transport, UserInfo } from "../api/index.js";
+import { builtinStrategies } from "../api/kinds/index.js";
+import { type Clock, realClock } from "../internal/clock.js";
+import type { Component, ComponentContext } from "../internal/component.js";
+import { type Logger, silentLogger } from "../internal/logger.js";
+import { type Random, systemRandom } from "../internal/random.js";
+import type { Store } from "../store/index.js";
+import type { AdmissionPlugin, CacheReader } from "./admission/admission.js";
+import type { Authenticator, TokenAuthenticator } from "./authn/authenticator.js";
+import { bearerAuthenticator } from "./authn/bearer.js";
+import { certificateAuthenticator } from "./authn/certificates.js";
+import { frontProxyAuthenticator } from "./authn/front-proxy.js";
+import { issuerRoutes } from "./authn/issuer-routes.js";
+import { selfSubjectReviewEvaluator, tokenReviewEvaluator } from "./authn/reviews.js";
+import { serviceAccountTokenAuthenticator } from "./authn/service-account-tokens.js";
+import { createTokenIssuer, type TokenIssuer } from "./authn/token-issuer.js";
+import { tokenRequestEvaluator } from "./authn/token-request.js";
+import { unionAuthenticator, withAnonymous } from "./authn/union.js";
+import { type DefaultAuthorizer, defaultAuthorizer } from "./authz/default-authorizer.js";
+import {
+  localSubjectAccessReviewEvaluator,
+  selfSubjectAccessReviewEvaluator,
+  selfSubjectRulesReviewEvaluator,
+  subjectAccessReviewEvaluator,
+} from "./authz/reviews.js";
+import { DiscoveryRoute } from "./discovery/index.js";
+import type { ConnectHandler } from "./http/connect.js";
+import { createHttpServer } from "./http/server.js";
+import type { HttpServer, HttpServerOptions } from "./http/server-options.js";
+import { OpenApiRoute } from "./openapi/index.js";
+import type { ClusterPki } from "./pki/cluster-pki.js";
+import { ApiServer, type VirtualResource } from "./server.js";
+import { tableRepresenter } from "./tables/index.js";
+
+/** The version that we say we are, and are compatible with. */
+export const kubernetesVersion = "v1.36.0";
+
+export interface SecuredApiServerOptions {
+  readonly store: Store;
+  readonly pki: ClusterPki;
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Also plain HTTP on this loopback port, where everybody may do everything. Absent: none. */
+  readonly insecurePort?: number | undefined;
+  /** Default: all built-in kinds. */
+  readonly resources?: Iterable<ResourceDescription>;
+  /** The `iss` of service account tokens. Default: upstream's. */
+  readonly issuer?: string;
+  /** Bearer tokens and whose they are. */
+  readonly tokens?: ReadonlyMap<string, UserInfo>;
+  readonly tokenAuthenticators?: readonly TokenAuthenticator[];
+  readonly admission?: (server: ApiServer, authorizer: DefaultAuthorizer) => readonly AdmissionPlugin[];
+  readonly hooks?: ConstructorParameters<typeof ApiServer>[0]["hooks"];
+  readonly connect?: (server: ApiServer) => readonly ConnectHandler[];
+  readonly root?: string;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly logger?: Logger;
+}
+
+/**
+ * An API server as a cluster has it: HTTPS with client certificates, service account tokens and RBAC, over one store. Several on one
+ * store make one API. Its component is ready when requests are answered.
+ */
+export class SecuredApiServer implements Component {
+  readonly name = "apiserver";
+  readonly dependencies: readonly string[] = [];
+  readonly api: ApiServer;
+  readonly https: HttpServer;
+  readonly authorizer: DefaultAuthorizer;
+  readonly tokens: TokenIssuer;
+  readonly #insecure: HttpServer | undefined;
+  readonly #logger: Logger;
+
+  constructor(options: SecuredApiServerOptions) {
+    const clock = options.clock ?? realClock;
+    const random = options.random ?? systemRandom;
+    const logger = options.logger ?? silentLogger;
+    const { pki } = options;
+    const issuer = options.issuer ?? "https://kubernetes.default.svc.cluster.local";
+    const audiences = [issuer];
+    const tokens = createTokenIssuer({ issuer, keys: [pki.serviceAccountKey], clock, random });
+    let cache: CacheReader | undefined;
+    let authorizer: DefaultAuthorizer | undefined;
+    const authorizerOf = (reader: CacheReader): DefaultAuthorizer => {
+      cache = reader;
+      authorizer ??= defaultAuthorizer(reader);
+      return authorizer;
+    };
+    const tokenAuthenticatorsOf = (reader: CacheReader): readonly TokenAuthenticator[] => [
+      ...(options.tokenAuthenticators ?? []),
+      serviceAccountTokenAuthenticator({ issuer: tokens, cache: reader, clock }),
+    ];
+    this.api = new ApiServer({
+      store: options.store,
+      resources: options.resources ?? builtinDescriptions(builtinStrategies),
+      clock,
+      random,
+      logger,
+      ...(options.root === undefined ? {} : { root: options.root }),
+      authorizer: authorizerOf,
+      ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
+      admission: (server) => options.admission?.(server, authorizerOf(server.cacheReader)) ?? [],
+      virtualResources: (server) =>
+        reviews(authorizerOf(server.cacheReader), tokenAuthenticatorsOf(server.cacheReader), {
+          tokens,
+          audiences,
+          clock,
+          cache: server.cacheReader,
+        }),
+    });
+    if (cache === undefined || authorizer === undefined) throw new Error("the authorizer was not asked for");
+    this.authorizer = authorizer;
+    this.tokens = tokens;
+    this.#logger = logger;
+    const authenticator = withAnonymous(
+      unionAuthenticator([
+        frontProxyAuthenticator({
+          authorities: [pki.frontProxyCa.certificate],
+          allowedNames: ["front-proxy-client"],
+          clock,
+        }),
+        certificateAuthenticator({ authorities: [pki.ca.certificate], clock }),
+        bearerAuthenticator({ tokens: tokenAuthenticatorsOf(cache), audiences, clock }),
+      ]),
+    );
+    const shared = {
+      handler: this.api,
+      resources: this.api,
+      authorizer,
+      routes: [
+        new DiscoveryRoute({ resources: this.api.table }),
+        new OpenApiRoute({ resources: this.api.table, version: kubernetesVersion }),
+        issuerRoutes(tokens, `${issuer}/openid/v1/jwks`),
+      ],
+      connect: options.connect?.(this.api) ?? [],
+      representer: tableRepresenter,
+      clock,
+      random,
+      logger,
+    } satisfies Partial<HttpServerOptions>;
+    const tls = {
+      certificate: pki.apiserver.certificate,
+      key: pki.apiserver.key,
+      clientCas: [pki.ca.certificate, pki.frontProxyCa.certificate],
+    };
+    this.https = createHttpServer({ ...shared, host: options.host, port: options.port, tls, authenticator });
+    if (options.insecurePort !== undefined) {
+      const port = options.insecurePort;
+      this.#insecure = createHttpServer({ ...shared, host: "127.0.0.1", port, authenticator: everybodyIsAdmin });
+    }
+  }
+
+  /** The way in for clients of this process; default: the server itself, which may do everything. */
+  transport(user?: UserInfo): Transport {
+    return this.api.transport(user);
+  }
+
+  async run({ signal, ready }: ComponentContext): Promise<void> {
+    const cacheStop = new AbortController();
+    let cache: Promise<void> | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        cache = this.api.component.run({ signal: cacheStop.signal, ready: resolve });
+        cache.catch(reject);
+        signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+      if (signal.aborted) return;
+      await this.https.listen();
+      await this.#insecure?.listen();
+      ready();
+      const stopped = new Promise<void>((resolve) => {
+        if (signal.aborted) resolve();
+        else signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+      await Promise.race([stopped, cache]);
+      this.#logger.debug("closing the API server");
+    } finally {
+      await Promise.all([this.https.close(), this.#insecure?.close()]);
+      cacheStop.abort();
+      await cache?.catch(() => {});
+    }
+  }
+}
+
+const everybodyIsAdmin: Authenticator = {
+  name: "insecure",
+  authenticate: () => ({
+    user: { username: "system:unsecured", groups: ["system:masters", "system:authenticated"] },
+  }),
+};
+
+function reviews(
+  authorizer: DefaultAuthorizer,
+  tokenAuthenticators: readonly TokenAuthenticator[],
+  {
+    tokens,
+    audiences,
+    clock,
+    cache,
+  }: {
+    readonly tokens: TokenIssuer;
+    readonly audiences: readonly string[];
+    readonly clock: Clock;
+    readonly cache: CacheReader;
+  },
+): ReadonlyMap<string, VirtualResource> {
+  return new Map<string, VirtualResource>([
+    ["authentication.k8s.io/tokenreviews", tokenReviewEvaluator({ tokens: tokenAuthenticators, audiences })],
+    ["authentication.k8s.io/selfsubjectreviews", selfSubjectReviewEvaluator(clock)],
+    ["authorization.k8s.io/subjectaccessreviews", subjectAccessReviewEvaluator(authorizer)],
+    ["authorization.k8s.io/localsubjectaccessreviews", localSubjectAccessReviewEvaluator(authorizer)],
+    ["authorization.k8s.io/selfsubjectaccessreviews", selfSubjectAccessReviewEvaluator(authorizer)],
+    ["authorization.k8s.io/selfsubjectrulesreviews", selfSubjectRulesReviewEvaluator(authorizer.rbac)],
+    ["/serviceaccounts/token", tokenRequestEvaluator({ issuer: tokens, cache, clock, audiences })],
+  ]);
+}
