@@ -46,7 +46,7 @@ const reachable = models.closure(resources.flatMap((resource) => resource.models
 // OpenAPI needs what the server answers beside objects; its type is our own.
 const documented = models.closure([...reachable, "V1Status"]);
 writeFileSync(join(out, "types.ts"), renderTypes(reachable, resources, models));
-writeFileSync(join(out, "schemas.ts"), renderSchemas(documented, models, overlay));
+writeFileSync(join(out, "schemas.ts"), renderSchemas(documented, models, overlay, stamp));
 writeFileSync(join(out, "resources.ts"), renderResources(resources, models));
 writeFileSync(join(out, "docs.ts"), renderDocs(documented, models));
 writeFileSync(stampFile, stamp);

@@ -97,8 +97,11 @@ function typeCode(type, format, models) {
  * One line a definition, one string a field, in the grammar that src/api/schema-table.ts reads:
  * `[[]|{}]*` then a scalar code or `#definition`, then options behind `|`.
  */
-export function renderSchemas(reachable, models, overlay) {
-  let text = `${header}export const definitions: Readonly<Record<string, Readonly<Record<string, string>>>> = {\n`;
+export function renderSchemas(reachable, models, overlay, stamp) {
+  let text = `${header}/** Of everything that this folder was made from: equal stamps, equal contents. */
+export const contentStamp: string = ${JSON.stringify(stamp)};
+
+export const definitions: Readonly<Record<string, Readonly<Record<string, string>>>> = {\n`;
   for (const name of reachable) {
     const id = models.id(name);
     const rules = overlay.rules[id] ?? {};
