@@ -20,12 +20,20 @@ import { workloadWarnings } from "../apps/strategies.js";
 import { validateReplicaSetStatus, validateReplicationController } from "../apps/validation.js";
 import type { Errors } from "../checks.js";
 import { mapField } from "../defaulting.js";
-import type { Loose, Loose } from "../loose.js";
+import type { Loose } from "../loose.js";
 import { startsWithStatus } from "../status-zero.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
 import { defaultClaim, defaultVolumeObject } from "./claim-defaults.js";
 import { defaultLimitRange, defaultNamespace, defaultNode, labelWithName } from "./cluster-defaults.js";
-import { validateLimitRange, validateNamespace, validateNamespaceStatus, validateNode, validateNodeUpdate, validateResourceQuota, validateResourceQuotaUpdate } from "./cluster-validation.js";
+import {
+  validateLimitRange,
+  validateNamespace,
+  validateNamespaceStatus,
+  validateNode,
+  validateNodeUpdate,
+  validateResourceQuota,
+  validateResourceQuotaUpdate,
+} from "./cluster-validation.js";
 import { validateConfigMap, validateConfigMapUpdate } from "./config-validation.js";
 import { validateEndpoints } from "./endpoints-validation.js";
 import { validateCoreEvent, validateEvent, validateEventUpdate, validateNewEvent } from "./event-validation.js";
@@ -35,7 +43,13 @@ import { checkPodTemplate } from "./pod-validation.js";
 import { secretStrategy } from "./secret.js";
 import { defaultEndpoints } from "./service-defaults.js";
 import { serviceStrategy } from "./service-strategy.js";
-import { claimWarnings, validateClaim, validateClaimUpdate, validatePersistentVolume, validatePersistentVolumeUpdate } from "./storage-validation.js";
+import {
+  claimWarnings,
+  validateClaim,
+  validateClaimUpdate,
+  validatePersistentVolume,
+  validatePersistentVolumeUpdate,
+} from "./storage-validation.js";
 
 const eventTtlSeconds = 3600;
 
@@ -49,11 +63,15 @@ export const coreStrategies: readonly StrategyEntry[] = [
   ["/pods", podStrategy],
   ["/services", serviceStrategy],
   ["/secrets", secretStrategy],
-  ["/configmaps", strategyOf<ConfigMap>({ validate: validateConfigMap, validateUpdate: validateConfigMapUpdate, generation: false })],
+  [
+    "/configmaps",
+    strategyOf<ConfigMap>({ validate: validateConfigMap, validateUpdate: validateConfigMapUpdate, generation: false }),
+  ],
   [
     "/podtemplates",
     strategyOf<PodTemplate>({
-      defaults: (object) => mapField(object, "template", defaultPodTemplate), validate: validatePodTemplate,
+      defaults: (object) => mapField(object, "template", defaultPodTemplate),
+      validate: validatePodTemplate,
       returnsDeleted: true,
       generation: true,
     }),
@@ -70,9 +88,36 @@ export const coreStrategies: readonly StrategyEntry[] = [
       scale: { specReplicas: ".spec.replicas", statusReplicas: ".status.replicas", selector: ".spec.selector" },
     }),
   ],
-  ["/endpoints", strategyOf<Endpoints>({ defaults: defaultEndpoints, validate: validateEndpoints, warnings: () => ["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"], createOnUpdate: true, generation: false })],
-  ["/events", strategyOf<CoreEvent>({ validate: validateCoreEvent, createOnUpdate: true, ttlSeconds: eventTtlSeconds, generation: false })],
-  ["events.k8s.io/events", strategyOf<Event>({ validate: validateEvent, validateCreate: validateNewEvent, validateUpdate: validateEventUpdate, createOnUpdate: true, ttlSeconds: eventTtlSeconds, generation: false })],
+  [
+    "/endpoints",
+    strategyOf<Endpoints>({
+      defaults: defaultEndpoints,
+      validate: validateEndpoints,
+      warnings: () => ["v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"],
+      createOnUpdate: true,
+      generation: false,
+    }),
+  ],
+  [
+    "/events",
+    strategyOf<CoreEvent>({
+      validate: validateCoreEvent,
+      createOnUpdate: true,
+      ttlSeconds: eventTtlSeconds,
+      generation: false,
+    }),
+  ],
+  [
+    "events.k8s.io/events",
+    strategyOf<Event>({
+      validate: validateEvent,
+      validateCreate: validateNewEvent,
+      validateUpdate: validateEventUpdate,
+      createOnUpdate: true,
+      ttlSeconds: eventTtlSeconds,
+      generation: false,
+    }),
+  ],
   [
     "/namespaces",
     strategyOf<Namespace>({
@@ -85,13 +130,27 @@ export const coreStrategies: readonly StrategyEntry[] = [
       },
       prepareForDelete: (object) => ({ ...object, status: { ...(object["status"] as object), phase: "Terminating" } }),
       holdsDeletion: (object) => ((object as Loose<Namespace>).spec?.finalizers?.length ?? 0) > 0,
+      // Only the finalize subresource takes finalizers away from the spec.
+      prepareForUpdate: (object, old, context) =>
+        context.subresource === "finalize" || context.subresource === "status"
+          ? object
+          : { ...object, spec: { ...object.spec, finalizers: old.spec?.finalizers ?? [] } },
       validate: validateNamespace,
       validateStatusUpdate: validateNamespaceStatus,
       validateName: validateDns1123Label,
       generation: false,
     }),
   ],
-  ["/nodes", strategyOf<Node>({ defaults: defaultNode, validate: validateNode, validateUpdate: validateNodeUpdate, generation: false, keepsStatusOnCreate: true })],
+  [
+    "/nodes",
+    strategyOf<Node>({
+      defaults: defaultNode,
+      validate: validateNode,
+      validateUpdate: validateNodeUpdate,
+      generation: false,
+      keepsStatusOnCreate: true,
+    }),
+  ],
   [
     "/persistentvolumes",
     strategyOf<PersistentVolume>({
@@ -124,7 +183,21 @@ export const coreStrategies: readonly StrategyEntry[] = [
   ],
   [
     "/resourcequotas",
-    strategyOf<ResourceQuota>({ returnsDeleted: true, prepareForCreate: startsWithStatus({}), generation: false }),
+    strategyOf<ResourceQuota>({
+      returnsDeleted: true,
+      prepareForCreate: startsWithStatus({}),
+      validate: validateResourceQuota,
+      validateUpdate: validateResourceQuotaUpdate,
+      generation: false,
+    }),
   ],
-  ["/limitranges", strategyOf<LimitRange>({ defaults: defaultLimitRange, validate: validateLimitRange, createOnUpdate: true, generation: false })],
+  [
+    "/limitranges",
+    strategyOf<LimitRange>({
+      defaults: defaultLimitRange,
+      validate: validateLimitRange,
+      createOnUpdate: true,
+      generation: false,
+    }),
+  ],
 ];
