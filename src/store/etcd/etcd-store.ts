@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { type Clock, realClock, sleep } from "../../internal/clock.js";
 import { type Logger, silentLogger } from "../../internal/logger.js";
 import { StoreError } from "../errors.js";
@@ -50,12 +51,16 @@ export class EtcdStore implements Store {
   #feeding: Promise<void> | undefined;
   #starting: Promise<EventFeed> | undefined;
   #compactRevision = 0;
+  /** The greatest that somebody was told. */
+  #knownRevision = 0;
   /** The question for the revision that nobody has sent yet, and its answer. */
   #nextRevision: Promise<number> | undefined;
   #askingRevision: Promise<unknown> = Promise.resolve();
 
   /** Connects when it is first used. `transport` replaces what is made from the connection options. */
   constructor(options: EtcdStoreOptions, transport?: EtcdTransport) {
+    // As many wait for it as there are calls under way.
+    setMaxListeners(0, this.#closing.signal);
     this.#transport = transport ?? new Etcd3Transport(options);
     this.#clock = options.clock ?? realClock;
     this.#logger = options.logger ?? silentLogger;
@@ -146,6 +151,7 @@ export class EtcdStore implements Store {
       return asked;
     });
     const revision = await untilAborted(this.#nextRevision, options);
+    this.#knownRevision = Math.max(this.#knownRevision, revision);
     this.#feed?.hub.requestProgress(revision);
     return revision;
   }
@@ -277,10 +283,7 @@ export class EtcdStore implements Store {
           await sleep(this.#clock, 50, signal);
         }
       }
-      yield* {
-        [Symbol.asyncIterator]: () =>
-          feed.hub.watch(prefix, { afterRevision: revision, signal })[Symbol.asyncIterator](),
-      };
+      for await (const batch of feed.hub.watch(prefix, { afterRevision: revision, signal })) yield batch;
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
@@ -304,8 +307,9 @@ export class EtcdStore implements Store {
 
   #startFeed(revision: number): EventFeed {
     this.#begin(undefined);
-    const { clock, logger } = { clock: this.#clock, logger: this.#logger };
-    const feed = new EventFeed({ transport: this.#transport, clock, logger, ...this.#window }, revision);
+    const parts = { transport: this.#transport, clock: this.#clock, logger: this.#logger };
+    const feed = new EventFeed({ ...parts, ...this.#window }, revision);
+    feed.hub.requestProgress(this.#knownRevision);
     this.#feed = feed;
     this.#feeding = feed.run(this.#closing.signal);
     return feed;
