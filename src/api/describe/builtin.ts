@@ -1,6 +1,7 @@
 import { builtinColumns } from "../columns/index.js";
 import type { ResourceDescription, ResourceStrategy } from "../description.js";
 import { type ResourceFacts, resourceFacts } from "../gen/resources.js";
+import { builtinStrategies } from "../kinds/index.js";
 import { builtinSchema } from "../schema-table.js";
 import type { Verb } from "../transport.js";
 import { resourceNames } from "./names.js";
@@ -15,18 +16,19 @@ const podIndexes: readonly string[] = ["spec.nodeName"];
 
 /**
  * The descriptions of every resource of Kubernetes' stable API, ordered by group, version and plural. `strategies` holds what is
- * particular to writing a kind, by `group/resource` (`/pods`, `apps/deployments`); kinds without one are only stored.
+ * particular to writing a kind, by `group/resource` (`/pods`, `apps/deployments`): upstream's defaults and validation unless others
+ * are given; kinds without one are only stored.
  * Cheap: schemas are shared and are parsed when they are first looked at.
  */
 export function builtinDescriptions(
-  strategies?: ReadonlyMap<string, ResourceStrategy>,
+  strategies: ReadonlyMap<string, ResourceStrategy> = builtinStrategies,
 ): readonly ResourceDescription[] {
   return resourceFacts.map((facts) => describeResource(facts, strategies));
 }
 
 function describeResource(
   facts: ResourceFacts,
-  strategies: ReadonlyMap<string, ResourceStrategy> | undefined,
+  strategies: ReadonlyMap<string, ResourceStrategy>,
 ): ResourceDescription {
   const { group, version, resource, kind, namespaced } = facts;
   const key = `${group}/${resource}`;
@@ -48,7 +50,7 @@ function describeResource(
     columns: builtinColumns(group, version, resource),
     selectableFields: builtinSelectableFields(group, resource),
     ...(key === "/pods" ? { indexedFields: podIndexes } : {}),
-    strategy: strategies?.get(key) ?? noStrategy,
+    strategy: strategies.get(key) ?? noStrategy,
   };
 }
 
