@@ -1,3 +1,8 @@
+export type { FieldsV1 } from "./apply/fields-v1.js";
+export type { ApplyOptions } from "./apply/server-side-apply.js";
+export { serverSideApply } from "./apply/server-side-apply.js";
+export type { UpdateManagersOptions } from "./apply/update.js";
+export { updateManagedFields } from "./apply/update.js";
 export type { CustomColumn, JsonPath } from "./columns/index.js";
 export {
   age,

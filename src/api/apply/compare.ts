@@ -1,0 +1,160 @@
+import { isJsonObject, jsonEqual, maxDepth } from "../json-value.js";
+import type { Schema } from "../schema.js";
+import { type FieldsV1, hasFields, insertPath, type MutableFields } from "./fields-v1.js";
+import { fieldSchema, isAlwaysPresent, itemsByElement, shapeOf } from "./shape.js";
+
+/** The fields in which two objects differ. */
+export interface Comparison {
+  /** Only in the new object: leaves, and all the containers that came with them. */
+  readonly added: FieldsV1;
+  readonly modified: FieldsV1;
+  /** Only in the old object. */
+  readonly removed: FieldsV1;
+  readonly same: boolean;
+}
+
+/**
+ * Compares two versions of an object field by field. Subtrees that both share are not looked into, so that the cost follows
+ * what was copied. The type and the metadata that the server keeps are not compared: nobody owns them.
+ */
+export function compareObjects(schema: Schema, before: unknown, after: unknown): Comparison {
+  const comparing = new Comparing();
+  comparing.compare(schema, before, after);
+  const { added, modified, removed } = comparing;
+  return { added, modified, removed, same: !hasFields(added) && !hasFields(modified) && !hasFields(removed) };
+}
+
+/** Fields of the root and of its metadata that the server keeps itself. */
+const unownedRoot = new Set(["apiVersion", "kind"]);
+export const unownedMetadata: ReadonlySet<string> = new Set([
+  "name",
+  "namespace",
+  "creationTimestamp",
+  "selfLink",
+  "uid",
+  "clusterName",
+  "generation",
+  "managedFields",
+  "resourceVersion",
+]);
+
+/** Whether the last of `path` is a field that nobody owns. */
+export function isUnowned(path: readonly string[], depth: number, key: string): boolean {
+  if (depth === 0) return unownedRoot.has(key);
+  return depth === 1 && path[0] === "f:metadata" && unownedMetadata.has(key);
+}
+
+class Comparing {
+  readonly added: MutableFields = {};
+  readonly modified: MutableFields = {};
+  readonly removed: MutableFields = {};
+  readonly #path: string[] = [];
+  #depth = 0;
+
+  compare(schema: Schema, before: unknown, after: unknown): void {
+    if (before === after) return;
+    const shape = this.#depth > maxDepth ? "leaf" : shapeOf(schema, before, after);
+    if (shape === "leaf" || (isBare(before) && isBare(after))) this.#leaf(before, after);
+    else if (shape === "map") this.#map(schema, asObject(before), asObject(after), before, after);
+    else this.#list(schema, before, after);
+  }
+
+  #map(schema: Schema, before: Fields | undefined, after: Fields | undefined, left: unknown, right: unknown): void {
+    if (after !== undefined) {
+      for (const key in after) {
+        const value = after[key];
+        if (value === undefined || isUnowned(this.#path, this.#depth, key)) continue;
+        const old = before !== undefined && Object.hasOwn(before, key) ? before[key] : undefined;
+        if (old === value) continue;
+        const field = fieldSchema(schema, key);
+        if (field === undefined) continue;
+        const present = old === undefined && before !== undefined && isAlwaysPresent(schema, key);
+        this.#descend(`f:${key}`, field, present ? null : old, value);
+      }
+    }
+    if (before !== undefined) {
+      for (const key in before) {
+        const old = before[key];
+        if (old === undefined || (after !== undefined && Object.hasOwn(after, key) && after[key] !== undefined))
+          continue;
+        if (isUnowned(this.#path, this.#depth, key)) continue;
+        const field = fieldSchema(schema, key);
+        if (field !== undefined) this.#descend(`f:${key}`, field, old, undefined);
+      }
+    }
+    this.#container(left, right);
+  }
+
+  #list(schema: Schema, before: unknown, after: unknown): void {
+    const old = itemsByElement(schema, asList(before));
+    const now = itemsByElement(schema, asList(after));
+    const { items } = schema;
+    if (old === undefined || now === undefined || items === undefined) {
+      this.#leaf(before, after);
+      return;
+    }
+    for (const [element, same] of now) {
+      const earlier = old.get(element);
+      if (same.length === 1 && (earlier === undefined || earlier.length === 1)) {
+        this.#descend(element, items, earlier?.[0], same[0]);
+      } else if (earlier === undefined || !jsonEqual(earlier, same)) {
+        this.#mark(earlier === undefined ? this.added : this.modified, element);
+      }
+    }
+    for (const [element, earlier] of old) {
+      if (now.has(element)) continue;
+      if (earlier.length === 1) this.#descend(element, items, earlier[0], undefined);
+      else this.#mark(this.removed, element);
+    }
+    this.#container(before, after);
+  }
+
+  #descend(element: string, schema: Schema, before: unknown, after: unknown): void {
+    this.#path[this.#depth++] = element;
+    this.compare(schema, before, after);
+    this.#depth--;
+  }
+
+  #mark(set: MutableFields, element: string): void {
+    this.#path[this.#depth] = element;
+    insertPath(set, this.#path, this.#depth + 1);
+  }
+
+  /** A container is a field too when it comes or goes. */
+  #container(before: unknown, after: unknown): void {
+    if (this.#depth === 0) return;
+    if (before === undefined) insertPath(this.added, this.#path, this.#depth);
+    else if (after === undefined) insertPath(this.removed, this.#path, this.#depth);
+  }
+
+  #leaf(before: unknown, after: unknown): void {
+    if (this.#depth === 0) return;
+    if (before === undefined) insertPath(this.added, this.#path, this.#depth);
+    else if (after === undefined) insertPath(this.removed, this.#path, this.#depth);
+    else if (!jsonEqual(before ?? emptyLike(after), after)) insertPath(this.modified, this.#path, this.#depth);
+  }
+}
+
+type Fields = { readonly [key: string]: unknown };
+
+/** Nothing, or an empty container: what is no container to go into. */
+function isBare(value: unknown): boolean {
+  if (value === undefined || value === null) return true;
+  if (typeof value !== "object") return true;
+  if (Array.isArray(value)) return value.length === 0;
+  for (const key in value) if (key !== undefined) return false;
+  return true;
+}
+
+function asObject(value: unknown): Fields | undefined {
+  return isJsonObject(value) ? value : value === null ? {} : undefined;
+}
+
+function asList(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** A field that is always present counts as empty, of its own type. */
+function emptyLike(value: unknown): unknown {
+  return Array.isArray(value) ? [] : isJsonObject(value) ? {} : null;
+}
