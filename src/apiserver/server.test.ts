@@ -117,6 +117,22 @@ describe("ApiServer", () => {
     expect((await client.get(pods, key)).status?.phase).toBe("Running");
   });
 
+  it("applies server-side: creates, merges, names who conflicts, takes over by force", async () => {
+    const wanted = (data: Record<string, string>) => ({ ...config("one"), data });
+    const created = await client.apply(configMaps, wanted({ a: "1" }), { fieldManager: "alice" });
+    expect(created.metadata.managedFields?.map(({ manager, operation }) => `${manager} ${operation}`)).toEqual([
+      "alice Apply",
+    ]);
+    await client.apply(configMaps, wanted({ b: "2" }), { fieldManager: "bob" });
+    const conflict = client.apply(configMaps, wanted({ a: "3" }), { fieldManager: "bob" });
+    await expect(conflict).rejects.toThrow('conflict with "alice": .data.a');
+    await client.apply(configMaps, wanted({ a: "3" }), { fieldManager: "bob", force: true });
+    const merged = await client.get(configMaps, { namespace: "default", name: "one" });
+    expect(merged.data).toEqual({ a: "3" });
+    const again = await client.apply(configMaps, wanted({ a: "3" }), { fieldManager: "bob" });
+    expect(again.metadata.resourceVersion).toBe(merged.metadata.resourceVersion);
+  });
+
   it("binds a pod once", async () => {
     await client.create(pods, pod("web"));
     const key = { namespace: "default", name: "web" };

@@ -10,8 +10,17 @@ import { metadataOf, text, withMetadata } from "./metadata.js";
  * with defaults. Errors: BadRequest.
  */
 export function acceptObject(endpoint: Endpoint, request: ServerRequest, body: unknown): JsonObject {
+  return defaulted(endpoint, decodeObject(endpoint, request, body));
+}
+
+export function defaulted({ description }: Endpoint, object: JsonObject): JsonObject {
+  return description.strategy.defaults?.(object) ?? object;
+}
+
+/** The same without defaults: what an apply configuration says is only what is written in it. */
+export function decodeObject(endpoint: Endpoint, request: ServerRequest, body: unknown): JsonObject {
   const typed = typedObject(endpoint, body);
-  const { strategy, schema, kind, version } = endpoint.description;
+  const { schema, kind, version } = endpoint.description;
   const decoded = { value: typed, duplicates: [], ...request.decoded };
   const clean = decodeInto(schema, decoded, {
     kind,
@@ -19,8 +28,7 @@ export function acceptObject(endpoint: Endpoint, request: ServerRequest, body: u
     fieldValidation: fieldValidationOf(request),
     warn: request.warn,
   });
-  const object = placeObject(endpoint, request, clean["metadata"] === undefined ? { ...clean, metadata: {} } : clean);
-  return strategy.defaults === undefined ? object : strategy.defaults(object);
+  return placeObject(endpoint, request, clean["metadata"] === undefined ? { ...clean, metadata: {} } : clean);
 }
 
 function fieldValidationOf(request: ServerRequest): FieldValidation | undefined {

@@ -4,6 +4,7 @@ import type { ServerRequest, ServerResult } from "../request.js";
 import { acceptObject } from "./body.js";
 import { admit, isDryRun, type RegistryContext, strategyContext, validateAdmission } from "./context.js";
 import type { Endpoint } from "./endpoint.js";
+import { recordManager } from "./managed-fields.js";
 import { metadataForCreate, metadataOf, text } from "./metadata.js";
 import { without } from "./subtree.js";
 
@@ -24,9 +25,11 @@ export async function createObject(
   endpoint: Endpoint,
   request: ServerRequest,
   given: JsonObject,
+  options: { readonly recordsManagers?: boolean } = {},
 ): Promise<ServerResult> {
   refuseResourceVersion(given);
-  const admitted = (await admit(context, endpoint, request, "CREATE", given, undefined)) ?? given;
+  const managed = options.recordsManagers ? given : recordManager(context, endpoint, request, given, undefined);
+  const admitted = (await admit(context, endpoint, request, "CREATE", managed, undefined)) ?? managed;
   const generated = text(metadataOf(admitted)["name"]) === "" && text(metadataOf(admitted)["generateName"]) !== "";
   for (let attempt = 1; ; attempt++) {
     try {

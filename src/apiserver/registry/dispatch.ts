@@ -1,5 +1,6 @@
 import { type ResourceType, statusErrors, type Verb } from "../../api/index.js";
 import type { ServerRequest, ServerResult } from "../request.js";
+import { apply } from "./apply.js";
 import { bind } from "./binding.js";
 import type { RegistryContext } from "./context.js";
 import { create } from "./create.js";
@@ -22,7 +23,8 @@ const whole: Readonly<Record<Exclude<Verb, "watch">, Operation>> = {
   list: async (context, endpoint, request) => ({ type: "list", list: await context.reader.list(endpoint, request) }),
   create,
   update,
-  patch: (context, endpoint, request) => patch(context, endpoint, request),
+  patch: (context, endpoint, request) =>
+    request.patchType === "apply" ? apply(context, endpoint, request) : patch(context, endpoint, request),
   delete: deleteOne,
   deletecollection: deleteCollection,
 };

@@ -7,6 +7,7 @@ import { acceptObject } from "./body.js";
 import { admit, type Claim, isDryRun, type RegistryContext, strategyContext, validateAdmission } from "./context.js";
 import { createObject } from "./create.js";
 import type { Endpoint } from "./endpoint.js";
+import { recordManager } from "./managed-fields.js";
 import { checkIdentity, metadataForUpdate, metadataOf, text, withGeneration, withMetadata } from "./metadata.js";
 import { modifiedMessage } from "./store-errors.js";
 import { withFieldOf, withPathOf } from "./subtree.js";
@@ -32,6 +33,8 @@ export interface ModifyOptions {
   readonly creates: boolean;
   /** What there is to start from when it is created: an empty apply starts from nothing. */
   readonly absent?: () => Promise<JsonObject>;
+  /** `next` writes down itself who manages what: an apply. */
+  readonly recordsManagers?: boolean;
 }
 
 /**
@@ -52,7 +55,7 @@ export async function modify(
   const mutate = async (current: CachedObject): Promise<Decision> => {
     await giveBack(claims);
     const old = endpoint.fromStorage(current.object as unknown as JsonObject);
-    const object = await changed(context, endpoint, request, old, await next(old, current), claims);
+    const object = await changed(context, endpoint, request, old, await next(old, current), claims, options);
     answer = object;
     if (isDryRun(request)) return { type: "keep" };
     if (isFinished(endpoint, object, old)) return { type: "delete" };
@@ -71,7 +74,8 @@ export async function modify(
     await giveBack(claims);
     if (!options.creates || !isStatusError(error, "NotFound")) throw error;
     await context.authorize(request, "create");
-    return createObject(context, endpoint, request, await (options.absent ?? (() => next({}, undefined as never)))());
+    const given = await (options.absent ?? (() => next({}, undefined as never)))();
+    return createObject(context, endpoint, request, given, options);
   }
 }
 
@@ -92,6 +96,7 @@ async function changed(
   old: JsonObject,
   given: JsonObject,
   claims: Claim[],
+  options: ModifyOptions,
 ): Promise<JsonObject> {
   const { description } = endpoint;
   const { strategy } = description;
@@ -99,7 +104,8 @@ async function changed(
   checkResourceVersion(endpoint, given, old, name);
   checkIdentity(description, given, old, name);
   const reached = withinSubresource(endpoint, request, metadataForUpdate(given, old), old);
-  const admitted = (await admit(context, endpoint, request, "UPDATE", reached, old)) ?? reached;
+  const managed = options.recordsManagers ? reached : recordManager(context, endpoint, request, reached, old);
+  const admitted = (await admit(context, endpoint, request, "UPDATE", managed, old)) ?? managed;
   const fixed = metadataForUpdate(withinSubresource(endpoint, request, admitted, old), old);
   const prepared = strategy.prepareForUpdate?.(fixed, old, strategyContext(context, request)) ?? fixed;
   const statusOnly = request.subresource === "status" || request.subresource === "approval";
