@@ -15,7 +15,6 @@ import { PeerTable } from "./peers.js";
 import { sendError, statusTimeout } from "./respond.js";
 import { defaultVersion, versionRoute } from "./routes.js";
 import type { HttpServer, HttpServerOptions, TlsMaterial } from "./server-options.js";
-import { SessionGuard } from "./session-guard.js";
 import { type PendingUpgrade, pendingUpgrade, responseFor, webSocketServer } from "./upgrade.js";
 import type { WireRequest, WireResponse } from "./wire.js";
 
@@ -185,18 +184,16 @@ class ApiHttpServer implements HttpServer {
 
   #trackSession(session: ServerHttp2Session): void {
     this.#sessions.add(session);
-    const guard = new SessionGuard(this.#options.clock ?? realClock);
+    // Opening and cancelling streams without end is stopped by nghttp2 itself (a test shows it).
+    let open = 0;
     session.on("stream", (stream) => {
-      guard.opened();
-      stream.on("close", () => guard.closed());
-      stream.on("aborted", () => {
-        if (!guard.allowReset()) session.destroy();
-      });
+      open++;
+      stream.on("close", () => open--);
     });
     session.on("error", () => {});
     session.on("close", () => this.#sessions.delete(session));
     session.setTimeout(idleTimeoutMs, () => {
-      if (guard.idle) session.close();
+      if (open === 0) session.close();
     });
   }
 
