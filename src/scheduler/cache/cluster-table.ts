@@ -126,6 +126,13 @@ export class ClusterTable {
     this.touch(slot);
   }
 
+  /** Puts a newer object of a pod in place of the old one, which counts exactly as much. Untold. */
+  replacePod(slot: number, old: PodInfo, pod: PodInfo): void {
+    const pods = this.pods[slot];
+    const at = pods?.indexOf(old) ?? -1;
+    if (pods !== undefined && at >= 0) pods[at] = pod;
+  }
+
   /** Adds or removes a pod for the moment, untold: the caller undoes it in the same synchronous stretch. */
   pretend(slot: number, pod: PodInfo, sign: 1 | -1): void {
     const pods = this.pods[slot];

@@ -1,3 +1,4 @@
+import type { Pod } from "../../api/index.js";
 import type { Random } from "../../internal/random.js";
 import type { ClusterTable } from "../cache/cluster-table.js";
 import type { PodInfo } from "../cache/pod-info.js";
@@ -245,31 +246,58 @@ class Run {
       nodeCount: this.#options.table.nodeCount,
       verdicts,
       narrowedBy: this.#narrowedBy,
+      codeWithout: (slot, gone) => this.#codeWithout(slot, gone),
       codeOf: candidates === undefined ? codeOf : (slot) => (candidates.includes(slot) ? codeOf(slot) : -1),
     };
   }
 
   #refused(policy: string, rejection: Rejection): Unschedulable {
     const { nodeCount } = this.#options.table;
-    return { nodeCount, verdicts: new Map(), preFilter: { policy, rejection }, narrowedBy: [], codeOf: () => -1 };
+    return {
+      nodeCount,
+      verdicts: new Map(),
+      preFilter: { policy, rejection },
+      narrowedBy: [],
+      codeOf: () => -1,
+      codeWithout: () => -1,
+    };
   }
 
   #codeWithNominated(slot: number, name: string): number {
+    const { nominations } = this.#options;
+    if (nominations.size === 0) return 0;
+    const { uid, priority } = this.#pod;
+    const others = nominations.on(name).filter((other) => other.uid !== uid && other.priority >= priority);
+    return others.length === 0 ? 0 : this.#codeIf(slot, others, []);
+  }
+
+  #codeWithout(slot: number, gone: readonly Pod[]): number {
     const { nominations, table } = this.#options;
-    const others = nominations
-      .on(name)
-      .filter(({ uid, priority }) => uid !== this.#pod.uid && priority >= this.#pod.priority);
-    if (others.length === 0) return 0;
-    for (const other of others) table.pretend(slot, other, 1);
+    const uids = new Set(gone.map(({ metadata }) => metadata.uid));
+    const leaving = (table.pods[slot] ?? []).filter(({ uid }) => uids.has(uid));
+    const code = this.#codeIf(slot, [], leaving);
+    const { uid, priority } = this.#pod;
+    const promised = nominations
+      .on(table.nodes[slot]?.metadata.name ?? "")
+      .filter((other) => other.uid !== uid && other.priority >= priority);
+    return code !== 0 || promised.length === 0 ? code : this.#codeIf(slot, promised, leaving);
+  }
+
+  /** The verdict of the node if some pods came to it and others left. */
+  #codeIf(slot: number, coming: readonly PodInfo[], leaving: readonly PodInfo[]): number {
+    const { table, snapshots } = this.#options;
+    for (const pod of leaving) table.pretend(slot, pod, -1);
+    for (const pod of coming) table.pretend(slot, pod, 1);
     this.#class.reconsider(slot);
     this.#class.beginRound();
     let code = this.#class.code(slot);
     if (code === 0 && this.#filters.length > 0) {
-      this.#options.snapshots.forget(slot);
+      snapshots.forget(slot);
       code = this.#plainCode(slot);
-      this.#options.snapshots.forget(slot);
+      snapshots.forget(slot);
     }
-    for (const other of others) table.pretend(slot, other, -1);
+    for (const pod of coming) table.pretend(slot, pod, -1);
+    for (const pod of leaving) table.pretend(slot, pod, 1);
     this.#class.reconsider(slot);
     this.#class.beginRound();
     return Math.max(0, code);

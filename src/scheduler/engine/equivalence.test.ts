@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { seededRandom } from "../../internal/random.js";
+import { RandomCluster } from "../../testing/random-cluster.js";
 import { ClusterTable } from "../cache/cluster-table.js";
 import { type PodInfo, podInfo } from "../cache/pod-info.js";
 import { Snapshots } from "../cache/snapshot.js";
 import { listersOf } from "../framework/listers.js";
 import { defaultPolicies } from "../policies/default-policies.js";
-import { RandomCluster } from "../testing/random-cluster.js";
 import { ClassCache } from "./class-cache.js";
 import { evaluatePlainly } from "./plain-evaluation.js";
 import { classScores } from "./selection.js";

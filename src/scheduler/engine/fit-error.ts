@@ -1,3 +1,4 @@
+import type { Pod } from "../../api/index.js";
 import type { NodeVerdict, Rejection } from "../framework/policy.js";
 import type { VerdictTable } from "./verdicts.js";
 
@@ -10,6 +11,8 @@ export interface Unschedulable {
   readonly preFilter?: { readonly policy: string; readonly rejection: Rejection };
   /** Nodes that were not looked at because these policies narrowed the choice. */
   readonly narrowedBy: readonly string[];
+  /** What the code would be without these pods on the node. */
+  readonly codeWithout: (slot: number, gone: readonly Pod[]) => number;
   /** Code of one node; below 0 there is none, 0 when it was not rejected by a filter. */
   readonly codeOf: (slot: number) => number;
 }

@@ -36,6 +36,8 @@ export interface ClusterListers {
   readonly csiNodes: ObjectLister<CSINode>;
   readonly csiDrivers: ObjectLister<CSIDriver>;
   readonly csiStorageCapacities: ObjectLister<CSIStorageCapacity>;
+  /** Raised when what services, replica sets and the like select may have changed; absent: at any time. */
+  readonly selectorsVersion?: () => number;
 }
 
 const none: ObjectLister<never> = { size: 0, get: () => undefined, list: () => [] };

@@ -1,4 +1,5 @@
 import type { Node, Pod } from "../../api/index.js";
+import type { Random } from "../../internal/random.js";
 import type { ClusterListers } from "./listers.js";
 import type { ResourceAmounts } from "./resources.js";
 import type { VectorCompiler } from "./vector.js";
@@ -100,6 +101,8 @@ export interface Wait {
 export interface PostFilterResult {
   /** The node on which room is being made. */
   readonly nominatedNodeName?: string;
+  /** Pods on that node that the scheduler is to evict, most important first. */
+  readonly victims?: readonly Pod[];
   /** For the event and the condition, without full stop: `preemption: 0/3 nodes are available: ...`. */
   readonly message?: string;
 }
@@ -108,9 +111,14 @@ export interface PostFilterResult {
 export interface ScheduleFailure {
   readonly nodeCount: number;
   /** Nodes whose rejection says that removing pods might help. */
-  readonly resolvableNodeNames: () => readonly string[];
+  resolvableNodeNames(): readonly string[];
   /** Why a node did not pass, with the policy that said so. */
-  readonly verdictOf: (nodeName: string) => NodeVerdict | undefined;
+  verdictOf(nodeName: string): NodeVerdict | undefined;
+  /** What filters would say of the node if these pods were not on it; `undefined`: the pod would pass. */
+  verdictWithout(nodeName: string, gone: readonly Pod[]): NodeVerdict | undefined;
+  readonly random: Random;
+  /** Milliseconds of the scheduler's clock. */
+  readonly nowMs: number;
 }
 
 export interface NodeVerdict extends Rejection {

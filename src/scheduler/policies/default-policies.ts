@@ -1,5 +1,6 @@
 import type { WeightedPolicy } from "../engine/class-cache.js";
 import type { SchedulingPolicy } from "../framework/policy.js";
+import { defaultPreemption } from "./default-preemption.js";
 import { imageLocality } from "./image-locality.js";
 import { interPodAffinity } from "./inter-pod-affinity.js";
 import { nodeAffinity } from "./node-affinity.js";
@@ -23,6 +24,7 @@ export function defaultPolicies(): readonly WeightedPolicy[] {
     weighted(nodeResourcesFit(), 1),
     weighted(podTopologySpread(), 2),
     weighted(interPodAffinity(), 2),
+    weighted(defaultPreemption()),
     weighted(nodeResourcesBalancedAllocation(), 1),
     weighted(imageLocality(), 1),
   ];

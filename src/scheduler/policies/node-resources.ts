@@ -59,7 +59,7 @@ export function nodeResourcesFit(args: NodeResourcesFitArgs = {}): SchedulingPol
     vector: {
       key: requestKey,
       compile: (pod, context) => ({
-        podsFilter: fitFilter(pod, wanted(pod.requests), context),
+        podsFilter: fitFilter(wanted(pod.requests), context),
         podsScore: columnScorer(pod, context, strategy.resources ?? defaultResources, resourceScore(strategy), true),
       }),
     },
@@ -108,11 +108,7 @@ function freesSomething(pod: Pod, { old }: { readonly old?: unknown }): boolean 
   return requests.length === 0 || requests.some(([name]) => (freed.get(name) ?? 0) > 0) || freed.size === 0;
 }
 
-function fitFilter(
-  pod: PodInfo,
-  wanted: readonly [string, number][],
-  { table, verdict }: VectorContext,
-): (slot: number) => number {
+function fitFilter(wanted: readonly [string, number][], { table, verdict }: VectorContext): (slot: number) => number {
   const columns = wanted.map(([name, amount]) => ({ name, amount, column: table.resource(name) }));
   const { allocatable, requested } = table;
   const explain = (slot: number): number => {

@@ -8,6 +8,7 @@ import type { DomainInput, Normalize, TopologyPart, VectorContext, VectorPart } 
 import { labelOf } from "./node-selector.js";
 import {
   constraintsOf,
+  DefaultSelectors,
   hasKeys,
   hostnameLabel,
   included,
@@ -23,7 +24,8 @@ const missingLabel = unresolvable("node(s) didn't match pod topology spread cons
 
 /** Spreads like pods over the domains of a topology: strictly (DoNotSchedule) or as far as possible (ScheduleAnyway). */
 export function podTopologySpread(args: PodTopologySpreadArgs = {}): SchedulingPolicy {
-  const of = (pod: Pod, listers: ClusterListers): PodConstraints => constraintsOf(pod, args, listers);
+  const selectors = new DefaultSelectors();
+  const of = (pod: Pod, listers: ClusterListers): PodConstraints => constraintsOf(pod, args, listers, selectors);
   return {
     name,
     preFilter(pod, { snapshot }) {

@@ -37,8 +37,37 @@ const systemConstraints: readonly TopologySpreadConstraint[] = [
   { topologyKey: zoneLabel, whenUnsatisfiable: "ScheduleAnyway", maxSkew: 5 },
 ];
 
+const memoLimit = 4096;
+
+/** Remembers the selectors of pods without constraints: services are many, and like pods come in rows. */
+export class DefaultSelectors {
+  readonly #memo = new Map<string, Selector>();
+  #version = -1;
+
+  of(pod: Pod, listers: ClusterListers): Selector {
+    const version = listers.selectorsVersion?.();
+    if (version === undefined) return defaultSelector(pod, listers);
+    if (version !== this.#version || this.#memo.size >= memoLimit) this.#memo.clear();
+    this.#version = version;
+    const { namespace, labels, ownerReferences } = pod.metadata;
+    const owner = ownerReferences?.find(({ controller }) => controller === true);
+    const id = JSON.stringify([namespace, labels, owner?.kind, owner?.name]);
+    let selector = this.#memo.get(id);
+    if (selector === undefined) {
+      selector = defaultSelector(pod, listers);
+      this.#memo.set(id, selector);
+    }
+    return selector;
+  }
+}
+
 /** The pod's own constraints, or else the defaults with a selector from the services and the owner of the pod. */
-export function constraintsOf(pod: Pod, args: PodTopologySpreadArgs, listers: ClusterListers): PodConstraints {
+export function constraintsOf(
+  pod: Pod,
+  args: PodTopologySpreadArgs,
+  listers: ClusterListers,
+  selectors: DefaultSelectors,
+): PodConstraints {
   const own = pod.spec?.topologySpreadConstraints ?? [];
   if (own.length > 0) {
     return { constraints: own.map((constraint) => compile(pod, constraint, undefined)), requireAllKeys: true };
@@ -46,7 +75,7 @@ export function constraintsOf(pod: Pod, args: PodTopologySpreadArgs, listers: Cl
   const system = (args.defaultingType ?? "System") === "System";
   const defaults = system ? systemConstraints : (args.defaultConstraints ?? []);
   if (defaults.length === 0) return { constraints: [], requireAllKeys: true };
-  const selector = defaultSelector(pod, listers);
+  const selector = selectors.of(pod, listers);
   if (selector.empty) return { constraints: [], requireAllKeys: true };
   return { constraints: defaults.map((constraint) => compile(pod, constraint, selector)), requireAllKeys: !system };
 }

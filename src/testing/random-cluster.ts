@@ -1,6 +1,6 @@
-import type { Affinity, Node, Pod, TopologySpreadConstraint } from "../../api/index.js";
-import { type Random, randomInt } from "../../internal/random.js";
-import { makeNode, makePod, type PodOptions } from "../../testing/builders.js";
+import type { Affinity, Node, Pod, TopologySpreadConstraint } from "../api/index.js";
+import { type Random, randomInt } from "../internal/random.js";
+import { makeNode, makePod, type PodOptions } from "./builders.js";
 
 // Small vocabularies, so that things meet.
 const apps = ["web", "db", "cache"];

@@ -1,0 +1,188 @@
+import type { Pod } from "../api/index.js";
+import { isStatusError } from "../api/index.js";
+import type { EventRecorder } from "../client/index.js";
+import type { Clock } from "../internal/clock.js";
+import type { Logger } from "../internal/logger.js";
+import type { Random } from "../internal/random.js";
+import type { BindingFailure } from "./binding-cycle.js";
+import type { ClusterCache } from "./cache/cluster-cache.js";
+import { fitMessage, rejectingPolicies, type Unschedulable } from "./engine/fit-error.js";
+import type { VerdictTable } from "./engine/verdicts.js";
+import { guarded } from "./framework/guard.js";
+import type { Cycle, NodeVerdict, PostFilterResult, ScheduleFailure } from "./framework/policy.js";
+import type { RunningProfile } from "./profile.js";
+import type { Nominator } from "./queue/nominator.js";
+import type { QueueEntry, SchedulingQueue } from "./queue/scheduling-queue.js";
+import type { WaitingPods } from "./waiting-pods.js";
+import type { ClusterWrites, PodStatusChange } from "./writes.js";
+
+export interface FailureHandlerOptions {
+  readonly cache: ClusterCache;
+  readonly queue: SchedulingQueue;
+  readonly nominator: Nominator;
+  readonly waiting: WaitingPods;
+  readonly verdicts: VerdictTable;
+  readonly writes: ClusterWrites;
+  readonly events: EventRecorder;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** What becomes of pods that got no node: told why, given room by preemption where that helps, and put back. */
+export class FailureHandler {
+  readonly #options: FailureHandlerOptions;
+  readonly #writing = new Set<Promise<void>>();
+
+  constructor(options: FailureHandlerOptions) {
+    this.#options = options;
+  }
+
+  /** No node passed. */
+  unschedulable(entry: QueueEntry, profile: RunningProfile, failure: Unschedulable, cycle: Cycle): void {
+    const { verdicts, queue } = this.#options;
+    const rejectedBy = rejectingPolicies(failure, verdicts);
+    let message = fitMessage(failure, verdicts);
+    let nominated: string | undefined;
+    if (failure.nodeCount > 0) {
+      const outcome = this.#postFilter(entry.info.pod, profile, failure, cycle);
+      if (outcome.messages.length > 0) message += ` ${outcome.messages.join(", ")}`;
+      for (const policy of outcome.asked) rejectedBy.add(policy);
+      nominated = outcome.result?.nominatedNodeName;
+      if (outcome.result !== undefined && nominated !== undefined) {
+        this.#makeRoom(entry, profile, nominated, outcome.result.victims ?? []);
+      }
+    }
+    queue.reject(entry, rejectedBy);
+    this.#tell(entry.info.pod, "Unschedulable", message, nominated);
+  }
+
+  /** A policy refused after a node had been chosen. */
+  rejected(entry: QueueEntry, _profile: RunningProfile, { rejectedBy, rejection }: BindingFailure): void {
+    const message = rejection.reasons.join(", ");
+    if (rejectedBy === undefined || rejectedBy === "") this.#options.queue.retry(entry);
+    else this.#options.queue.reject(entry, new Set([rejectedBy]));
+    this.#tell(entry.info.pod, "Unschedulable", message, undefined);
+  }
+
+  /** Something broke: a policy, or a write. */
+  failed(entry: QueueEntry, error: unknown): void {
+    this.#options.queue.retry(entry);
+    const cause = error instanceof Error ? error.cause : undefined;
+    // The pod is gone, or somebody else bound it: the informer will say so.
+    if (isStatusError(cause, "NotFound") || this.#options.signal.aborted) return;
+    const message = error instanceof Error ? error.message : String(error);
+    this.#options.logger.warn("scheduling a pod failed", { pod: entry.info.key, error });
+    this.#tell(entry.info.pod, "SchedulerError", message, undefined);
+  }
+
+  /** Resolves when no write is under way. */
+  async settled(): Promise<void> {
+    while (this.#writing.size > 0) await Promise.all(this.#writing);
+  }
+
+  #postFilter(
+    pod: Pod,
+    profile: RunningProfile,
+    failure: Unschedulable,
+    cycle: Cycle,
+  ): { result?: PostFilterResult; messages: string[]; asked: string[] } {
+    const view = this.#view(failure);
+    const messages: string[] = [];
+    const asked: string[] = [];
+    for (const policy of profile.postFilter) {
+      const result = guarded(policy.name, "PostFilter", () => policy.postFilter(pod, view, cycle));
+      if (result === undefined) continue;
+      if (result.message !== undefined) messages.push(result.message);
+      if (policy.requeueWhen !== undefined) asked.push(policy.name);
+      if (result.nominatedNodeName !== undefined) return { result, messages: [], asked };
+    }
+    return { messages, asked };
+  }
+
+  #view(failure: Unschedulable): ScheduleFailure {
+    const { cache, verdicts, random, clock } = this.#options;
+    const { table } = cache;
+    const verdict = (code: number): NodeVerdict | undefined => (code > 0 ? verdicts.get(code) : undefined);
+    return {
+      nodeCount: failure.nodeCount,
+      random,
+      nowMs: clock.now(),
+      resolvableNodeNames() {
+        const names: string[] = [];
+        // Most often all nodes fail for few reasons: those are looked at once.
+        const helpful = new Set<number>();
+        for (const code of failure.verdicts.keys()) if (verdict(code)?.unresolvable !== true) helpful.add(code);
+        if (helpful.size === 0) return names;
+        for (let slot = 0; slot < table.slots; slot++) {
+          const name = helpful.has(failure.codeOf(slot)) ? table.nodes[slot]?.metadata.name : undefined;
+          if (name !== undefined) names.push(name);
+        }
+        return names;
+      },
+      verdictOf: (name) => verdict(failure.codeOf(table.slotOf(name) ?? -1)),
+      verdictWithout: (name, gone) => verdict(failure.codeWithout(table.slotOf(name) ?? -1, gone)),
+    };
+  }
+
+  #makeRoom(entry: QueueEntry, profile: RunningProfile, nodeName: string, victims: readonly Pod[]): void {
+    const { nominator, events, writes, waiting, signal, logger } = this.#options;
+    const { info } = entry;
+    // Pods of lower priority were promised room that is now taken.
+    for (const other of [...nominator.on(nodeName)]) {
+      if (other.priority >= info.priority) continue;
+      nominator.delete(other.uid);
+      this.#write(writes.patchStatus(other.pod, { nominatedNodeName: "" }, signal), other.key);
+      this.#options.queue.activate([other.uid]);
+    }
+    nominator.add(info, nodeName);
+    for (const victim of victims) {
+      const held = waiting.get(victim.metadata.uid);
+      if (held !== undefined) {
+        held.reject("", "preempted");
+        continue;
+      }
+      const evict = async (): Promise<void> => {
+        if (victim.metadata.deletionTimestamp === undefined) await writes.evict(victim, profile.name, signal);
+        events.event(victim, "Normal", "Preempted", `Preempted by pod ${info.uid} on node ${nodeName}`);
+      };
+      const { namespace, name } = victim.metadata;
+      this.#write(
+        evict().catch((error: unknown) => {
+          if (isStatusError(error, "NotFound") || signal.aborted) return;
+          logger.warn("evicting a victim of preemption failed", { pod: `${namespace}/${name}`, error });
+          nominator.delete(info.uid);
+          this.#options.queue.activate([info.uid]);
+        }),
+        info.key,
+      );
+    }
+  }
+
+  #tell(pod: Pod, reason: string, message: string, nominated: string | undefined): void {
+    const { events, writes, signal } = this.#options;
+    events.event(pod, "Warning", "FailedScheduling", message);
+    const old = pod.status?.conditions?.find(({ type }) => type === "PodScheduled");
+    const known = old?.status === "False" && old.reason === reason && old.message === message;
+    const promised = nominated === undefined || pod.status?.nominatedNodeName === nominated;
+    if (known && promised) return;
+    const change: PodStatusChange = {
+      ...(known ? {} : { condition: { status: "False", reason, message } }),
+      ...(promised ? {} : { nominatedNodeName: nominated }),
+    };
+    this.#write(writes.patchStatus(pod, change, signal), `${pod.metadata.namespace}/${pod.metadata.name}`);
+  }
+
+  #write(writing: Promise<void>, pod: string): void {
+    const { logger, signal } = this.#options;
+    const tracked = writing
+      .catch((error: unknown) => {
+        if (!isStatusError(error, "NotFound") && !signal.aborted) {
+          logger.warn("writing a pod's status failed", { pod, error });
+        }
+      })
+      .finally(() => this.#writing.delete(tracked));
+    this.#writing.add(tracked);
+  }
+}
