@@ -83,7 +83,10 @@ export class SchedulingQueue {
   }
 
   add(info: PodInfo): void {
-    if (this.#entries.has(info.uid) || this.#out.has(info.uid)) return this.update(null, info);
+    if (this.#entries.has(info.uid) || this.#out.has(info.uid)) {
+      this.update(null, info);
+      return;
+    }
     const now = this.#options.clock.now();
     const entry: QueueEntry = {
       info,
@@ -108,7 +111,10 @@ export class SchedulingQueue {
   /** The pod changed, still without a node. `event` says how; `null`: in nothing that matters to scheduling. */
   update(event: ClusterEvent | null, info: PodInfo): void {
     const entry = this.get(info.uid);
-    if (entry === undefined) return this.add(info);
+    if (entry === undefined) {
+      this.add(info);
+      return;
+    }
     const { place } = entry;
     if (place === "active") this.#active.remove(entry);
     entry.info = info;
