@@ -4,7 +4,10 @@
  * are opaque bytes that the store neither parses nor copies; the caller must not change a buffer that it handed in or
  * was given.
  *
- * All methods reject with a StoreError. Aborting `signal` gives up waiting; a write under way may still happen.
+ * The revision of an empty store is at least 1, as in etcd: to Kubernetes' clients 0 means "any".
+ *
+ * All methods reject with a StoreError. Aborting `signal` gives up waiting, and the call rejects with the signal's
+ * reason; a write under way may still happen. A signal that has aborted before the call lets nothing happen.
  * What was acknowledged is durable to the degree that the implementation states.
  */
 export interface Store extends AsyncDisposable {
@@ -33,10 +36,11 @@ export interface Store extends AsyncDisposable {
    * Every write to keys that start with `prefix` with a revision greater than `afterRevision`, each once, in order of
    * revision, for ever: across reconnects, until `signal` aborts (the iteration then ends without an error) or the
    * consumer returns. All events of one revision are in one batch. A batch without events says only that nothing
-   * up to its revision is still to come.
+   * up to its revision is still to come. Each iteration of the result is a watch of its own, begun when it is asked
+   * for its first batch at the latest; one consumer asks for one batch at a time.
    *
-   * Errors while iterating: compacted (history after `afterRevision` is gone: range again), future when
-   * `afterRevision` is greater than the current revision, closed. A consumer that falls too far behind gets
+   * Errors while iterating: compacted (history after `afterRevision` is gone: range again; a watch can begin at the
+   * same revisions that `range` can read), future when `afterRevision` is greater than the current revision, closed. A consumer that falls too far behind gets
    * `unavailable` and may resume at the last revision it saw.
    */
   watch(prefix: string, options: WatchOptions): AsyncIterable<WatchBatch>;
@@ -44,10 +48,14 @@ export interface Store extends AsyncDisposable {
   /**
    * The current revision, linearizable: not smaller than that of any write acknowledged before the call. Calls made
    * while one is under way may share the next round trip.
+   *
+   * It also asks for progress: every watch of this store, also one that begins later, delivers a batch that reaches at
+   * least this revision, empty if nothing happened under its prefix. So "read the revision, wait until the watch has
+   * come so far" makes a cache as fresh as the store.
    */
   revision(options?: CallOptions): Promise<number>;
 
-  /** Forgets history before `revision`; the newest version of each key stays. Errors: compacted, future, unavailable. */
+  /** Forgets history before `revision`, which itself can still be read; the newest version of each key stays. Errors: compacted, future, unavailable. */
   compact(revision: number, options?: CallOptions): Promise<void>;
 
   /** A lease of `ttlSeconds`; its keys are deleted (as ordinary, watched deletions) when it runs out. */
@@ -86,7 +94,7 @@ export interface RangeOptions extends CallOptions {
   readonly limit?: number | undefined;
   /** Start behind this key (exclusive). It must start with the prefix. */
   readonly after?: string | undefined;
-  /** Read the past at this revision; absent: now. */
+  /** Read the past at this revision; 0 or absent: now. */
   readonly revision?: number | undefined;
   /** Leave the entries away, give only count and revision. */
   readonly countOnly?: boolean | undefined;
@@ -98,7 +106,7 @@ export interface RangeResult {
   readonly revision: number;
   /** There are entries behind the last one given. */
   readonly more: boolean;
-  /** How many there are in all from `after` on, whatever the limit. */
+  /** How many there are in all behind `after`, whatever the limit. */
   readonly count: number;
 }
 
