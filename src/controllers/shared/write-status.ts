@@ -1,0 +1,65 @@
+import { isStatusError, type KubeObject, type ResourceType } from "../../api/index.js";
+import type { Client } from "../../client/index.js";
+import { equalJson } from "./hash.js";
+
+type WithStatus = KubeObject & { readonly status?: unknown };
+
+/**
+ * Writes the status where it differs from what the object has. Only its controller writes a status, so a conflict is about
+ * something else: the status is then put on the newest version. Undefined when the object is gone.
+ */
+export async function writeStatus<T extends WithStatus>(
+  client: Client,
+  resource: ResourceType<T>,
+  object: T,
+  status: NonNullable<T["status"]>,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  if (equalJson(object.status, status)) return object;
+  let current = object;
+  for (let tries = 1; ; tries++) {
+    try {
+      return await client.update(resource, { ...current, status }, { subresource: "status", signal });
+    } catch (error) {
+      if (isStatusError(error, "NotFound")) return undefined;
+      if (!isStatusError(error, "Conflict") || tries >= 5) throw error;
+      const fresh = await getOrUndefined(client, resource, object, signal);
+      if (fresh === undefined || fresh.metadata.uid !== object.metadata.uid) return undefined;
+      current = fresh;
+    }
+  }
+}
+
+export async function getOrUndefined<T extends KubeObject>(
+  client: Client,
+  resource: ResourceType<T>,
+  { metadata: { namespace, name } }: { readonly metadata: { readonly namespace?: string; readonly name: string } },
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  try {
+    return await client.get(resource, { namespace, name }, { signal });
+  } catch (error) {
+    if (isStatusError(error, "NotFound")) return undefined;
+    throw error;
+  }
+}
+
+/** Deletes an object of which exactly this one is meant; that it is gone already is fine. Says whether it was there. */
+export async function deleteExactly(
+  client: Client,
+  resource: ResourceType,
+  { metadata: { namespace, name, uid } }: KubeObject,
+  options: {
+    readonly signal?: AbortSignal;
+    readonly gracePeriodSeconds?: number;
+    readonly propagationPolicy?: "Background" | "Foreground" | "Orphan";
+  } = {},
+): Promise<boolean> {
+  try {
+    await client.delete(resource, { namespace, name }, { ...options, preconditions: { uid } });
+    return true;
+  } catch (error) {
+    if (isStatusError(error, "NotFound") || isStatusError(error, "Conflict")) return false;
+    throw error;
+  }
+}
