@@ -1,6 +1,7 @@
 import { isJsonObject, jsonEqual, maxDepth } from "../json-value.js";
 import type { Schema } from "../schema.js";
-import { type FieldsV1, hasFields, insertPath, type MutableFields } from "./fields-v1.js";
+import { type FieldsV1, hasFields } from "./fields-v1.js";
+import { PathSet } from "./path-set.js";
 import { fieldSchema, isAlwaysPresent, itemsByElement, shapeOf } from "./shape.js";
 
 /** The fields in which two objects differ. */
@@ -20,7 +21,9 @@ export interface Comparison {
 export function compareObjects(schema: Schema, before: unknown, after: unknown): Comparison {
   const comparing = new Comparing();
   comparing.compare(schema, before, after);
-  const { added, modified, removed } = comparing;
+  const added = comparing.added.fields;
+  const modified = comparing.modified.fields;
+  const removed = comparing.removed.fields;
   return { added, modified, removed, same: !hasFields(added) && !hasFields(modified) && !hasFields(removed) };
 }
 
@@ -45,9 +48,9 @@ export function isUnowned(path: readonly string[], depth: number, key: string): 
 }
 
 class Comparing {
-  readonly added: MutableFields = {};
-  readonly modified: MutableFields = {};
-  readonly removed: MutableFields = {};
+  readonly added: PathSet = new PathSet();
+  readonly modified: PathSet = new PathSet();
+  readonly removed: PathSet = new PathSet();
   readonly #path: string[] = [];
   #depth = 0;
 
@@ -112,26 +115,34 @@ class Comparing {
   #descend(element: string, schema: Schema, before: unknown, after: unknown): void {
     this.#path[this.#depth++] = element;
     this.compare(schema, before, after);
-    this.#depth--;
+    this.#ascend();
   }
 
-  #mark(set: MutableFields, element: string): void {
-    this.#path[this.#depth] = element;
-    insertPath(set, this.#path, this.#depth + 1);
+  #ascend(): void {
+    this.#depth--;
+    this.added.leave(this.#depth);
+    this.modified.leave(this.#depth);
+    this.removed.leave(this.#depth);
+  }
+
+  #mark(set: PathSet, element: string): void {
+    this.#path[this.#depth++] = element;
+    set.insert(this.#path, this.#depth);
+    this.#ascend();
   }
 
   /** A container is a field too when it comes or goes. */
   #container(before: unknown, after: unknown): void {
     if (this.#depth === 0) return;
-    if (before === undefined) insertPath(this.added, this.#path, this.#depth);
-    else if (after === undefined) insertPath(this.removed, this.#path, this.#depth);
+    if (before === undefined) this.added.insert(this.#path, this.#depth);
+    else if (after === undefined) this.removed.insert(this.#path, this.#depth);
   }
 
   #leaf(before: unknown, after: unknown): void {
     if (this.#depth === 0) return;
-    if (before === undefined) insertPath(this.added, this.#path, this.#depth);
-    else if (after === undefined) insertPath(this.removed, this.#path, this.#depth);
-    else if (!jsonEqual(before ?? emptyLike(after), after)) insertPath(this.modified, this.#path, this.#depth);
+    if (before === undefined) this.added.insert(this.#path, this.#depth);
+    else if (after === undefined) this.removed.insert(this.#path, this.#depth);
+    else if (!jsonEqual(before ?? emptyLike(after), after)) this.modified.insert(this.#path, this.#depth);
   }
 }
 

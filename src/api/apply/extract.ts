@@ -1,7 +1,8 @@
 import { isJsonObject, maxDepth } from "../json-value.js";
 import type { Schema } from "../schema.js";
 import { isUnowned } from "./compare.js";
-import { type FieldsV1, insertPath, type MutableFields, pathText } from "./fields-v1.js";
+import { type FieldsV1, pathText } from "./fields-v1.js";
+import { PathSet } from "./path-set.js";
 import { fieldSchema, isNamedField, itemElement, missingKey, shapeOf } from "./shape.js";
 
 export interface ExtractedSet {
@@ -17,11 +18,11 @@ export interface ExtractedSet {
 export function extractSet(schema: Schema, object: { readonly [key: string]: unknown }): ExtractedSet {
   const extracting = new Extracting();
   extracting.value(schema, object);
-  return { fields: extracting.fields, errors: extracting.errors };
+  return { fields: extracting.set.fields, errors: extracting.errors };
 }
 
 class Extracting {
-  readonly fields: MutableFields = {};
+  readonly set: PathSet = new PathSet();
   readonly errors: string[] = [];
   readonly #path: string[] = [];
   #depth = 0;
@@ -60,7 +61,7 @@ class Extracting {
         // Metadata itself has no owner.
         const bare = value === null || (isJsonObject(value) && Object.keys(value).length === 0);
         if ((bare && !(this.#depth === 1 && key === "metadata")) || !isNamedField(schema, key)) this.#insert();
-        this.#depth--;
+        this.set.leave(--this.#depth);
       }
     }
   }
@@ -81,7 +82,7 @@ class Extracting {
       this.#path[this.#depth++] = element;
       this.value(schema.items, item);
       this.#insert();
-      this.#depth--;
+      this.set.leave(--this.#depth);
     }
   }
 
@@ -95,7 +96,7 @@ class Extracting {
   }
 
   #insert(): void {
-    if (this.#depth > 0) insertPath(this.fields, this.#path, this.#depth);
+    if (this.#depth > 0) this.set.insert(this.#path, this.#depth);
   }
 
   #error(message: string): void {

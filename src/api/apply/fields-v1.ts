@@ -24,24 +24,6 @@ export function isMember(node: FieldsV1): boolean {
   return Object.hasOwn(node, self) || !hasFields(node);
 }
 
-/** Adds a path to a set under construction. Element names have a prefix, so none can reach a prototype. */
-export function insertPath(set: MutableFields, path: readonly string[], length: number): void {
-  let node = set;
-  let fresh = true;
-  for (let index = 0; index < length; index++) {
-    const element = path[index] ?? "";
-    if (!fresh && index > 0 && !hasFields(node)) node[self] = {};
-    let child = node[element];
-    fresh = child === undefined;
-    if (child === undefined) {
-      child = {};
-      node[element] = child;
-    }
-    node = child;
-  }
-  if (!fresh && hasFields(node)) node[self] ??= {};
-}
-
 export function unionFields(a: FieldsV1, b: FieldsV1): FieldsV1 {
   return a === b || !hasFields(b) ? a : !hasFields(a) ? b : unite(a, b, false);
 }
@@ -190,22 +172,6 @@ const ranks = new Map([
 function compareElements(a: string, b: string): number {
   const rank = (ranks.get(a[0] ?? "") ?? 5) - (ranks.get(b[0] ?? "") ?? 5);
   return rank !== 0 ? rank : a < b ? -1 : a > b ? 1 : 0;
-}
-
-/** The same set with its elements in canonical order; itself when they are. */
-export function sortFields(set: FieldsV1): FieldsV1 {
-  const elements = Object.keys(set);
-  let sorted = true;
-  const children: FieldsV1[] = [];
-  for (const [index, element] of elements.entries()) {
-    const child = sortFields(set[element] ?? noFields);
-    if (child !== set[element] || (index > 0 && compareElements(elements[index - 1] ?? "", element) > 0))
-      sorted = false;
-    children.push(child);
-  }
-  if (sorted) return set;
-  const byElement = new Map(elements.map((element, index) => [element, children[index] ?? noFields]));
-  return Object.fromEntries([...byElement].sort(([a], [b]) => compareElements(a, b)));
 }
 
 /**

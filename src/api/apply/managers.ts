@@ -1,7 +1,7 @@
 import type { ManagedFieldsEntry } from "../gen/types.js";
 import { isJsonObject } from "../json-value.js";
 import { parseTimeMs } from "../time.js";
-import { type FieldsV1, hasFields, parseFields, sortFields, unionFields } from "./fields-v1.js";
+import { type FieldsV1, hasFields, parseFields, unionFields } from "./fields-v1.js";
 
 export type ManagerOperation = "Apply" | "Update";
 
@@ -27,16 +27,22 @@ export function managerId({ manager, operation, apiVersion, subresource }: Ident
   return JSON.stringify([manager, operation, operation === "Apply" ? "" : apiVersion, subresource]);
 }
 
+// Entries are immutable and shared by all versions of an object that they did not change in: each list is read once.
+const read = new WeakMap<readonly unknown[], Managers>();
+
 /** Reads metadata.managedFields; undefined when any entry is not as it must be. */
 export function parseManagers(entries: unknown): Managers | undefined {
   if (entries === undefined || entries === null) return noManagers;
   if (!Array.isArray(entries)) return undefined;
+  const known = read.get(entries);
+  if (known !== undefined) return known;
   const managers = new Map<string, ManagerFields>();
   for (const entry of entries) {
     const parsed = parseEntry(entry);
     if (parsed === undefined) return undefined;
     managers.set(managerId(parsed), parsed);
   }
+  read.set(entries, managers);
   return managers;
 }
 
@@ -71,7 +77,7 @@ export function renderManagers(managers: Managers): readonly ManagedFieldsEntry[
       apiVersion,
       ...(time === undefined ? {} : { time }),
       fieldsType: "FieldsV1",
-      fieldsV1: sortFields(fields),
+      fieldsV1: fields,
       ...(subresource === "" ? {} : { subresource }),
     }));
 }

@@ -8,6 +8,7 @@ import { type Conflict, conflictError, findConflicts } from "./conflicts.js";
 import { extractSet } from "./extract.js";
 import {
   differenceFields,
+  equalFields,
   type FieldsV1,
   hasFields,
   noFields,
@@ -51,7 +52,8 @@ export function serverSideApply(options: ApplyOptions): JsonObject {
   const { fields, errors } = extractSet(schema, applied);
   if (errors.length > 0) throw typedError(applied, errors);
   const managers = live === undefined ? managersOf(undefined) : managersBeforeApply(options, live);
-  const context: ApplyContext = { options, managers, set: withoutReset(fields, options.resetFields) };
+  const set = options.resetFields === undefined ? fields : recursiveDifferenceFields(fields, options.resetFields);
+  const context: ApplyContext = { options, managers, set };
   let outcome = tryApply(context, options.force);
   if (outcome.conflicts.length > 0 && manager === "kubectl" && live !== undefined) {
     outcome = forgiveLastApplied(context, live, outcome);
@@ -83,8 +85,9 @@ function tryApply({ options, managers, set }: ApplyContext, force: boolean): Out
   const self = { manager, operation: "Apply", apiVersion, subresource } as const;
   const id = managerId(self);
   const last = managers.get(id)?.fields ?? noFields;
+  const unchanged = equalFields(set, last);
   let object = mergeApplied(schema, live ?? {}, applied) as JsonObject;
-  if (hasFields(last)) {
+  if (!unchanged && hasFields(last)) {
     let owned = unionFields(set, alwaysOwned);
     for (const [other, entry] of managers) if (other !== id) owned = unionFields(owned, entry.fields);
     object = pruneApplied(schema, object, last, owned);
@@ -100,7 +103,7 @@ function tryApply({ options, managers, set }: ApplyContext, force: boolean): Out
     const fields = comparison.same ? entry.fields : differenceFields(entry.fields, touched);
     if (hasFields(fields)) result.set(other, fields === entry.fields ? entry : { ...entry, fields });
   }
-  if (hasFields(set)) result.set(id, { ...self, time: now, fields: set });
+  if (hasFields(set)) result.set(id, { ...self, time: now, fields: unchanged ? last : set });
   return { object, managers: result, conflicts: [] };
 }
 
@@ -117,10 +120,6 @@ function forgiveLastApplied(context: ApplyContext, live: JsonObject, outcome: Ou
   const allowed = lastAppliedFields(context.options.schema, live);
   const left = outcome.conflicts.filter(({ path }) => !allowed.has(path.join("\n")));
   return left.length > 0 ? { ...outcome, conflicts: left } : tryApply(context, true);
-}
-
-function withoutReset(fields: FieldsV1, resetFields: FieldsV1 | undefined): FieldsV1 {
-  return resetFields === undefined ? fields : recursiveDifferenceFields(fields, resetFields);
 }
 
 function checkApplied({ applied, apiVersion }: ApplyOptions): void {

@@ -1,3 +1,4 @@
+import { jsonEqual } from "../json-value.js";
 import type { JsonObject } from "../object.js";
 import type { Schema } from "../schema.js";
 import { type Comparison, compareObjects } from "./compare.js";
@@ -46,7 +47,7 @@ export function updateManagedFields(options: UpdateManagersOptions): JsonObject 
 }
 
 function startingManagers(old: JsonObject | undefined, given: unknown, subresource: string): Managers {
-  if (old !== undefined && (given === managedFieldsOf(old) || subresource !== "")) return managersOf(old);
+  if (old !== undefined && (subresource !== "" || jsonEqual(given, managedFieldsOf(old)))) return managersOf(old);
   const brought = parseManagers(given);
   return brought === undefined || brought.size === 0 ? managersOf(old) : brought;
 }
