@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Node, Pod } from "../api/index.js";
 import type { EventRecorder } from "../client/index.js";
 import type { Clock } from "../internal/clock.js";
@@ -58,6 +59,8 @@ export class SchedulerCore {
 
   constructor(options: SchedulerCoreOptions) {
     this.#options = options;
+    // Every write under way listens to it.
+    setMaxListeners(0, this.#stop.signal);
     const { clock, random } = options;
     this.cache = new ClusterCache(options.listers);
     this.#profiles = this.#prepare(options.profiles);

@@ -95,7 +95,7 @@ export class FailureHandler {
       const result = guarded(policy.name, "PostFilter", () => policy.postFilter(pod, view, cycle));
       if (result === undefined) continue;
       if (result.message !== undefined) messages.push(result.message);
-      if (policy.requeueWhen !== undefined) asked.push(policy.name);
+      if ((policy.requeueWhen?.length ?? 0) > 0) asked.push(policy.name);
       if (result.nominatedNodeName !== undefined) return { result, messages: [], asked };
     }
     return { messages, asked };

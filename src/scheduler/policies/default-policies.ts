@@ -1,6 +1,7 @@
 import type { WeightedPolicy } from "../engine/class-cache.js";
 import type { SchedulingPolicy } from "../framework/policy.js";
 import { defaultPreemption } from "./default-preemption.js";
+import { dynamicResources } from "./dynamic-resources.js";
 import { imageLocality } from "./image-locality.js";
 import { interPodAffinity } from "./inter-pod-affinity.js";
 import { nodeAffinity } from "./node-affinity.js";
@@ -22,6 +23,7 @@ export function defaultPolicies(): readonly WeightedPolicy[] {
     weighted(nodeAffinity(), 2),
     weighted(nodePorts()),
     weighted(nodeResourcesFit(), 1),
+    weighted(dynamicResources()),
     weighted(podTopologySpread(), 2),
     weighted(interPodAffinity(), 2),
     weighted(defaultPreemption()),

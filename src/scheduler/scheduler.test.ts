@@ -1,0 +1,186 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { builtinDescriptions } from "../api/describe/index.js";
+import { type KubeObject, namespaces, nodes, type Pod, pods, type ResourceType } from "../api/index.js";
+import { builtinStrategies } from "../api/kinds/index.js";
+import { ApiServer } from "../apiserver/index.js";
+import { type Client, createClient, type EventRecorder } from "../client/index.js";
+import { seededRandom } from "../internal/random.js";
+import { VirtualClock } from "../internal/virtual-clock.js";
+import { MemoryStore } from "../store/index.js";
+import { makeNode, makePod } from "../testing/builders.js";
+import type { SchedulingPolicy } from "./framework/policy.js";
+import { defaultPolicies } from "./policies/default-policies.js";
+import { createScheduler, type Scheduler, type SchedulerOptions } from "./scheduler.js";
+
+let clock: VirtualClock;
+let client: Client;
+let stop: AbortController;
+let running: Promise<unknown>[];
+let events: string[];
+let scheduler: Scheduler;
+
+const recorder: EventRecorder = {
+  event: (about, _type, reason, message) => {
+    const name = "metadata" in about ? about.metadata?.name : about.name;
+    events.push(`${name} ${reason}: ${message}`);
+  },
+};
+
+beforeEach(async () => {
+  clock = new VirtualClock();
+  stop = new AbortController();
+  events = [];
+  const resources = builtinDescriptions(builtinStrategies);
+  const server = new ApiServer({ store: new MemoryStore(), resources, clock, random: seededRandom(1) });
+  running = [];
+  await started((ready) => server.component.run({ signal: stop.signal, ready }));
+  client = createClient(server.transport());
+  const known = await client.list(namespaces);
+  if (!known.items.some(({ metadata }) => metadata.name === "default")) {
+    await client.create(namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } });
+  }
+});
+
+afterEach(async () => {
+  stop.abort();
+  await Promise.all(running);
+});
+
+function started(run: (ready: () => void) => Promise<unknown>): Promise<void> {
+  return new Promise((ready, fail) => {
+    running.push(run(ready).catch(fail));
+  });
+}
+
+async function schedule(options: Partial<SchedulerOptions> = {}): Promise<void> {
+  scheduler = createScheduler({ client, clock, random: seededRandom(2), events: recorder, ...options });
+  await started((ready) => scheduler.run({ signal: stop.signal, ready }));
+}
+
+async function create<T extends KubeObject>(resource: ResourceType<T>, object: T): Promise<T> {
+  const { uid: _, ...metadata } = object.metadata;
+  return client.create(resource, { ...object, metadata });
+}
+
+async function pod(name: string): Promise<Pod> {
+  return client.get(pods, { namespace: "default", name });
+}
+
+/** Turns of the event loop until it holds; a hang is the test's time-out. */
+async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setImmediate(resolve));
+}
+
+const bound = async (name: string): Promise<boolean> => Boolean((await pod(name)).spec?.nodeName);
+const unschedulable = async (name: string): Promise<boolean> =>
+  (await pod(name)).status?.conditions?.some(({ type, status }) => type === "PodScheduled" && status === "False") ??
+  false;
+
+describe("createScheduler", () => {
+  it("binds to the least allocated node, says so, and counts what is not bound by it", async () => {
+    await create(nodes, makeNode("small", { cpuMillis: 1000 }));
+    await create(nodes, makeNode("large", { cpuMillis: 4000 }));
+    await create(pods, makePod("placed", { cpuMillis: 500, nodeName: "small" }));
+    await schedule();
+    await create(pods, makePod("a", { cpuMillis: 500 }));
+    await until(() => bound("a"));
+    expect((await pod("a")).spec?.nodeName).toBe("large");
+    expect(events).toEqual(["a Scheduled: Successfully assigned default/a to large"]);
+  });
+
+  it("leaves pods of other schedulers, gated pods and finished pods alone", async () => {
+    await create(nodes, makeNode("one"));
+    await schedule();
+    await create(pods, makePod("other", { schedulerName: "mine" }));
+    await create(pods, makePod("gated", { schedulingGates: ["example.com/wait"] }));
+    await create(pods, makePod("last"));
+    await until(() => bound("last"));
+    expect(await bound("other")).toBe(false);
+    expect(await bound("gated")).toBe(false);
+    const body = { spec: { schedulingGates: [] } };
+    await client.patch(pods, { namespace: "default", name: "gated" }, { type: "merge", body });
+    await until(() => bound("gated"));
+  });
+
+  it("explains in upstream's words why no node will do, and tries again when one might", async () => {
+    await create(nodes, makeNode("tiny", { cpuMillis: 100 }));
+    await create(nodes, makeNode("tainted", { taints: [{ key: "k", value: "v", effect: "NoSchedule" }] }));
+    await schedule();
+    await create(pods, makePod("a", { cpuMillis: 200 }));
+    await until(() => unschedulable("a"));
+    const message =
+      "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s). " +
+      "no new claims to deallocate, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.";
+    expect(events).toEqual([`a FailedScheduling: ${message}`]);
+    const condition = (await pod("a")).status?.conditions?.find(({ type }) => type === "PodScheduled");
+    expect(condition).toMatchObject({ status: "False", reason: "Unschedulable", message });
+    expect(scheduler.counts).toMatchObject({ active: 0, backoff: 0, resting: 1 });
+    await create(nodes, makeNode("fits"));
+    await until(() => bound("a"));
+    expect((await pod("a")).spec?.nodeName).toBe("fits");
+  });
+
+  it("never overcommits a node, however fast pods come", async () => {
+    for (const name of ["a", "b", "c"]) await create(nodes, makeNode(name, { cpuMillis: 1000 }));
+    await schedule();
+    const names = Array.from({ length: 40 }, (_, index) => `p${index}`);
+    await Promise.all(names.map((name) => create(pods, makePod(name, { cpuMillis: 100 }))));
+    await until(async () => scheduler.counts.resting === 10 && scheduler.counts.binding === 0);
+    const perNode = new Map<string, number>();
+    for (const { spec } of (await client.list(pods)).items) {
+      if (spec?.nodeName) perNode.set(spec.nodeName, (perNode.get(spec.nodeName) ?? 0) + 1);
+    }
+    expect(Object.fromEntries(perNode)).toEqual({ a: 10, b: 10, c: 10 });
+  });
+
+  it("evicts the least important pod that is in the way, and puts the other in its place", async () => {
+    await create(nodes, makeNode("one", { cpuMillis: 1000 }));
+    await create(nodes, makeNode("two", { cpuMillis: 1000 }));
+    await create(pods, makePod("low", { cpuMillis: 800, nodeName: "one" }));
+    await create(pods, { ...makePod("mid", { cpuMillis: 800, nodeName: "two", spec: { priority: 5 } }) });
+    await schedule();
+    await create(pods, makePod("high", { cpuMillis: 500, spec: { priority: 10 } }));
+    await until(async () => (await pod("high")).status?.nominatedNodeName === "one");
+    const victim = await pod("low");
+    expect(victim.metadata.deletionTimestamp).toBeDefined();
+    expect(victim.status?.conditions).toContainEqual(
+      expect.objectContaining({ type: "DisruptionTarget", status: "True", reason: "PreemptionByScheduler" }),
+    );
+    await client.delete(pods, { namespace: "default", name: "low" }, { gracePeriodSeconds: 0 });
+    await until(() => bound("high"));
+    const high = await pod("high");
+    expect(high.spec?.nodeName).toBe("one");
+    expect(events).toContain(`low Preempted: Preempted by pod ${high.metadata.uid} on node one`);
+    expect((await pod("mid")).metadata.deletionTimestamp).toBeUndefined();
+  });
+
+  it("fails the cycle of a pod, not itself, when a policy throws", async () => {
+    await create(nodes, makeNode("one"));
+    const broken: SchedulingPolicy = {
+      name: "Broken",
+      filter(pod) {
+        if (pod.metadata.name === "bad") throw new Error("boom");
+        return undefined;
+      },
+    };
+    await schedule({ policies: [...defaultPolicies(), broken] });
+    await create(pods, makePod("bad"));
+    await create(pods, makePod("good"));
+    await until(() => bound("good"));
+    expect(events).toContain('bad FailedScheduling: running "Filter" of policy "Broken": boom');
+    scheduler.setProfiles([{ policies: defaultPolicies() }]);
+    await clock.advance(11_000);
+    await until(() => bound("bad"));
+  });
+
+  it("lets a pod wait at permit until it is allowed", async () => {
+    await create(nodes, makeNode("one"));
+    const gate: SchedulingPolicy = { name: "Gate", permit: () => ({ waitMs: 60_000 }) };
+    await schedule({ policies: [...defaultPolicies(), gate] });
+    const { metadata } = await create(pods, makePod("a"));
+    await until(() => scheduler.waitingPods().length === 1);
+    expect(await bound("a")).toBe(false);
+    scheduler.waitingPod(metadata.uid)?.allow("Gate");
+    await until(() => bound("a"));
+  });
+});
