@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { KubeObject, ResourceType } from "../api/index.js";
 import type { Clock } from "../internal/clock.js";
 import type { Logger } from "../internal/logger.js";
@@ -32,6 +33,8 @@ export class InformerFactory implements AsyncDisposable {
   constructor(options: InformerFactoryOptions) {
     this.client = options.client;
     this.#options = options;
+    // Every informer listens to it, and there may be many.
+    setMaxListeners(0, this.#stop.signal);
   }
 
   informer<T extends KubeObject>(resource: ResourceType<T>, options: SharedInformerOptions<T> = {}): Informer<T> {
