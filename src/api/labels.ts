@@ -168,33 +168,35 @@ function countComplaint(operator: LabelOperator, count: number): string | undefi
   }
 }
 
-// Object.hasOwn only where an inherited property could answer: a string compare never equals a function.
+// An inherited property is never a string, so that asking for strings is enough.
 function compile({ key, operator, values }: LabelRequirement): Test {
   const [only = ""] = values;
   switch (operator) {
     case "=":
     case "==":
-      return (labels) => labels[key] === only && Object.hasOwn(labels, key);
+      return (labels) => labels[key] === only;
     case "!=":
-      return (labels) => labels[key] !== only || !Object.hasOwn(labels, key);
-    case "in": {
-      const set = new Set(values);
-      return (labels) => Object.hasOwn(labels, key) && set.has(labels[key] ?? "");
-    }
+      return (labels) => labels[key] !== only;
+    case "in":
     case "notin": {
       const set = new Set(values);
-      return (labels) => !Object.hasOwn(labels, key) || !set.has(labels[key] ?? "");
+      const wanted = operator === "in";
+      return (labels) => {
+        const value: unknown = labels[key];
+        return (typeof value === "string" && set.has(value)) === wanted;
+      };
     }
     case "exists":
-      return (labels) => Object.hasOwn(labels, key);
+      return (labels) => typeof labels[key] === "string";
     case "!":
-      return (labels) => !Object.hasOwn(labels, key);
+      return (labels) => typeof labels[key] !== "string";
     case "gt":
     case "lt": {
       const bound = parseInteger(only) ?? 0n;
       const greater = operator === "gt";
       return (labels) => {
-        const value = Object.hasOwn(labels, key) ? parseInteger(labels[key] ?? "") : undefined;
+        const text: unknown = labels[key];
+        const value = typeof text === "string" ? parseInteger(text) : undefined;
         return value !== undefined && (greater ? value > bound : value < bound);
       };
     }

@@ -12,6 +12,8 @@ export class JsonInspector {
   readonly order: Map<string, number> = new Map();
   readonly #text: string;
   #at = 0;
+  /** Characters that `order` may still take: paths in deep texts add up to far more than the text. */
+  #orderBudget = 1024 * 1024;
 
   constructor(text: string) {
     this.#text = text;
@@ -48,7 +50,8 @@ export class JsonInspector {
       if (this.#text[this.#at] !== '"') this.#bad("looking for beginning of object key string");
       const key = this.#string();
       const child = joinPath(path, key);
-      if (!this.order.has(child)) this.order.set(child, this.#at);
+      this.#orderBudget -= child.length;
+      if (this.#orderBudget > 0 && !this.order.has(child)) this.order.set(child, this.#at);
       if (seen.has(key)) {
         const complaint = `duplicate field ${JSON.stringify(child)}`;
         if (!this.duplicates.includes(complaint) && this.duplicates.length < 100) this.duplicates.push(complaint);

@@ -84,6 +84,14 @@ describe("applyJsonPatch", () => {
     expect(() => applyJsonPatch({ a: ["0123456789"] }, doubling)).toThrow("exceeds the limit");
     const deeper = Array.from({ length: 5000 }, () => [{ op: "copy", from: "", path: "/a" }]).flat();
     expect(() => applyJsonPatch({}, deeper)).toThrow(PatchError);
+    const long = { list: Array.from({ length: 300_000 }, () => 1), other: {} };
+    const shifting = Array.from({ length: 10_000 }, () => ({ op: "remove", path: "/list/0" }));
+    expect(() => applyJsonPatch(long, shifting)).toThrow("too much work");
+    const ping = Array.from({ length: 5_000 }, () => [
+      { op: "move", from: "/list", path: "/other/list" },
+      { op: "move", from: "/other/list", path: "/list" },
+    ]).flat();
+    expect(() => applyJsonPatch(long, ping)).toThrow("too much work");
   });
 
   it("agrees with fast-json-patch", () => {

@@ -1,10 +1,12 @@
 import { exceedsDepth, isJsonObject, jsonEqual, type MutableJsonObject, maxDepth, setOwn } from "../json-value.js";
 import { PatchError } from "./patch-error.js";
 
-export const jsonPatchLimits: { readonly operations: number; readonly copiedBytes: number } = {
+export const jsonPatchLimits: { readonly operations: number; readonly copiedBytes: number; readonly work: number } = {
   operations: 10_000,
   /** The sum of the sizes of everything that `copy` operations copy. */
   copiedBytes: 3 * 1024 * 1024,
+  /** Items and fields that are looked at or moved, in all: what a few operations on long lists can run up. */
+  work: 50_000_000,
 };
 
 type Container = unknown[] | MutableJsonObject;
@@ -39,6 +41,7 @@ class JsonPatching {
   root: unknown;
   #owned = new Set<Container>();
   #copiedBytes = 0;
+  #work = 0;
 
   constructor(document: unknown) {
     this.root = document;
@@ -62,14 +65,14 @@ class JsonPatching {
         if (isProperPrefix(from, path)) throw unprocessable("a value cannot be moved into itself");
         const value = this.#get(from);
         if (from.length === path.length && isPrefix(from, path)) return;
-        limitDepth(value, path);
+        this.#limitDepth(value, maxDepth - path.length);
         this.#remove(from);
         this.#add(path, value);
         return;
       }
       case "copy": {
         const value = this.#get(pointerOf(operation, "from"));
-        limitDepth(value, path);
+        this.#limitDepth(value, maxDepth - path.length);
         this.#countCopy(value);
         this.#owned.clear();
         this.#add(path, value);
@@ -83,6 +86,20 @@ class JsonPatching {
       default:
         throw unprocessable(`Unexpected kind: ${String(operation.op)}`);
     }
+  }
+
+  #spend(work: number): void {
+    this.#work += work;
+    if (this.#work > jsonPatchLimits.work) throw unprocessable("the operations take too much work on this object");
+  }
+
+  /** Operations could otherwise nest what they moved before ever deeper. */
+  #limitDepth(value: unknown, max: number): void {
+    if (typeof value !== "object" || value === null) return;
+    if (max <= 0) throw unprocessable(`the result may not nest deeper than ${maxDepth}`);
+    const children = Array.isArray(value) ? value : Object.values(value);
+    this.#spend(children.length + 1);
+    for (const child of children) this.#limitDepth(child, max - 1);
   }
 
   #countCopy(value: unknown): void {
@@ -136,6 +153,7 @@ class JsonPatching {
     if (typeof value !== "object" || value === null) throw missing(path);
     const container = value as Container;
     if (this.#owned.has(container)) return container;
+    this.#spend(Array.isArray(container) ? container.length : 20 * Object.keys(container).length);
     const copy: Container = Array.isArray(container) ? [...container] : { ...container };
     this.#owned.add(copy);
     return copy;
@@ -151,7 +169,10 @@ class JsonPatching {
     const parent = this.#ownParent(path);
     if (!Array.isArray(parent)) setOwn(parent, last, value);
     else if (last === "-") parent.push(value);
-    else parent.splice(indexOf(last, parent.length, path), 0, value);
+    else {
+      this.#spend(parent.length);
+      parent.splice(indexOf(last, parent.length, path), 0, value);
+    }
   }
 
   #replace(path: readonly string[], value: unknown): void {
@@ -171,16 +192,12 @@ class JsonPatching {
     const last = path.at(-1);
     if (last === undefined) throw unprocessable("Unable to remove the whole document");
     const parent = this.#ownParent(path);
-    if (Array.isArray(parent)) parent.splice(existingIndex(parent, last, path), 1);
-    else if (Object.hasOwn(parent, last)) delete parent[last];
+    if (Array.isArray(parent)) {
+      this.#spend(parent.length);
+      parent.splice(existingIndex(parent, last, path), 1);
+    } else if (Object.hasOwn(parent, last)) delete parent[last];
     else throw missing(path);
   }
-}
-
-// Operations could otherwise nest what they moved before ever deeper.
-function limitDepth(value: unknown, path: readonly string[]): void {
-  if (exceedsDepth(value, maxDepth - path.length))
-    throw unprocessable(`the result may not nest deeper than ${maxDepth}`);
 }
 
 function operandOf(operation: { readonly [key: string]: unknown }): unknown {
