@@ -80,3 +80,20 @@ function ipv6Groups(text: string): readonly number[] {
   const tail = parse(right);
   return [...head, ...new Array<number>(Math.max(0, 8 - head.length - tail.length)).fill(0), ...tail];
 }
+
+/** Whether one valid range is a part of another valid range, and not all of it. */
+export function isStrictSubnet(inner: string, outer: string): boolean {
+  const family = cidrFamily(outer);
+  const [innerAddress = "", innerBits = ""] = inner.split("/");
+  const [outerAddress = "", outerBits = ""] = outer.split("/");
+  if (family === undefined || cidrFamily(inner) !== family || Number(innerBits) <= Number(outerBits)) return false;
+  const width = family === "IPv4" ? 32 : 128;
+  const shift = BigInt(width - Number(outerBits));
+  return ipValue(innerAddress) >> shift === ipValue(outerAddress) >> shift;
+}
+
+function ipValue(text: string): bigint {
+  return isIPv4(text)
+    ? text.split(".").reduce((value, part) => (value << 8n) | BigInt(part), 0n)
+    : ipv6Groups(text).reduce((value, group) => (value << 16n) | BigInt(group), 0n);
+}

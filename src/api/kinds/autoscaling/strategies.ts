@@ -2,12 +2,14 @@ import type { HorizontalPodAutoscaler } from "../../gen/types.js";
 import { startsWithStatus } from "../status-zero.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
 import { defaultAutoscaler } from "./defaults.js";
+import { validateAutoscaler } from "./validation.js";
 
 export const autoscalingStrategies: readonly StrategyEntry[] = [
   [
     "autoscaling/horizontalpodautoscalers",
     strategyOf<HorizontalPodAutoscaler>({
       defaults: defaultAutoscaler,
+      validate: validateAutoscaler,
       prepareForCreate: startsWithStatus({ currentReplicas: 0, desiredReplicas: 0 }),
       generation: false,
     }),

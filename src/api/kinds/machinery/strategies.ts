@@ -10,30 +10,63 @@ import { withDefaults } from "../defaulting.js";
 import { startsWithStatus } from "../status-zero.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
 import { defaultFlowSchema, defaultPriorityLevel } from "./flowcontrol-defaults.js";
+import {
+  validateCertificateRequest,
+  validateCertificateRequestUpdate,
+  validateFlowSchema,
+  validateLease,
+  validatePriorityClass,
+  validatePriorityClassUpdate,
+  validatePriorityLevel,
+  validateRuntimeClass,
+  validateRuntimeClassUpdate,
+} from "./validation.js";
 
 export const machineryStrategies: readonly StrategyEntry[] = [
   [
     "coordination.k8s.io/leases",
-    strategyOf<Lease>({ createOnUpdate: true, unconditionalUpdate: false, generation: false }),
+    strategyOf<Lease>({ validate: validateLease, createOnUpdate: true, unconditionalUpdate: false, generation: false }),
   ],
   [
     "scheduling.k8s.io/priorityclasses",
     strategyOf<PriorityClass>({
+      validate: validatePriorityClass,
+      validateUpdate: validatePriorityClassUpdate,
       defaults: (priorityClass) => withDefaults(priorityClass, { preemptionPolicy: "PreemptLowerPriority" }),
       generation: true,
     }),
   ],
-  ["node.k8s.io/runtimeclasses", strategyOf<RuntimeClass>({ unconditionalUpdate: false })],
+  [
+    "node.k8s.io/runtimeclasses",
+    strategyOf<RuntimeClass>({
+      validate: validateRuntimeClass,
+      validateUpdate: validateRuntimeClassUpdate,
+      unconditionalUpdate: false,
+    }),
+  ],
   [
     "certificates.k8s.io/certificatesigningrequests",
-    strategyOf<CertificateSigningRequest>({ prepareForCreate: startsWithStatus({}), generation: false }),
+    strategyOf<CertificateSigningRequest>({
+      validate: validateCertificateRequest,
+      validateUpdate: validateCertificateRequestUpdate,
+      prepareForCreate: startsWithStatus({}),
+      generation: false,
+    }),
   ],
   [
     "flowcontrol.apiserver.k8s.io/flowschemas",
-    strategyOf<FlowSchema>({ defaults: defaultFlowSchema, prepareForCreate: startsWithStatus({}) }),
+    strategyOf<FlowSchema>({
+      validate: validateFlowSchema,
+      defaults: defaultFlowSchema,
+      prepareForCreate: startsWithStatus({}),
+    }),
   ],
   [
     "flowcontrol.apiserver.k8s.io/prioritylevelconfigurations",
-    strategyOf<PriorityLevelConfiguration>({ defaults: defaultPriorityLevel, prepareForCreate: startsWithStatus({}) }),
+    strategyOf<PriorityLevelConfiguration>({
+      validate: validatePriorityLevel,
+      defaults: defaultPriorityLevel,
+      prepareForCreate: startsWithStatus({}),
+    }),
   ],
 ];

@@ -1,9 +1,88 @@
-import type { EndpointSlice } from "../../gen/types.js";
+import { duplicate, type FieldError, invalid, required, tooMany } from "../../field-error.js";
+import type { Endpoint, EndpointSlice } from "../../gen/types.js";
+import {
+  checkEnum,
+  checkImmutable,
+  checkLabel,
+  checkQualifiedName,
+  checkRange,
+  checkSubdomain,
+  type Errors,
+} from "../checks.js";
 import { mapField, mapItems, withDefaults } from "../defaulting.js";
+import { checkNotSpecialIp, ipFamily } from "../ip.js";
 import type { Loose } from "../loose.js";
+
+const maxEndpoints = 1000;
+const maxAddresses = 100;
+const maxPorts = 20_000;
+const maxHints = 8;
+const addressTypes = ["FQDN", "IPv4", "IPv6"];
 
 export function defaultEndpointSlice(slice: Loose<EndpointSlice>): Loose<EndpointSlice> {
   return mapField(slice, "ports", (ports) =>
     mapItems(ports, (port) => withDefaults(port, { name: "", protocol: "TCP" })),
   );
+}
+
+export function validateEndpointSlice(slice: Loose<EndpointSlice>): readonly FieldError[] {
+  const errors: Errors = [];
+  const { endpoints = [], ports = [] } = slice;
+  checkEnum(errors, "addressType", slice.addressType, addressTypes);
+  if (endpoints.length > maxEndpoints) errors.push(tooMany("endpoints", endpoints.length, maxEndpoints));
+  else {
+    endpoints.forEach((endpoint, index) => {
+      checkEndpoint(errors, `endpoints[${index}]`, endpoint, slice.addressType);
+    });
+  }
+  if (ports.length > maxPorts) errors.push(tooMany("ports", ports.length, maxPorts));
+  const names = new Set<string>();
+  ports.forEach((port, index) => {
+    const at = `ports[${index}]`;
+    const { name = "" } = port;
+    if (name !== "") checkLabel(errors, `${at}.name`, name);
+    if (names.has(name)) errors.push(duplicate(`${at}.name`, name));
+    names.add(name);
+    checkRange(errors, `${at}.port`, port.port, 1, 65535);
+    checkEnum(errors, `${at}.protocol`, port.protocol, ["SCTP", "TCP", "UDP"]);
+    if (port.appProtocol !== undefined) checkQualifiedName(errors, `${at}.appProtocol`, port.appProtocol);
+  });
+  return errors;
+}
+
+function checkEndpoint(errors: Errors, path: string, endpoint: Loose<Endpoint>, type: string | undefined): void {
+  const addresses = endpoint.addresses ?? [];
+  if (addresses.length === 0) errors.push(required(`${path}.addresses`, "must contain at least 1 address"));
+  else if (addresses.length > maxAddresses) errors.push(tooMany(`${path}.addresses`, addresses.length, maxAddresses));
+  addresses.forEach((address, index) => {
+    const at = `${path}.addresses[${index}]`;
+    if (type === "FQDN") {
+      checkSubdomain(errors, at, address);
+      return;
+    }
+    if (type !== "IPv4" && type !== "IPv6") return;
+    if (ipFamily(address) !== type) errors.push(invalid(at, address, `must be a valid ${type} address`));
+    else checkNotSpecialIp(errors, at, address);
+  });
+  if (endpoint.nodeName !== undefined) checkSubdomain(errors, `${path}.nodeName`, endpoint.nodeName);
+  if (endpoint.hostname !== undefined) checkLabel(errors, `${path}.hostname`, endpoint.hostname);
+  const zones = endpoint.hints?.forZones ?? [];
+  if (zones.length > maxHints) errors.push(tooMany(`${path}.hints.forZones`, zones.length, maxHints));
+  const seen = new Set<string>();
+  zones.forEach((zone, index) => {
+    const at = `${path}.hints.forZones[${index}].name`;
+    const name = zone.name ?? "";
+    if (seen.has(name)) errors.push(duplicate(at, name));
+    seen.add(name);
+    checkQualifiedName(errors, at, name);
+  });
+}
+
+export function validateEndpointSliceUpdate(
+  slice: Loose<EndpointSlice>,
+  old: Loose<EndpointSlice>,
+): readonly FieldError[] {
+  const errors: Errors = [];
+  checkImmutable(errors, "addressType", slice.addressType, old.addressType);
+  return errors;
 }

@@ -2,13 +2,58 @@ import type { EndpointSlice, Ingress, IngressClass, IPAddress, NetworkPolicy, Se
 import { startsWithStatus } from "../status-zero.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
 import { defaultIngressClass, defaultNetworkPolicy } from "./defaults.js";
-import { defaultEndpointSlice } from "./endpoint-slice.js";
+import { defaultEndpointSlice, validateEndpointSlice, validateEndpointSliceUpdate } from "./endpoint-slice.js";
+import {
+  ingressWarnings,
+  validateIngress,
+  validateIngressClass,
+  validateIngressClassUpdate,
+  validateIngressStatus,
+  validateIpAddress,
+  validateIpAddressName,
+  validateNetworkPolicy,
+  validateNewIngress,
+  validateServiceCidr,
+} from "./validation.js";
 
 export const networkingStrategies: readonly StrategyEntry[] = [
-  ["networking.k8s.io/networkpolicies", strategyOf<NetworkPolicy>({ defaults: defaultNetworkPolicy })],
-  ["networking.k8s.io/ingresses", strategyOf<Ingress>({ prepareForCreate: startsWithStatus({ loadBalancer: {} }) })],
-  ["networking.k8s.io/ingressclasses", strategyOf<IngressClass>({ defaults: defaultIngressClass })],
-  ["networking.k8s.io/ipaddresses", strategyOf<IPAddress>({ generation: false })],
-  ["networking.k8s.io/servicecidrs", strategyOf<ServiceCIDR>({ prepareForCreate: startsWithStatus({}) })],
-  ["discovery.k8s.io/endpointslices", strategyOf<EndpointSlice>({ defaults: defaultEndpointSlice, generation: true })],
+  [
+    "networking.k8s.io/networkpolicies",
+    strategyOf<NetworkPolicy>({ defaults: defaultNetworkPolicy, validate: validateNetworkPolicy }),
+  ],
+  [
+    "networking.k8s.io/ingresses",
+    strategyOf<Ingress>({
+      prepareForCreate: startsWithStatus({ loadBalancer: {} }),
+      validate: validateIngress,
+      validateCreate: validateNewIngress,
+      validateStatusUpdate: validateIngressStatus,
+      warnings: ingressWarnings,
+    }),
+  ],
+  [
+    "networking.k8s.io/ingressclasses",
+    strategyOf<IngressClass>({
+      defaults: defaultIngressClass,
+      validate: validateIngressClass,
+      validateUpdate: validateIngressClassUpdate,
+    }),
+  ],
+  [
+    "networking.k8s.io/ipaddresses",
+    strategyOf<IPAddress>({ validate: validateIpAddress, validateName: validateIpAddressName, generation: false }),
+  ],
+  [
+    "networking.k8s.io/servicecidrs",
+    strategyOf<ServiceCIDR>({ prepareForCreate: startsWithStatus({}), validate: validateServiceCidr }),
+  ],
+  [
+    "discovery.k8s.io/endpointslices",
+    strategyOf<EndpointSlice>({
+      defaults: defaultEndpointSlice,
+      validate: validateEndpointSlice,
+      validateUpdate: validateEndpointSliceUpdate,
+      generation: true,
+    }),
+  ],
 ];

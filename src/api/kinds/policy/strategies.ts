@@ -1,6 +1,43 @@
+import { type FieldError, invalid } from "../../field-error.js";
 import type { PodDisruptionBudget } from "../../gen/types.js";
+import {
+  checkNonNegative,
+  checkNonNegativeIntOrPercent,
+  checkNotOver100Percent,
+  checkOptionalEnum,
+  type Errors,
+} from "../checks.js";
+import { checkLabelSelector } from "../label-selector.js";
+import type { Loose } from "../loose.js";
 import { startsWithStatus } from "../status-zero.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
+
+export function validateDisruptionBudget(budget: Loose<PodDisruptionBudget>): readonly FieldError[] {
+  const errors: Errors = [];
+  const spec = budget.spec ?? {};
+  if (spec.minAvailable !== undefined && spec.maxUnavailable !== undefined) {
+    errors.push(invalid("spec", spec, "minAvailable and maxUnavailable cannot be both set"));
+  }
+  for (const field of ["minAvailable", "maxUnavailable"] as const) {
+    if (spec[field] === undefined) continue;
+    checkNonNegativeIntOrPercent(errors, `spec.${field}`, spec[field]);
+    checkNotOver100Percent(errors, `spec.${field}`, spec[field]);
+  }
+  checkLabelSelector(errors, "spec.selector", spec.selector);
+  checkOptionalEnum(errors, "spec.unhealthyPodEvictionPolicy", spec.unhealthyPodEvictionPolicy, [
+    "AlwaysAllow",
+    "IfHealthyBudget",
+  ]);
+  return errors;
+}
+
+function validateStatus(budget: Loose<PodDisruptionBudget>): readonly FieldError[] {
+  const errors: Errors = [];
+  for (const field of ["disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"] as const) {
+    checkNonNegative(errors, `status.${field}`, budget.status?.[field]);
+  }
+  return errors;
+}
 
 export const policyStrategies: readonly StrategyEntry[] = [
   [
@@ -12,6 +49,8 @@ export const policyStrategies: readonly StrategyEntry[] = [
         disruptionsAllowed: 0,
         expectedPods: 0,
       }),
+      validate: validateDisruptionBudget,
+      validateStatusUpdate: validateStatus,
       unconditionalUpdate: false,
     }),
   ],

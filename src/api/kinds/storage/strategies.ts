@@ -9,16 +9,62 @@ import type {
 import { startsWithStatus } from "../status-zero.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
 import { defaultCsiDriver, defaultStorageClass } from "./defaults.js";
+import {
+  validateCsiDriver,
+  validateCsiDriverUpdate,
+  validateCsiNode,
+  validateStorageCapacity,
+  validateStorageCapacityUpdate,
+  validateStorageClass,
+  validateStorageClassUpdate,
+  validateVolumeAttachment,
+  validateVolumeAttachmentUpdate,
+  validateVolumeAttributesClass,
+  validateVolumeAttributesClassUpdate,
+} from "./validation.js";
 
 export const storageStrategies: readonly StrategyEntry[] = [
-  ["storage.k8s.io/storageclasses", strategyOf<StorageClass>({ defaults: defaultStorageClass })],
-  ["storage.k8s.io/volumeattributesclasses", strategyOf<VolumeAttributesClass>({})],
-  ["storage.k8s.io/csidrivers", strategyOf<CSIDriver>({ defaults: defaultCsiDriver, unconditionalUpdate: false })],
-  ["storage.k8s.io/csinodes", strategyOf<CSINode>({ unconditionalUpdate: false, generation: false })],
-  ["storage.k8s.io/csistoragecapacities", strategyOf<CSIStorageCapacity>({ unconditionalUpdate: false })],
+  [
+    "storage.k8s.io/storageclasses",
+    strategyOf<StorageClass>({
+      defaults: defaultStorageClass,
+      validate: validateStorageClass,
+      validateUpdate: validateStorageClassUpdate,
+    }),
+  ],
+  [
+    "storage.k8s.io/volumeattributesclasses",
+    strategyOf<VolumeAttributesClass>({
+      validate: validateVolumeAttributesClass,
+      validateUpdate: validateVolumeAttributesClassUpdate,
+    }),
+  ],
+  [
+    "storage.k8s.io/csidrivers",
+    strategyOf<CSIDriver>({
+      validate: validateCsiDriver,
+      validateUpdate: validateCsiDriverUpdate,
+      defaults: defaultCsiDriver,
+      unconditionalUpdate: false,
+    }),
+  ],
+  [
+    "storage.k8s.io/csinodes",
+    strategyOf<CSINode>({ validate: validateCsiNode, unconditionalUpdate: false, generation: false }),
+  ],
+  [
+    "storage.k8s.io/csistoragecapacities",
+    strategyOf<CSIStorageCapacity>({
+      validate: validateStorageCapacity,
+      validateUpdate: validateStorageCapacityUpdate,
+      unconditionalUpdate: false,
+    }),
+  ],
   [
     "storage.k8s.io/volumeattachments",
     strategyOf<VolumeAttachment>({
+      validate: validateVolumeAttachment,
+      validateUpdate: validateVolumeAttachmentUpdate,
       prepareForCreate: startsWithStatus({ attached: false }),
       unconditionalUpdate: false,
       generation: false,
