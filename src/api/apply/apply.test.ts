@@ -137,18 +137,21 @@ describe("updateManagedFields", () => {
     expect(managedFieldsOf(touched)).toBe(managedFieldsOf(first));
   });
 
-  it("takes managers from the object when they can be read, ignores an empty list, resets by an empty entry", () => {
+  it("takes managers from the object when they can be read, and resets by an empty list or entry", () => {
     const first = update(undefined, map({ a: "1" }), { manager: "x" });
     const metadata = first.metadata as object;
     const renamed = [{ ...entriesOf(first)[0], manager: "z" }];
     expect(entriesOf(update(first, { ...first, metadata: { ...metadata, managedFields: renamed } }))[0]?.manager).toBe(
       "z",
     );
-    for (const managedFields of [[], undefined, [{ manager: "q", operation: "Steal" }], "x"]) {
+    for (const managedFields of [undefined, [{ manager: "q", operation: "Steal" }], "x"]) {
       expect(entriesOf(update(first, { ...first, metadata: { ...metadata, managedFields } }))).toEqual(
         entriesOf(first),
       );
     }
+    const emptied = update(first, { ...first, metadata: { ...metadata, managedFields: [] } });
+    expect(Object.hasOwn(emptied.metadata as object, "managedFields")).toBe(false);
+    expect(entriesOf(update(undefined, { ...map({ a: "1" }), metadata: { managedFields: [] } }))).toHaveLength(1);
     const reset = update(first, { ...first, metadata: { ...metadata, managedFields: [{}] } });
     expect(Object.hasOwn(reset.metadata as object, "managedFields")).toBe(false);
     expect(managedFieldsOf(update(reset, { ...reset, data: { a: "2" } }))).toBeUndefined();

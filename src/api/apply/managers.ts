@@ -59,11 +59,11 @@ function parseEntry(entry: unknown): ManagerFields | undefined {
   return { manager, operation, apiVersion, subresource, time: time ?? undefined, fields };
 }
 
-/** `[{}]` asks to forget all managers; an empty list asks for nothing, so that clients that know no managedFields do no harm. */
+/** An empty list, or one empty entry, asks to forget all managers; an absent list asks for nothing. */
 export function isReset(entries: unknown): boolean {
-  return (
-    Array.isArray(entries) && entries.length === 1 && isJsonObject(entries[0]) && Object.keys(entries[0]).length === 0
-  );
+  if (!Array.isArray(entries) || entries.length > 1) return false;
+  const [only] = entries;
+  return entries.length === 0 || (isJsonObject(only) && Object.keys(only).length === 0);
 }
 
 /** The entries as they are stored: appliers first, then by time, name, version and subresource. Managers of nothing are left out. */

@@ -124,7 +124,7 @@ function forgiveLastApplied(context: ApplyContext, live: JsonObject, outcome: Ou
 
 function checkApplied({ applied, apiVersion }: ApplyOptions): void {
   const entries = managedFieldsOf(applied);
-  if (Array.isArray(entries) ? entries.length > 0 : entries !== undefined && entries !== null) {
+  if (entries !== undefined && entries !== null) {
     throw statusErrors.badRequest("metadata.managedFields must be nil");
   }
   const version = applied.apiVersion;

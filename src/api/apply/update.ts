@@ -38,7 +38,7 @@ export interface UpdateManagersOptions {
 export function updateManagedFields(options: UpdateManagersOptions): JsonObject {
   const { schema, old, object, subresource = "" } = options;
   const given = managedFieldsOf(object);
-  if (isReset(given) && subresource === "") return withEntries(object, undefined);
+  if (old !== undefined && subresource === "" && isReset(given)) return withEntries(object, undefined);
   const managers = startingManagers(old, given, subresource);
   if (old !== undefined && managers.size === 0) return withEntries(object, undefined);
   const comparison = compareObjects(schema, old ?? {}, object);

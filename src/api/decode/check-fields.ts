@@ -205,7 +205,9 @@ function isEmptyContainer(schema: Schema, value: unknown): boolean {
   return true;
 }
 
+// An empty managedFields is a request: to forget them.
 function isOptional(schema: Schema, key: string): boolean {
+  if (key === "managedFields") return false;
   return schema.properties !== undefined && schema.required?.includes(key) !== true;
 }
 
