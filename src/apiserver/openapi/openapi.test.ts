@@ -356,11 +356,23 @@ describe("OpenApiRoute", () => {
     expect((await get("/openapi/v4")).body).toBeUndefined();
   });
 
-  it("refuses clients that read protobuf only", async () => {
-    const protobuf = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
-    await expect(get("/openapi/v2", protobuf)).rejects.toThrow(
-      "only the following media types are accepted: application/json",
-    );
-    expect((await get("/openapi/v2", `${protobuf},application/json`)).code).toBe(200);
+  const protobuf = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+
+  it("serves v2 in the form that old clients read", async () => {
+    const response = await route.handle({ path: "/openapi/v2", query: "", headers: { accept: protobuf } });
+    expect(response?.contentType).toBe("application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
+    // swagger = 1: "2.0"; info = 2.
+    expect(
+      Buffer.from(response?.body ?? "")
+        .subarray(0, 6)
+        .toString("hex"),
+    ).toBe("0a03322e3012");
+  });
+
+  it("refuses other forms", async () => {
+    const only = "only the following media types are accepted: application/json";
+    await expect(get("/openapi/v3", protobuf)).rejects.toThrow(only);
+    await expect(get("/openapi/v2", "text/html")).rejects.toThrow(only);
+    expect((await get("/openapi/v2", "text/html,application/json")).code).toBe(200);
   });
 });

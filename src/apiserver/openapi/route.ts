@@ -4,7 +4,9 @@ import type { PathRequest, PathResponse, PathRoute } from "../http/routes.js";
 import { DefinitionIndex } from "./definition-index.js";
 import { documentV2, documentV3 } from "./document.js";
 import { fingerprint, hashOf } from "./fingerprint.js";
+import { encodeDocument } from "./gnostic.js";
 import { basePath } from "./operations.js";
+import type { Fragment } from "./types.js";
 
 export interface OpenApiOptions {
   readonly resources: ResourceSource;
@@ -17,6 +19,13 @@ interface Built {
   readonly hash: string;
   /** Made when it is first asked for. */
   body: Buffer | undefined;
+}
+
+interface BuiltV2 {
+  readonly descriptions: readonly ResourceDescription[];
+  readonly hash: string;
+  json: Buffer | undefined;
+  protobuf: Buffer | undefined;
 }
 
 const v3Root = "/openapi/v3";
@@ -32,9 +41,7 @@ export class OpenApiRoute implements PathRoute {
   #index: Promise<DefinitionIndex> | undefined;
   #generation: number | undefined;
   #v3: ReadonlyMap<string, Built> = new Map();
-  #v2:
-    | { readonly descriptions: readonly ResourceDescription[]; readonly body: Buffer; readonly hash: string }
-    | undefined;
+  #v2: BuiltV2 | undefined;
 
   constructor(options: OpenApiOptions) {
     this.#options = options;
@@ -43,8 +50,8 @@ export class OpenApiRoute implements PathRoute {
   async handle(request: Pick<PathRequest, "path" | "query" | "headers">): Promise<PathResponse | undefined> {
     const path = request.path.endsWith("/") ? request.path.slice(0, -1) : request.path;
     if (path !== v2Path && path !== v3Root && !path.startsWith(`${v3Root}/`)) return undefined;
-    refuseProtobuf(request.headers["accept"]);
-    if (path === v2Path) return this.#documentV2();
+    const form = acceptedForm(request.headers.accept, path);
+    if (path === v2Path) return this.#documentV2(form === "protobuf");
     if (path === v3Root) return this.#root();
     return this.#groupVersion(path.slice(v3Root.length + 1), request.query);
   }
@@ -102,14 +109,25 @@ export class OpenApiRoute implements PathRoute {
     return this.#v3;
   }
 
-  async #documentV2(): Promise<PathResponse> {
+  async #documentV2(protobuf: boolean): Promise<PathResponse> {
     const index = await this.#definitions();
     const descriptions = this.#options.resources.all();
     if (this.#v2 === undefined || !sameItems(this.#v2.descriptions, descriptions)) {
-      const body = bytesOf(documentV2(descriptions, index, this.#options.version));
-      this.#v2 = { descriptions, body, hash: hashOf(body) };
+      this.#v2 = {
+        descriptions,
+        hash: fingerprint(descriptions, this.#options.version),
+        json: undefined,
+        protobuf: undefined,
+      };
     }
-    return whole(this.#v2.body, this.#v2.hash);
+    const built = this.#v2;
+    const document = (): Fragment => documentV2(descriptions, index, this.#options.version);
+    if (!protobuf) {
+      built.json ??= bytesOf(document());
+      return whole(built.json, built.hash);
+    }
+    built.protobuf ??= encodeDocument(document());
+    return { ...whole(built.protobuf, `${built.hash}-PB`), contentType: protobufV2 };
   }
 }
 
@@ -125,11 +143,18 @@ function whole(body: Buffer, hash: string): PathResponse {
   return { code: 200, contentType: "application/json", body, headers: { ETag: `"${hash}"`, Vary: "Accept" } };
 }
 
-/** Clients that take nothing but protobuf must be told so, else they try to read JSON as such. */
-function refuseProtobuf(header: string | readonly string[] | undefined): void {
+const protobufV2 = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+/** The second is what clients say that are older than the rule that a media type has no @. */
+const protobufTypes: readonly string[] = [protobufV2, "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"];
+
+/** The form that comes first in an Accept header. Protobuf is there of v2 only. Throws 406 where there is none. */
+function acceptedForm(header: string | readonly string[] | undefined, path: string): "json" | "protobuf" {
   const accept = typeof header === "string" ? header : (header ?? []).join(",");
-  if (accept.trim() === "") return;
-  const types = accept.split(",").map((clause) => (clause.split(";")[0] ?? "").trim().toLowerCase());
-  if (types.some((type) => type === "application/json" || type === "*/*" || type === "application/*")) return;
+  if (accept.trim() === "") return "json";
+  for (const clause of accept.split(",").slice(0, 64)) {
+    const type = (clause.split(";")[0] ?? "").trim().toLowerCase();
+    if (type === "application/json" || type === "*/*" || type === "application/*") return "json";
+    if (path === v2Path && protobufTypes.includes(type)) return "protobuf";
+  }
   throw statusErrors.notAcceptable(["application/json"]);
 }
