@@ -10,4 +10,6 @@ export type {
   StoredObject,
 } from "./request.js";
 export { ResourceTable } from "./resource-table.js";
+export { kubernetesVersion, SecuredApiServer, type SecuredApiServerOptions } from "./secured-api-server.js";
 export { ApiServer, type ApiServerOptions, type VirtualResource } from "./server.js";
+export { defaultServiceCidr, type ServiceHooksOptions, serviceHooks } from "./services/service-hooks.js";

@@ -29,7 +29,11 @@ describe("Supervisor", () => {
 
   it("stops what had started when one part cannot", async () => {
     const log: string[] = [];
-    const broken: Component = { name: "api", dependencies: ["store"], run: () => Promise.reject(new Error("port in use")) };
+    const broken: Component = {
+      name: "api",
+      dependencies: ["store"],
+      run: () => Promise.reject(new Error("port in use")),
+    };
     const supervisor = new Supervisor();
     await expect(supervisor.start([part("store", log), broken])).rejects.toThrow("api: port in use");
     expect(log).toEqual(["start store", "stop store"]);

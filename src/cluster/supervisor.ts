@@ -52,12 +52,14 @@ export class Supervisor {
     const known = new Set([...this.#running.keys(), ...components.map(({ name }) => name)]);
     for (const { name, dependencies = [] } of components) {
       const missing = dependencies.find((dependency) => !known.has(dependency));
-      if (missing !== undefined) throw new ComponentError(name, `${name} depends on ${missing}, which is not among the parts`);
+      if (missing !== undefined)
+        throw new ComponentError(name, `${name} depends on ${missing}, which is not among the parts`);
     }
     const starts = new Map<string, Promise<void>>();
     const byName = new Map(components.map((component) => [component.name, component]));
     const begin = (name: string, trail: readonly string[]): Promise<void> => {
-      if (trail.includes(name)) throw new ComponentError(name, `parts depend on one another: ${[...trail, name].join(" -> ")}`);
+      if (trail.includes(name))
+        throw new ComponentError(name, `parts depend on one another: ${[...trail, name].join(" -> ")}`);
       const component = byName.get(name);
       if (component === undefined) return Promise.resolve();
       let started = starts.get(name);

@@ -1,0 +1,171 @@
+import { builtinDescriptions } from "../api/describe/index.js";
+import type { ResourceDescription, UserInfo } from "../api/index.js";
+import { builtinStrategies } from "../api/kinds/index.js";
+import { ensureNamespaces, ensurePriorityClasses } from "../apiserver/bootstrap/system-objects.js";
+import { type AdmissionPlugin, ApiServer, serviceHooks } from "../apiserver/index.js";
+import { type Client, createClient } from "../client/index.js";
+import { type ControllerManager, createManager } from "../controllers/manager.js";
+import { type Clock, realClock } from "../internal/clock.js";
+import type { Component } from "../internal/component.js";
+import { type Logger, silentLogger } from "../internal/logger.js";
+import { type Random, systemRandom } from "../internal/random.js";
+import { createHollowNodes, type HollowNodesOptions } from "../node/index.js";
+import { createScheduler, type Scheduler, type SchedulerOptions } from "../scheduler/index.js";
+import { MemoryStore, type Store } from "../store/index.js";
+import { builtinControllers } from "./controllers.js";
+import { Supervisor } from "./supervisor.js";
+
+export interface ControlPlaneOptions {
+  /** Default: one in memory. A store that is handed in stays its owner's to dispose. */
+  readonly store?: Store;
+  /** Which controllers run, as upstream's `--controllers`. Default: all; empty: none. */
+  readonly controllers?: readonly string[];
+  /** False: none; otherwise what the scheduler is given beside the client. Default: one, when there are nodes. */
+  readonly scheduler?: false | Omit<SchedulerOptions, "client">;
+  /** Hollow nodes, which run pods as records: how many (named `node-0`, `node-1` ...), or what they are. Default: none. */
+  readonly nodes?: number | Omit<HollowNodesOptions, "client" | "clock">;
+  /** Default: all built-in kinds. */
+  readonly resources?: Iterable<ResourceDescription>;
+  readonly admission?: readonly AdmissionPlugin[];
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly logger?: Logger;
+}
+
+/** A whole control plane in this process, without sockets. */
+export interface ControlPlane extends AsyncDisposable {
+  /** May do everything. */
+  readonly client: Client;
+  readonly server: ApiServer;
+  readonly scheduler: Scheduler | undefined;
+  clientFor(user: UserInfo): Client;
+  /**
+   * Resolves when nothing is left to do: no controller, scheduler or node has work under way, and none of it has changed anything
+   * since. What waits for a point in time (back-off, a grace period) does not count. Rejects when `signal` aborts.
+   */
+  settled(signal?: AbortSignal): Promise<void>;
+  /** Stops everything; resolves when nothing of it is left. Idempotent. */
+  stop(): Promise<void>;
+}
+
+export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
+  const clock = options.clock ?? realClock;
+  const random = options.random ?? systemRandom;
+  const logger = options.logger ?? silentLogger;
+  const shared = { clock, random, logger };
+  const store = options.store ?? new MemoryStore({ clock });
+  const server = new ApiServer({
+    store,
+    resources: options.resources ?? builtinDescriptions(builtinStrategies),
+    ...shared,
+    admission: () => options.admission ?? [],
+    hooks: (api) => serviceHooks(api, { store }),
+  });
+  const client = createClient(server.transport());
+  const parts: Component[] = [apiPart(server)];
+  const manager = managerOf(options, { client, ...shared });
+  const nodes = hollowNodes(options.nodes, client, shared);
+  const scheduler =
+    options.scheduler === false || (options.scheduler === undefined && nodes === undefined)
+      ? undefined
+      : createScheduler({ ...shared, ...(options.scheduler || {}), client });
+  if (scheduler !== undefined) parts.push(scheduler);
+  if (manager !== undefined) parts.push(manager);
+  if (nodes !== undefined) parts.push(...nodes);
+  const supervisor = new Supervisor();
+  const stop = async (): Promise<void> => {
+    await supervisor.stop();
+    if (options.store === undefined) await store[Symbol.asyncDispose]();
+  };
+  try {
+    await supervisor.start(parts);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    client,
+    server,
+    scheduler,
+    clientFor: (user) => createClient(server.transport(user)),
+    settled: (signal) => settled(server, [manager, scheduler && schedulerWork(scheduler)], signal),
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+/** The API server with the objects that every cluster has. */
+function apiPart(server: ApiServer): Component {
+  return {
+    name: "apiserver",
+    run: ({ signal, ready }) =>
+      server.component.run({
+        signal,
+        ready: () => {
+          const transport = server.transport();
+          void Promise.all([ensureNamespaces(transport), ensurePriorityClasses(transport)]).then(ready);
+        },
+      }),
+  };
+}
+
+interface Shared {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+function managerOf(
+  options: ControlPlaneOptions,
+  shared: Shared & { readonly client: Client },
+): ControllerManager | undefined {
+  const select = options.controllers ?? ["*"];
+  return select.length === 0 ? undefined : createManager({ ...shared, select, controllers: builtinControllers({}) });
+}
+
+function hollowNodes(nodes: ControlPlaneOptions["nodes"], client: Client, shared: Shared): Component[] | undefined {
+  if (nodes === undefined || nodes === 0) return undefined;
+  const what =
+    typeof nodes === "number" ? { names: Array.from({ length: nodes }, (_, index) => `node-${index}`) } : nodes;
+  const { agents, podSource } = createHollowNodes({ ...shared, ...what, client });
+  const source: Component = {
+    name: "hollow-pods",
+    dependencies: ["apiserver"],
+    run: async ({ signal, ready }) => {
+      const running = podSource.run(signal);
+      await podSource.whenSynced(signal).catch(() => {});
+      ready();
+      await running;
+    },
+  };
+  const dependencies = ["apiserver", "hollow-pods"];
+  return [source, ...agents.map((agent) => ({ name: agent.name, dependencies, run: agent.run.bind(agent) }))];
+}
+
+function schedulerWork(scheduler: Scheduler): { readonly idle: boolean } {
+  return {
+    get idle() {
+      const { active, binding } = scheduler.counts;
+      return active === 0 && binding === 0;
+    },
+  };
+}
+
+/** How many turns of the event loop without a change count as silence. */
+const quietTurns = 4;
+
+async function settled(
+  server: ApiServer,
+  busy: readonly ({ readonly idle: boolean } | undefined)[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  let quiet = 0;
+  let revision = server.cache.revision;
+  while (quiet < quietTurns) {
+    signal?.throwIfAborted();
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    const still = server.cache.revision === revision && busy.every((part) => part === undefined || part.idle);
+    quiet = still ? quiet + 1 : 0;
+    revision = server.cache.revision;
+  }
+}
