@@ -102,27 +102,34 @@ export class FailureHandler {
   }
 
   #view(failure: Unschedulable): ScheduleFailure {
-    const { cache, verdicts, random, clock } = this.#options;
+    const { cache, verdicts, random, clock, nominator } = this.#options;
     const { table } = cache;
     const verdict = (code: number): NodeVerdict | undefined => (code > 0 ? verdicts.get(code) : undefined);
+    const helpful = new Set<number>();
+    let resolvableCount = 0;
+    for (const [code, count] of failure.verdicts) {
+      if (verdict(code)?.unresolvable === true) continue;
+      helpful.add(code);
+      resolvableCount += count;
+    }
     return {
       nodeCount: failure.nodeCount,
       random,
       nowMs: clock.now(),
-      resolvableNodeNames() {
-        const names: string[] = [];
-        // Most often all nodes fail for few reasons: those are looked at once.
-        const helpful = new Set<number>();
-        for (const code of failure.verdicts.keys()) if (verdict(code)?.unresolvable !== true) helpful.add(code);
-        if (helpful.size === 0) return names;
-        for (let slot = 0; slot < table.slots; slot++) {
+      resolvableCount,
+      *resolvableNodeNames(start) {
+        if (helpful.size === 0) return;
+        const first = Math.floor(start * table.slots);
+        for (let index = 0; index < table.slots; index++) {
+          const slot = (first + index) % table.slots;
           const name = helpful.has(failure.codeOf(slot)) ? table.nodes[slot]?.metadata.name : undefined;
-          if (name !== undefined) names.push(name);
+          if (name !== undefined) yield name;
         }
-        return names;
       },
       verdictOf: (name) => verdict(failure.codeOf(table.slotOf(name) ?? -1)),
       verdictWithout: (name, gone) => verdict(failure.codeWithout(table.slotOf(name) ?? -1, gone)),
+      likeness: failure.likeness,
+      nodeVersion: (name) => (nominator.on(name).length > 0 ? undefined : table.changes[table.slotOf(name) ?? -1]),
     };
   }
 

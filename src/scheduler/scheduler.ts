@@ -136,7 +136,7 @@ class ApiScheduler implements Scheduler {
     try {
       feed.connect(core);
       factory.start(signal);
-      await factory.whenSynced(signal);
+      await factory.whenSynced();
       ready();
       await this.#loop(core, wake, signal);
     } catch (error) {

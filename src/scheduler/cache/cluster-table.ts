@@ -27,6 +27,8 @@ export class ClusterTable {
   readonly pods: PodInfo[][] = [];
   /** Raised with each change of the node object that scheduling can see. */
   version: Uint32Array = new Uint32Array(0);
+  /** How often the node or its pods changed. */
+  readonly changes: number[] = [];
   /** Per resource column. */
   readonly allocatable: Float64Array[] = [];
   readonly requested: Float64Array[] = [];
@@ -148,6 +150,7 @@ export class ClusterTable {
 
   /** Tells everything derived from the table that the slot is different. */
   touch(slot: number): void {
+    this.changes[slot] = (this.changes[slot] ?? 0) + 1;
     this.log.push(slot);
   }
 

@@ -246,6 +246,7 @@ class Run {
       nodeCount: this.#options.table.nodeCount,
       verdicts,
       narrowedBy: this.#narrowedBy,
+      likeness: podClass.local && !this.plain ? podClass : undefined,
       codeWithout: (slot, gone) => this.#codeWithout(slot, gone),
       codeOf: candidates === undefined ? codeOf : (slot) => (candidates.includes(slot) ? codeOf(slot) : -1),
     };
@@ -260,6 +261,7 @@ class Run {
       narrowedBy: [],
       codeOf: () => -1,
       codeWithout: () => -1,
+      likeness: undefined,
     };
   }
 

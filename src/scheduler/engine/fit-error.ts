@@ -11,6 +11,8 @@ export interface Unschedulable {
   readonly preFilter?: { readonly policy: string; readonly rejection: Rejection };
   /** Nodes that were not looked at because these policies narrowed the choice. */
   readonly narrowedBy: readonly string[];
+  /** Set when `codeWithout` depends on nothing but the kind of pod, its priority, and what is on the one node. */
+  readonly likeness: object | undefined;
   /** What the code would be without these pods on the node. */
   readonly codeWithout: (slot: number, gone: readonly Pod[]) => number;
   /** Code of one node; below 0 there is none, 0 when it was not rejected by a filter. */

@@ -88,6 +88,11 @@ export class PodClass implements DomainView {
     for (let slot = 0; slot < table.slots; slot++) this.#place(slot);
   }
 
+  /** Whether a node's verdict depends on nothing but the node and its pods. */
+  get local(): boolean {
+    return this.#inputs.length === 0;
+  }
+
   dispose(): void {
     for (const { part } of this.#parts) part.dispose?.();
   }

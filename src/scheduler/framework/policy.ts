@@ -110,12 +110,20 @@ export interface PostFilterResult {
 /** What a policy is told of the nodes that did not pass. */
 export interface ScheduleFailure {
   readonly nodeCount: number;
-  /** Nodes whose rejection says that removing pods might help. */
-  resolvableNodeNames(): readonly string[];
+  /** How many nodes have a rejection that removing pods might cure. */
+  readonly resolvableCount: number;
+  /** Those nodes, in an order that starts anywhere: from where a share of `start` (0..1) of all nodes lies behind. */
+  resolvableNodeNames(start: number): Iterable<string>;
   /** Why a node did not pass, with the policy that said so. */
   verdictOf(nodeName: string): NodeVerdict | undefined;
   /** What filters would say of the node if these pods were not on it; `undefined`: the pod would pass. */
   verdictWithout(nodeName: string, gone: readonly Pod[]): NodeVerdict | undefined;
+  /**
+   * For remembering: pods of the same likeness and priority get the same answers about a node as long as its version is
+   * the same. Either is absent where there is no such promise.
+   */
+  readonly likeness: object | undefined;
+  nodeVersion(nodeName: string): number | undefined;
   readonly random: Random;
   /** Milliseconds of the scheduler's clock. */
   readonly nowMs: number;

@@ -1,5 +1,4 @@
 import type { Pod, PodDisruptionBudget } from "../../api/index.js";
-import { randomInt } from "../../internal/random.js";
 import { safeSelector } from "../cache/affinity-term.js";
 import { histogram } from "../engine/fit-error.js";
 import type { Cycle, PostFilterResult, Rejection, ScheduleFailure, SchedulingPolicy } from "../framework/policy.js";
@@ -16,6 +15,10 @@ interface Candidate {
   /** Most important first. */
   readonly victims: readonly Pod[];
   readonly violations: number;
+  readonly highest: number;
+  readonly sum: number;
+  /** When the first of the victims of the highest priority started. */
+  readonly earliestStartMs: number;
 }
 
 const noVictims: Rejection = { reasons: ["No preemption victims found for incoming pod"] };
@@ -23,12 +26,13 @@ const notHelpful: Rejection = { reasons: ["Preemption is not helpful for schedul
 
 /** Makes room for a pod by evicting pods of lower priority, as few and as unimportant as possible. */
 export function defaultPreemption(args: DefaultPreemptionArgs = {}): SchedulingPolicy {
+  const memory = new CandidateMemory();
   return {
     name: "DefaultPreemption",
     postFilter(pod, failure, cycle) {
       const refusal = ineligible(pod, failure, cycle);
       if (refusal !== undefined) return { message: `preemption: ${refusal}` };
-      return preempt(pod, failure, cycle, args);
+      return preempt(pod, failure, cycle, args, memory);
     },
     requeueWhen: [{ resource: "AssignedPod", actions: ["Delete"] }],
   };
@@ -45,33 +49,79 @@ function ineligible(pod: Pod, failure: ScheduleFailure, cycle: Cycle): string | 
   return leaving ? "not eligible due to a terminating pod on the nominated node." : undefined;
 }
 
-function preempt(pod: Pod, failure: ScheduleFailure, cycle: Cycle, args: DefaultPreemptionArgs): PostFilterResult {
-  const names = failure.resolvableNodeNames();
-  const tallied = [{ verdict: notHelpful, count: failure.nodeCount - names.length }];
+function preempt(
+  pod: Pod,
+  failure: ScheduleFailure,
+  cycle: Cycle,
+  args: DefaultPreemptionArgs,
+  memory: CandidateMemory,
+): PostFilterResult {
+  const count = failure.resolvableCount;
+  const share = Math.trunc((count * (args.minCandidateNodesPercentage ?? 10)) / 100);
+  const enough = Math.min(count, Math.max(share, args.minCandidateNodesAbsolute ?? 100));
+  const tallied: { readonly verdict: Rejection; readonly count: number }[] = [];
   const candidates: Candidate[] = [];
-  const enough = Math.min(
-    names.length,
-    Math.max(
-      Math.trunc((names.length * (args.minCandidateNodesPercentage ?? 10)) / 100),
-      args.minCandidateNodesAbsolute ?? 100,
-    ),
-  );
   const budgets = [...cycle.snapshot.listers.podDisruptionBudgets.list()];
-  const offset = names.length === 0 ? 0 : randomInt(failure.random, names.length);
+  const remembered = memory.of(pod, failure, budgets);
   let unviolated = false;
-  for (let index = 0; index < names.length && !(unviolated && candidates.length >= enough); index++) {
-    const name = names[(offset + index) % names.length] ?? "";
-    const found = candidateOn(pod, name, failure, cycle, budgets);
+  for (const name of failure.resolvableNodeNames(failure.random.next())) {
+    const found = remembered(name, () => candidateOn(pod, name, failure, cycle, budgets));
     if ("reasons" in found) tallied.push({ verdict: found, count: 1 });
     else {
       candidates.push(found);
       unviolated ||= found.violations === 0;
     }
+    if (unviolated && candidates.length >= enough) break;
   }
-  const best = pickOne(candidates, failure.nowMs);
+  const best = pickOne(candidates);
   if (best !== undefined) return { nominatedNodeName: best.nodeName, victims: best.victims };
-  const counted = tallied.filter(({ count }) => count > 0);
-  return { message: `preemption: 0/${failure.nodeCount} nodes are available:${histogram(counted)}` };
+  if (failure.nodeCount > count) tallied.push({ verdict: notHelpful, count: failure.nodeCount - count });
+  return { message: `preemption: 0/${failure.nodeCount} nodes are available:${histogram(tallied)}` };
+}
+
+interface Remembered {
+  readonly version: number;
+  readonly found: Candidate | Rejection;
+}
+
+/** Many like pods preempt one after the other, each changing one node: what was found on the others is still true. */
+class CandidateMemory {
+  #known = new WeakMap<object, Map<string, Map<string, Remembered>>>();
+
+  of(
+    pod: Pod,
+    failure: ScheduleFailure,
+    budgets: readonly PodDisruptionBudget[],
+  ): (nodeName: string, find: () => Candidate | Rejection) => Candidate | Rejection {
+    const { likeness } = failure;
+    if (likeness === undefined) return (_, find) => find();
+    let kinds = this.#known.get(likeness);
+    if (kinds === undefined) {
+      kinds = new Map();
+      this.#known.set(likeness, kinds);
+    }
+    const kind = JSON.stringify([
+      priorityOf(pod),
+      budgets.map(({ metadata }) => [metadata.uid, metadata.resourceVersion]),
+    ]);
+    let nodes = kinds.get(kind);
+    if (nodes === undefined) {
+      // Budgets change all the time; what was found under the old ones is of no use.
+      if (kinds.size >= 8) kinds.clear();
+      nodes = new Map();
+      kinds.set(kind, nodes);
+    }
+    const byName = nodes;
+    return (nodeName, find) => {
+      const version = failure.nodeVersion(nodeName);
+      const known = byName.get(nodeName);
+      if (version === undefined) return find();
+      if (known?.version === version) return known.found;
+      const found = find();
+      byName.set(nodeName, { version, found });
+      return found;
+    };
+  }
 }
 
 function candidateOn(
@@ -97,7 +147,14 @@ function candidateOn(
     gone.add(other);
     if (violating.includes(other)) violations++;
   }
-  return { nodeName, victims: lower.filter((other) => gone.has(other)), violations };
+  const victims = lower.filter((other) => gone.has(other));
+  const highest = Math.max(...victims.map(priorityOf));
+  const starts = victims
+    .filter((victim) => priorityOf(victim) === highest)
+    .map((victim) => startOf(victim, failure.nowMs));
+  // The offset makes every victim count, also those of negative priority.
+  const sum = victims.reduce((total, victim) => total + priorityOf(victim) + 2 ** 31, 0);
+  return { nodeName, victims, violations, highest, sum, earliestStartMs: Math.min(...starts) };
 }
 
 /** Pods whose eviction would exceed a budget, given those before them are evicted too; and the others. */
@@ -127,28 +184,21 @@ function byBudget(pods: readonly Pod[], budgets: readonly PodDisruptionBudget[])
  * Least harm: fewest broken budgets, then the lowest of the highest victims' priorities, the lowest sum of priorities, the fewest
  * victims, and the youngest among the most important victims.
  */
-function pickOne(candidates: readonly Candidate[], nowMs: number): Candidate | undefined {
-  const keep = (left: readonly Candidate[], measure: (candidate: Candidate) => number): readonly Candidate[] => {
-    if (left.length < 2) return left;
-    const measures = left.map(measure);
-    const least = Math.min(...measures);
-    return left.filter((_, index) => measures[index] === least);
-  };
-  let left = candidates.filter(({ victims }) => victims.length === 0);
-  if (left.length > 0) return left[0];
-  left = [...keep(candidates, ({ violations }) => violations)];
-  left = [...keep(left, ({ victims }) => Math.max(...victims.map(priorityOf)))];
-  // The offset makes every victim count, also those of negative priority.
-  left = [...keep(left, ({ victims }) => victims.reduce((sum, victim) => sum + priorityOf(victim) + 2 ** 31, 0))];
-  left = [...keep(left, ({ victims }) => victims.length)];
-  left = [...keep(left, ({ victims }) => -earliestStart(victims, nowMs))];
-  return left[0];
+function pickOne(candidates: readonly Candidate[]): Candidate | undefined {
+  const harmless = candidates.find(({ victims }) => victims.length === 0);
+  if (harmless !== undefined) return harmless;
+  let best: Candidate | undefined;
+  for (const candidate of candidates) if (best === undefined || lessHarm(candidate, best) < 0) best = candidate;
+  return best;
 }
 
-function earliestStart(victims: readonly Pod[], nowMs: number): number {
-  const highest = Math.max(...victims.map(priorityOf));
-  return Math.min(
-    ...victims.filter((victim) => priorityOf(victim) === highest).map((victim) => startOf(victim, nowMs)),
+function lessHarm(a: Candidate, b: Candidate): number {
+  return (
+    a.violations - b.violations ||
+    a.highest - b.highest ||
+    a.sum - b.sum ||
+    a.victims.length - b.victims.length ||
+    b.earliestStartMs - a.earliestStartMs
   );
 }
 
