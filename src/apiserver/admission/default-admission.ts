@@ -1,0 +1,60 @@
+import type { Namespace, ServiceAccount } from "../../api/index.js";
+import type { Clock } from "../../internal/clock.js";
+import type { Random } from "../../internal/random.js";
+import type { DefaultAuthorizer } from "../authz/default-authorizer.js";
+import { rbacEscalation } from "../authz/escalation.js";
+import type { AdmissionPlugin, CacheReader } from "./admission.js";
+import { certificateApproval, certificateSigning } from "./certificates.js";
+import {
+  defaultIngressClass,
+  defaultStorageClass,
+  runtimeClass,
+  storageObjectInUseProtection,
+} from "./class-defaults.js";
+import { limitRanger } from "./limit-ranger.js";
+import { namespaceLifecycle } from "./namespace-lifecycle.js";
+import { nodeRestriction } from "./node-restriction.js";
+import { priority } from "./priority.js";
+import { serviceAccount } from "./service-account.js";
+import { defaultTolerationSeconds, taintNodesByCondition } from "./tolerations-and-taints.js";
+
+export interface DefaultAdmissionDeps {
+  readonly cache: CacheReader;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Absent: escalation and certificates are not checked, as on a server where everything is allowed. */
+  readonly authorizer?: DefaultAuthorizer | undefined;
+  readonly liveNamespace?: ((name: string) => Promise<Namespace | undefined>) | undefined;
+  readonly liveServiceAccount?: ((namespace: string, name: string) => Promise<ServiceAccount | undefined>) | undefined;
+  /** Names of plugins to leave out. */
+  readonly disabled?: readonly string[];
+  /** Plugins of the user's own, after the mutating ones and before quotas. */
+  readonly more?: readonly AdmissionPlugin[];
+}
+
+/** Upstream's default plugins, in upstream's order. */
+export function defaultAdmission(deps: DefaultAdmissionDeps): readonly AdmissionPlugin[] {
+  const { authorizer, cache } = deps;
+  const plugins: AdmissionPlugin[] = [
+    namespaceLifecycle(deps),
+    limitRanger(deps),
+    serviceAccount(deps),
+    nodeRestriction(deps),
+    taintNodesByCondition,
+    priority(deps),
+    defaultTolerationSeconds(),
+    defaultStorageClass(deps),
+    storageObjectInUseProtection,
+    runtimeClass(deps),
+    ...(authorizer === undefined
+      ? []
+      : [
+          certificateApproval({ authorizer }),
+          certificateSigning({ authorizer }),
+          rbacEscalation({ cache, rbac: authorizer.rbac, authorizer }),
+        ]),
+    defaultIngressClass(deps),
+    ...(deps.more ?? []),
+  ];
+  return plugins.filter((plugin) => !deps.disabled?.includes(plugin.name));
+}
