@@ -21,6 +21,14 @@ describeStore({
 });
 
 describeStore({
+  name: "EtcdStore on the etcd3 package alone",
+  setup: () => ({
+    store: new EtcdStore({ endpoints: [etcd.endpoint], transport: "etcd3" }),
+    prefix: `/registry/check${prefixes++}/`,
+  }),
+});
+
+describeStore({
   name: "EtcdStore that keeps next to nothing",
   setup: () => ({
     store: new EtcdStore({ endpoints: [etcd.endpoint], windowEvents: 10 }),
@@ -54,25 +62,25 @@ describe("EtcdStore", () => {
     }
   });
 
-  test("is unavailable, in time, when nothing answers", async () => {
-    await using store = new EtcdStore({ endpoints: ["http://127.0.0.1:1"], requestTimeoutMs: 200 });
+  test.each(["http2", "etcd3"] as const)("is unavailable, in time, when nothing answers (%s)", async (transport) => {
+    await using store = new EtcdStore({ endpoints: ["http://127.0.0.1:1"], requestTimeoutMs: 200, transport });
     await expect(store.get("/a")).rejects.toMatchObject({ code: "unavailable" });
     await expect(store.create("/a", Buffer.from("1"))).rejects.toMatchObject({ code: "unavailable" });
   });
 
-  test("passes over an endpoint that does not answer", async () => {
-    await using store = new EtcdStore({ endpoints: ["http://127.0.0.1:1", etcd.endpoint] });
-    for (let round = 0; round < 20; round++) await store.create(`/failover/${round}`, Buffer.from("1"));
-    expect((await store.range("/failover/")).count).toBe(20);
+  test.each(["http2", "etcd3"] as const)("passes over an endpoint that does not answer (%s)", async (transport) => {
+    await using store = new EtcdStore({ endpoints: ["http://127.0.0.1:1", etcd.endpoint], transport });
+    for (let round = 0; round < 20; round++) await store.create(`/failover/${transport}/${round}`, Buffer.from("1"));
+    expect((await store.range(`/failover/${transport}/`)).count).toBe(20);
   });
 });
 
 describe("EtcdStore over an etcd that is killed with -9 and started again under load", () => {
-  test("loses no acknowledged write, and its watches lose and repeat no event", async () => {
+  test.each(["http2", "etcd3"] as const)("loses no acknowledged write, no watch an event (%s)", async (transport) => {
     const seed = Date.now() % 1_000_000;
     console.log(`etcd fault test: seed ${seed}`);
     await using server = await startEtcd();
-    await using store = new EtcdStore({ endpoints: [server.endpoint] });
+    await using store = new EtcdStore({ endpoints: [server.endpoint], transport });
     const start = await store.revision();
     const stop = new AbortController();
     const acknowledged: string[] = [];

@@ -8,8 +8,8 @@ const meanings: readonly (readonly [RegExp, StoreErrorCode])[] = [
   [/requested lease not found/, "no-lease"],
 ];
 
-// The call never left: there was no connection to send it on.
-const unsent = /No connection established|ECONNREFUSED|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT/;
+// What grpc-js says of a call that never left. A bare socket error is no such proof: it may have come after the call.
+const unsent = /No connection established|Name resolution failed/;
 
 /** An `unavailable` of which it is certain that the call had no effect. */
 export class UnsentError extends StoreError {}
