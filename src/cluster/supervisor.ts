@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Component } from "../internal/component.js";
 
 /** What people see while parts start: each with the time it took. */
@@ -97,6 +98,8 @@ export class Supervisor {
   #run(component: Component): Promise<void> {
     if (this.#stopping !== undefined) return Promise.resolve();
     const stop = new AbortController();
+    // A part hands its signal to everything that it starts; many listeners are no leak.
+    setMaxListeners(0, stop.signal);
     const began = this.#now();
     let isReady = false;
     let markReady: () => void = () => {};
