@@ -15,6 +15,7 @@ import {
   defaultValidatingPolicy,
   defaultValidatingWebhooks,
 } from "./defaults.js";
+import { validateAdmissionPolicy, validatePolicyBinding, validateWebhooks } from "./validation.js";
 
 const group = "admissionregistration.k8s.io";
 
@@ -23,6 +24,7 @@ export const admissionStrategies: readonly StrategyEntry[] = [
     `${group}/validatingwebhookconfigurations`,
     strategyOf<ValidatingWebhookConfiguration>({
       defaults: defaultValidatingWebhooks,
+      validate: validateWebhooks,
       unconditionalUpdate: false,
       generation: true,
     }),
@@ -31,6 +33,7 @@ export const admissionStrategies: readonly StrategyEntry[] = [
     `${group}/mutatingwebhookconfigurations`,
     strategyOf<MutatingWebhookConfiguration>({
       defaults: defaultMutatingWebhooks,
+      validate: validateWebhooks,
       unconditionalUpdate: false,
       generation: true,
     }),
@@ -39,17 +42,26 @@ export const admissionStrategies: readonly StrategyEntry[] = [
     `${group}/validatingadmissionpolicies`,
     strategyOf<ValidatingAdmissionPolicy>({
       defaults: defaultValidatingPolicy,
+      validate: validateAdmissionPolicy,
       prepareForCreate: startsWithStatus({}),
       unconditionalUpdate: false,
     }),
   ],
   [
     `${group}/validatingadmissionpolicybindings`,
-    strategyOf<ValidatingAdmissionPolicyBinding>({ defaults: defaultPolicyBinding, unconditionalUpdate: false }),
+    strategyOf<ValidatingAdmissionPolicyBinding>({
+      defaults: defaultPolicyBinding,
+      validate: validatePolicyBinding,
+      unconditionalUpdate: false,
+    }),
   ],
   [
     `${group}/mutatingadmissionpolicies`,
-    strategyOf<MutatingAdmissionPolicy>({ defaults: defaultMutatingPolicy, unconditionalUpdate: false }),
+    strategyOf<MutatingAdmissionPolicy>({
+      defaults: defaultMutatingPolicy,
+      validate: validateAdmissionPolicy,
+      unconditionalUpdate: false,
+    }),
   ],
   [
     `${group}/mutatingadmissionpolicybindings`,

@@ -2,6 +2,7 @@ import type { APIService, CustomResourceDefinition } from "../../gen/types.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
 import { defaultApiService, defaultCustomResourceDefinition } from "./defaults.js";
 import { prepareApiService, prepareDefinition, recordStoredVersions } from "./prepare.js";
+import { validateApiService, validateDefinition, validateDefinitionUpdate } from "./validation.js";
 
 export const extensionsStrategies: readonly StrategyEntry[] = [
   [
@@ -10,6 +11,8 @@ export const extensionsStrategies: readonly StrategyEntry[] = [
       defaults: defaultCustomResourceDefinition,
       prepareForCreate: prepareDefinition,
       prepareForUpdate: recordStoredVersions,
+      validate: validateDefinition,
+      validateUpdate: validateDefinitionUpdate,
       unconditionalUpdate: false,
     }),
   ],
@@ -18,6 +21,7 @@ export const extensionsStrategies: readonly StrategyEntry[] = [
     strategyOf<APIService>({
       defaults: defaultApiService,
       prepareForCreate: prepareApiService,
+      validate: validateApiService,
       unconditionalUpdate: false,
       generation: false,
     }),
