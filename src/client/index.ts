@@ -13,10 +13,22 @@ export type {
 export { createClient } from "./client.js";
 export type { EventRecorder, EventRecorderOptions, EventType } from "./event-recorder.js";
 export { createEventRecorder, discardEvents, referenceTo } from "./event-recorder.js";
+export type { HttpTransportOptions } from "./http-transport.js";
+export { HttpTransport } from "./http-transport.js";
 export type { HandlerRegistration, Informer, InformerHandler, InformerOptions } from "./informer.js";
 export { createInformer } from "./informer.js";
 export type { InformerFactoryOptions, SharedInformerOptions } from "./informer-factory.js";
 export { InformerFactory } from "./informer-factory.js";
+export type { ClusterAccess, Kubeconfig, KubeconfigCluster, KubeconfigContext, KubeconfigUser } from "./kubeconfig.js";
+export {
+  accessFrom,
+  accessInCluster,
+  formatKubeconfig,
+  KubeconfigError,
+  loadKubeconfig,
+  parseKubeconfig,
+  writeKubeconfig,
+} from "./kubeconfig.js";
 export type { LeaderElectorOptions } from "./leader-elector.js";
 export { LeaderElector } from "./leader-elector.js";
 export type { Indexers, IndexFunction, Lister } from "./object-cache.js";
