@@ -6,6 +6,8 @@ import { isTrue } from "./conditions.js";
 export interface Discovery {
   /** Those that can be listed and deleted, each once, at one version. */
   resources(): readonly ResourceType[];
+  /** Of these, the ones that definitions made. */
+  custom(): readonly ResourceType[];
 }
 
 const verbs = ["list", "watch", "delete"] as const;
@@ -16,16 +18,15 @@ const verbs = ["list", "watch", "delete"] as const;
  */
 export function discoverFrom(definitions: Informer<CustomResourceDefinition>): Discovery {
   const builtin = builtinResources();
-  return {
-    resources() {
-      const custom: ResourceType[] = [];
-      for (const definition of definitions.list()) {
-        const resource = customResource(definition);
-        if (resource !== undefined) custom.push(resource);
-      }
-      return [...builtin, ...custom];
-    },
+  const custom = (): readonly ResourceType[] => {
+    const found: ResourceType[] = [];
+    for (const definition of definitions.list()) {
+      const resource = customResource(definition);
+      if (resource !== undefined) found.push(resource);
+    }
+    return found;
   };
+  return { custom, resources: () => [...builtin, ...custom()] };
 }
 
 function builtinResources(): readonly ResourceType[] {

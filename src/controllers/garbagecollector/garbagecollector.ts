@@ -1,0 +1,140 @@
+import {
+  customResourceDefinitions,
+  type KubeObject,
+  type ObjectMeta,
+  qualifiedResource,
+  type ResourceType,
+} from "../../api/index.js";
+import { createInformer, type InformerHandler } from "../../client/index.js";
+import type { Controller, ControllerContext, RunningController } from "../controller.js";
+import { defineStatefulController } from "../define-controller.js";
+import { type Discovery, discoverFrom } from "../shared/discovery.js";
+import { Collector } from "./collector.js";
+import { foreground, type GraphNode, isDeleting, OwnerGraph, orphan } from "./graph.js";
+
+/** They come and go in masses, and own nothing. */
+const ignored: ReadonlySet<string> = new Set(["events"]);
+
+/** Deletes objects whose owners are gone, over all resources, custom ones included. */
+export const garbageCollector: Controller = {
+  name: "garbage-collector-controller",
+  aliases: ["garbagecollector"],
+  setup: (context) => new GarbageCollector(context),
+};
+
+class GarbageCollector implements RunningController {
+  readonly #context: ControllerContext;
+  readonly #graph = new OwnerGraph();
+  readonly #discovery: Discovery;
+  readonly #collector: Collector;
+  readonly #queue: RunningController;
+  #enqueue: (uid: string) => void = () => {};
+  /** The custom resources that are watched, each until its definition goes. */
+  readonly #custom = new Map<string, { readonly stop: AbortController; readonly ended: Promise<void> }>();
+
+  constructor(context: ControllerContext) {
+    this.#context = context;
+    const definitions = context.informer(customResourceDefinitions);
+    this.#discovery = discoverFrom(definitions);
+    this.#collector = new Collector(this.#graph, this.#discovery);
+    this.#queue = defineStatefulController({
+      name: garbageCollector.name,
+      concurrency: 20,
+      prepare: (_, enqueue) => {
+        this.#enqueue = enqueue;
+        return (uid, reconcile) => this.#collector.process(uid, reconcile);
+      },
+    }).setup(context);
+    for (const resource of this.#discovery.resources()) {
+      if (!ignored.has(resource.resource)) context.informer(resource).addHandler(this.#handler(resource));
+    }
+  }
+
+  get idle(): boolean {
+    return this.#queue.idle;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const sync = (): void => this.#watchCustom(signal);
+    const registration = this.#context.informer(customResourceDefinitions).addHandler({ batch: sync });
+    try {
+      await this.#queue.run(signal);
+    } finally {
+      registration.remove();
+      const running = [...this.#custom.values()];
+      for (const { stop } of running) stop.abort();
+      await Promise.all(running.map(({ ended }) => ended));
+    }
+  }
+
+  #watchCustom(signal: AbortSignal): void {
+    if (signal.aborted) return;
+    const wanted = new Map(
+      this.#discovery.custom().map((resource) => [`${qualifiedResource(resource)}/${resource.version}`, resource]),
+    );
+    for (const [id, { stop }] of this.#custom) {
+      if (wanted.has(id)) continue;
+      stop.abort();
+      this.#custom.delete(id);
+    }
+    for (const [id, resource] of wanted) {
+      if (this.#custom.has(id)) continue;
+      const stop = new AbortController();
+      const { client, clock, random, logger } = this.#context;
+      const informer = createInformer({ client, resource, clock, random, logger });
+      informer.addHandler(this.#handler(resource));
+      this.#custom.set(id, { stop, ended: informer.run(AbortSignal.any([signal, stop.signal])) });
+    }
+  }
+
+  #handler(resource: ResourceType): InformerHandler<KubeObject> {
+    return {
+      add: (object) => this.#put(resource, object),
+      update: (_, object) => this.#put(resource, object),
+      delete: (object) => this.#removed(object.metadata.uid),
+    };
+  }
+
+  #put(resource: ResourceType, object: KubeObject): void {
+    const { node, before } = this.#graph.put(resource, object);
+    if (isDeleting(node)) this.#deleting(node, before);
+    else if (
+      before === undefined ? hasOwners(object.metadata) : before.ownerReferences !== object.metadata.ownerReferences
+    ) {
+      this.#check(node);
+    }
+  }
+
+  /** Whether an owner is missing is only worth a look when the graph does not have it. */
+  #check(node: GraphNode): void {
+    const owners = node.metadata.ownerReferences ?? [];
+    const suspect = owners.some(({ uid }) => {
+      const owner = this.#graph.get(uid);
+      return owner === undefined || isDeleting(owner) || owner.metadata.namespace !== node.metadata.namespace;
+    });
+    if (suspect) this.#enqueue(node.uid);
+  }
+
+  #deleting(node: GraphNode, before: ObjectMeta | undefined): void {
+    const finalizers = node.metadata.finalizers ?? [];
+    if (finalizers.includes(orphan)) this.#enqueue(node.uid);
+    if (!finalizers.includes(foreground)) return;
+    this.#enqueue(node.uid);
+    const known = before?.deletionTimestamp !== undefined && (before.finalizers ?? []).includes(foreground);
+    if (!known) for (const dependent of this.#graph.dependentsOf(node.uid)) this.#enqueue(dependent.uid);
+  }
+
+  #removed(uid: string): void {
+    const node = this.#graph.remove(uid);
+    this.#collector.noteAbsent(uid);
+    for (const dependent of this.#graph.dependentsOf(uid)) this.#enqueue(dependent.uid);
+    for (const owner of node?.metadata.ownerReferences ?? []) {
+      const above = this.#graph.get(owner.uid);
+      if (above !== undefined && isDeleting(above)) this.#enqueue(above.uid);
+    }
+  }
+}
+
+function hasOwners({ ownerReferences = [] }: ObjectMeta): boolean {
+  return ownerReferences.length > 0;
+}
