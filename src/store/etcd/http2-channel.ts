@@ -8,6 +8,7 @@ import {
 import type { Clock, ClockTimer } from "../../internal/clock.js";
 import { StoreError } from "../errors.js";
 import { toStoreError, UnsentError } from "./errors.js";
+import { FrameSplitter, frame } from "./grpc-frame.js";
 
 export interface Http2ChannelOptions {
   readonly endpoints: readonly string[];
@@ -38,12 +39,12 @@ export class Http2Channel {
     const session = await this.#connected();
     return new Promise((resolve, reject) => {
       const stream = this.#request(session, path, { "grpc-timeout": `${this.#options.requestTimeoutMs}m` });
-      const chunks: Buffer[] = [];
-      stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+      const splitter = new FrameSplitter();
+      let answer: Buffer | undefined;
+      stream.on("data", (chunk: Buffer) => {
+        for (const whole of splitter.push(chunk)) answer = whole;
+      });
       untilStatus(stream).then(() => {
-        const [answer] = splitFrames(
-          chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks),
-        ).messages;
         if (answer === undefined) reject(new StoreError("unavailable", "etcd answered with no message"));
         else resolve(answer);
       }, reject);
@@ -62,12 +63,8 @@ export class Http2Channel {
     signal.addEventListener("abort", cancel, { once: true });
     try {
       stream.write(frame(message));
-      let rest: Buffer = Buffer.alloc(0);
-      for await (const chunk of stream) {
-        const { messages, left } = splitFrames(rest.length === 0 ? chunk : Buffer.concat([rest, chunk]));
-        rest = left;
-        yield* messages;
-      }
+      const splitter = new FrameSplitter();
+      for await (const chunk of stream) yield* splitter.push(chunk);
       await status;
     } catch (error) {
       throw toStoreError(error);
@@ -173,22 +170,4 @@ function broken(stream: ClientHttp2Stream, cause: unknown): StoreError {
   const message = "the connection to etcd broke off";
   if (stream.rstCode === constants.NGHTTP2_REFUSED_STREAM) return new UnsentError("unavailable", message, { cause });
   return new StoreError("unavailable", message, { cause });
-}
-
-function frame(message: Buffer): Buffer {
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(message.length, 1);
-  return Buffer.concat([head, message]);
-}
-
-function splitFrames(bytes: Buffer): { messages: Buffer[]; left: Buffer } {
-  const messages: Buffer[] = [];
-  let offset = 0;
-  while (offset + 5 <= bytes.length) {
-    const end = offset + 5 + bytes.readUInt32BE(offset + 1);
-    if (end > bytes.length) break;
-    messages.push(bytes.subarray(offset + 5, end));
-    offset = end;
-  }
-  return { messages, left: bytes.subarray(offset) };
 }
