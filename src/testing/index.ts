@@ -7,3 +7,12 @@ export {
   type StoreSubject,
   storeChecks,
 } from "./store-contract.js";
+export {
+  describeSchedulingPolicy,
+  type PolicyCheck,
+  type PolicyCheckContext,
+  type PolicyContractOptions,
+  type PolicySubject,
+  policyChecks,
+  runPolicyCheck,
+} from "./policy-contract.js";
