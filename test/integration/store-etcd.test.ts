@@ -2,6 +2,7 @@ import { StoreError, type StoreEvent } from "coxswain/store";
 import { EtcdStore } from "coxswain/store/etcd";
 import { describeStore } from "coxswain/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { makeCertificates } from "./support/certificates.js";
 import { type EtcdProcess, startEtcd } from "./support/etcd.js";
 
 let etcd: EtcdProcess;
@@ -72,6 +73,28 @@ describe("EtcdStore", () => {
     await using store = new EtcdStore({ endpoints: ["http://127.0.0.1:1", etcd.endpoint], transport });
     for (let round = 0; round < 20; round++) await store.create(`/failover/${transport}/${round}`, Buffer.from("1"));
     expect((await store.range(`/failover/${transport}/`)).count).toBe(20);
+  });
+});
+
+describe("EtcdStore over TLS", () => {
+  test.each(["http2", "etcd3"] as const)("shows its certificate and checks the server's (%s)", async (transport) => {
+    const { ca, cert, key } = await makeCertificates();
+    await using server = await startEtcd({ tls: { ca, cert, key } });
+    const tls = { ca: Buffer.from(ca), cert: Buffer.from(cert), key: Buffer.from(key) };
+    const options = { endpoints: [server.endpoint], requestTimeoutMs: 1000, transport };
+    await using store = new EtcdStore({ ...options, tls });
+    const entry = await store.create("/tls", Buffer.from("1"));
+    expect(await store.get("/tls")).toEqual(entry);
+    await (await store.grantLease(60)).revoke();
+    for await (const { events } of store.watch("/", { afterRevision: entry.revision - 1 })) {
+      expect(events).toHaveLength(1);
+      break;
+    }
+    const stranger = Buffer.from((await makeCertificates()).ca);
+    await using distrustful = new EtcdStore({ ...options, tls: { ...tls, ca: stranger } });
+    await expect(distrustful.get("/tls")).rejects.toMatchObject({ code: "unavailable" });
+    await using nameless = new EtcdStore({ ...options, tls: { ca: tls.ca } });
+    await expect(nameless.get("/tls")).rejects.toMatchObject({ code: "unavailable" });
   });
 });
 

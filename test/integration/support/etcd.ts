@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { access, constants, mkdtemp, rm } from "node:fs/promises";
+import { access, constants, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
@@ -15,16 +15,17 @@ export interface EtcdProcess extends AsyncDisposable {
 }
 
 export interface EtcdProcessOptions {
-  /** More arguments, for example for TLS. */
-  readonly arguments?: readonly string[];
+  /** PEM. With it clients must show a certificate of the same authority. */
+  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
 }
 
 /** Starts an etcd. Rejects, and never skips, when there is no binary. */
 export async function startEtcd(options: EtcdProcessOptions = {}): Promise<EtcdProcess> {
   const binary = await findBinary("etcd");
   const folder = await mkdtemp(join(tmpdir(), "coxswain-etcd-"));
-  const [clientPort, peerPort] = await freePorts(2);
-  const endpoint = `http://127.0.0.1:${clientPort}`;
+  const [clientPort, peerPort, healthPort] = await freePorts(3);
+  const endpoint = `${options.tls === undefined ? "http" : "https"}://127.0.0.1:${clientPort}`;
+  const health = `http://127.0.0.1:${healthPort}`;
   const peer = `http://127.0.0.1:${peerPort}`;
   const flags = {
     name: "test",
@@ -34,10 +35,13 @@ export async function startEtcd(options: EtcdProcessOptions = {}): Promise<EtcdP
     "listen-peer-urls": peer,
     "initial-advertise-peer-urls": peer,
     "initial-cluster": `test=${peer}`,
+    "listen-metrics-urls": health,
     logger: "zap",
     "log-level": "error",
+    ...(options.tls === undefined ? {} : await writeTlsFiles(folder, options.tls)),
   };
   const args = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value]);
+  if (options.tls !== undefined) args.push("--client-cert-auth");
   let child: ChildProcess | undefined;
 
   const kill = async (): Promise<void> => {
@@ -48,13 +52,13 @@ export async function startEtcd(options: EtcdProcessOptions = {}): Promise<EtcdP
     await once(running, "exit");
   };
   const start = async (): Promise<void> => {
-    const started = spawn(binary, [...args, ...(options.arguments ?? [])], { stdio: ["ignore", "ignore", "pipe"] });
+    const started = spawn(binary, args, { stdio: ["ignore", "ignore", "pipe"] });
     child = started;
     let output = "";
     started.stderr.on("data", (chunk) => {
       output = (output + chunk).slice(-4000);
     });
-    await untilHealthy(endpoint, started, () => output);
+    await untilHealthy(health, started, () => output);
   };
   try {
     await start();
@@ -72,6 +76,19 @@ export async function startEtcd(options: EtcdProcessOptions = {}): Promise<EtcdP
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+async function writeTlsFiles(
+  folder: string,
+  tls: NonNullable<EtcdProcessOptions["tls"]>,
+): Promise<Record<string, string>> {
+  const files = { "trusted-ca-file": tls.ca, "cert-file": tls.cert, "key-file": tls.key };
+  const flags: Record<string, string> = {};
+  for (const [flag, pem] of Object.entries(files)) {
+    flags[flag] = join(folder, `${flag}.pem`);
+    await writeFile(join(folder, `${flag}.pem`), pem, { mode: 0o600 });
+  }
+  return flags;
 }
 
 async function untilHealthy(endpoint: string, child: ChildProcess, output: () => string): Promise<void> {
