@@ -24,15 +24,13 @@ export function parseDurationMs(text: string): number {
   let milliseconds = 0;
   const term = /([0-9]*)(\.[0-9]*)?([^0-9.]*)/y;
   while (term.lastIndex < unsigned.length) {
-    const match = term.exec(unsigned);
-    const [whole = "", , fraction = "", unit = ""] = match === null ? [] : [match[0], match[1], match[2], match[3]];
-    const digits = `${match?.[1] ?? ""}${fraction.slice(1)}`;
-    if (whole === "" || digits === "") throw new DurationError(`time: invalid duration ${quoted}`);
+    const [, whole = "", fraction = "", unit = ""] = term.exec(unsigned) ?? [];
+    if (whole === "" && fraction.length < 2) throw new DurationError(`time: invalid duration ${quoted}`);
     if (unit === "") throw new DurationError(`time: missing unit in duration ${quoted}`);
     const factor = unitsMs.get(unit);
     if (factor === undefined)
       throw new DurationError(`time: unknown unit ${JSON.stringify(unit)} in duration ${quoted}`);
-    milliseconds += Number(`${match?.[1] || "0"}${fraction === "." ? "" : fraction}`) * factor;
+    milliseconds += Number(`${whole || "0"}${fraction}`) * factor;
   }
   return negative ? -milliseconds : milliseconds;
 }

@@ -30,6 +30,7 @@ export type {
   StrategyContext,
   SubresourceDescription,
 } from "./description.js";
+export { DurationError, formatDurationMs, parseDurationMs } from "./duration.js";
 export type { FieldError, FieldErrorReason } from "./field-error.js";
 export type { FieldRequirement, FieldSelector } from "./field-selector.js";
 export { escapeFieldValue, everyField, fieldEquals, parseFieldSelector } from "./field-selector.js";
@@ -105,6 +106,10 @@ export {
   volumeAttributesClasses,
 } from "./gen/resources.js";
 export type * from "./gen/types.js";
+export type { IntOrString } from "./int-or-string.js";
+export { percentOf, scaledIntOrPercent } from "./int-or-string.js";
+export type { IpAddress, IpPrefix } from "./ip.js";
+export { cidrContains, formatIp, parseCidr, parseIp } from "./ip.js";
 export type { LabelOperator, LabelRequirement, Labels, Selector } from "./labels.js";
 export {
   everything,
@@ -149,6 +154,7 @@ export type { Schema, SchemaType } from "./schema.js";
 export { builtinSchema, builtinSchemaIds, openApiName } from "./schema-table.js";
 export type { Status, StatusCause, StatusDetails, StatusReason } from "./status.js";
 export { isStatusError, StatusError, statusErrors, success } from "./status.js";
+export { formatMicroTime, formatTime, parseTimeMs } from "./time.js";
 export type {
   ApiRequest,
   DeleteOptions,

@@ -29,7 +29,7 @@ export function compareObjects(schema: Schema, before: unknown, after: unknown):
 
 /** Fields of the root and of its metadata that the server keeps itself. */
 const unownedRoot = new Set(["apiVersion", "kind"]);
-export const unownedMetadata: ReadonlySet<string> = new Set([
+const unownedMetadata: ReadonlySet<string> = new Set([
   "name",
   "namespace",
   "creationTimestamp",
@@ -41,7 +41,7 @@ export const unownedMetadata: ReadonlySet<string> = new Set([
   "resourceVersion",
 ]);
 
-/** Whether the last of `path` is a field that nobody owns. */
+/** Whether a field below the first `depth` elements of `path` is one that nobody owns. */
 export function isUnowned(path: readonly string[], depth: number, key: string): boolean {
   if (depth === 0) return unownedRoot.has(key);
   return depth === 1 && path[0] === "f:metadata" && unownedMetadata.has(key);

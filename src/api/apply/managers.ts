@@ -101,7 +101,7 @@ function timeOf({ time }: ManagerFields): number {
 }
 
 /** How many updaters an object remembers one by one. */
-export const maxUpdateManagers = 10;
+const maxUpdateManagers = 10;
 const ancient = "ancient-changes";
 
 /** Merges the oldest updaters of each version into one entry until there are few enough. Appliers always stay. */

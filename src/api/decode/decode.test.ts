@@ -107,11 +107,23 @@ describe("decodeYaml", () => {
     { name: "deep flow", text: "[".repeat(10_000) + "]".repeat(10_000) },
     { name: "deep flow below the scan", text: "[".repeat(4000) + "]".repeat(4000) },
     { name: "deep dashes", text: "- ".repeat(10_000) },
+    { name: "many aliases of one list", text: `a: &a [${"1,".repeat(1000)}]\nb: [${"*a,".repeat(1000)}]` },
+    { name: "alias of itself", text: "a: &a [*a]" },
+    { name: "unknown alias", text: "a: *b" },
+    { name: "infinite", text: "a: .inf" },
+    { name: "map as key", text: "? {a: b}\n: c" },
     { name: "tab", text: "a:\n\tb: 1" },
     { name: "unclosed", text: "a: [1" },
     { name: "big integer", text: "a: 9007199254740993" },
   ])("refuses: $name", ({ text }) => {
     expect(() => decodeYaml(bytes(text))).toThrow(DecodeError);
+  });
+
+  it("takes JSON, and the first of several documents", () => {
+    expect(decodeYaml(bytes(' {"a": {"b": 1, "b": 2}}'))).toMatchObject({ duplicates: ['duplicate field "a.b"'] });
+    expect(decodeYaml(bytes("{a: 1}\n")).value).toEqual({ a: 1 });
+    expect(decodeYaml(bytes("---\na: 1\n---\na: 2\n")).value).toEqual({ a: 1 });
+    expect(decodeYaml(bytes("")).value).toBeNull();
   });
 
   it("takes __proto__ as data", () => {

@@ -1,35 +1,65 @@
 import { isUtf8 } from "node:buffer";
-import { isMap, isScalar, LineCounter, parseAllDocuments, type Tags, visit } from "yaml";
-import { isJsonObject, type MutableJsonObject, maxDepth, setOwn } from "../json-value.js";
+import { Composer, type Document, LineCounter, Parser, type Tags } from "yaml";
+import { maxDepth } from "../json-value.js";
 import { checkSize, type Decoded, DecodeError, type DecodeLimits } from "./decode-error.js";
+import { decodeJson } from "./json.js";
+import { YamlToJson, yamlError } from "./yaml-to-json.js";
 
-// Kubernetes reads YAML as JSON: of YAML 1.1 it knows the booleans and merge keys, not dates, binaries or base-60 numbers.
-const foreignTags = /timestamp|binary|omap|pairs|set/;
+// Kubernetes reads YAML as JSON: of YAML 1.1 it knows the booleans, not dates, binaries or base-60 numbers. Merge keys are
+// ours to resolve.
+const foreignTags = /timestamp|binary|omap|pairs|set|merge/;
 
 /**
- * One YAML document to a JSON value. Bounded in size, depth and aliases, as a few bytes of YAML can stand for terabytes.
- * Throws DecodeError.
+ * The first YAML document of a body to a JSON value. Bounded in size, depth and aliases, as a few bytes of YAML can stand for
+ * terabytes. A body that is JSON, as kubectl sends it with YAML's content type, goes the fast way. Throws DecodeError.
  */
 export function decodeYaml(bytes: Uint8Array, limits?: DecodeLimits): Decoded {
   checkSize(bytes, limits);
   if (!isUtf8(bytes)) throw new DecodeError("malformed", "yaml: invalid UTF-8 in the body");
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
+  const json = /^\s*\{/.test(text) ? tryJson(bytes, limits) : undefined;
+  if (json !== undefined) return json;
   limitNesting(text);
   try {
     return parse(text);
   } catch (error) {
     if (error instanceof DecodeError) throw error;
-    const why =
-      error instanceof RangeError ? "exceeded max depth" : error instanceof Error ? error.message : "malformed";
-    throw new DecodeError("malformed", `error converting YAML to JSON: yaml: ${why}`, { cause: error });
+    throw yamlError(
+      error instanceof RangeError ? "exceeded max depth" : error instanceof Error ? error.message : "malformed",
+      error,
+    );
+  }
+}
+
+function tryJson(bytes: Uint8Array, limits: DecodeLimits | undefined): Decoded | undefined {
+  try {
+    return decodeJson(bytes, limits);
+  } catch (error) {
+    // A flow mapping of YAML begins alike; what is no JSON may still be that.
+    if (error instanceof DecodeError) return undefined;
+    throw error;
   }
 }
 
 function parse(text: string): Decoded {
   const lineCounter = new LineCounter();
-  const documents = parseAllDocuments(text, {
+  const document = firstDocument(text, lineCounter);
+  if (document === undefined) return { value: null, duplicates: [] };
+  const [error] = document.errors;
+  if (error !== undefined) {
+    throw yamlError(`line ${lineCounter.linePos(error.pos[0]).line}: ${error.message}`);
+  }
+  const converting = new YamlToJson((offset) => lineCounter.linePos(offset).line);
+  const value = converting.convert(document.contents);
+  const { duplicates } = converting;
+  if (duplicates.length === 0) return { value, duplicates };
+  return { value, duplicates: [`yaml: unmarshal errors:\n  ${duplicates.join("\n  ")}`] };
+}
+
+function firstDocument(text: string, lineCounter: LineCounter): Document | undefined {
+  const parser = new Parser(lineCounter.addNewLine);
+  const composer = new Composer({
     version: "1.1",
-    merge: true,
     uniqueKeys: false,
     intAsBigInt: true,
     prettyErrors: false,
@@ -39,53 +69,8 @@ function parse(text: string): Decoded {
         (tag) => typeof tag === "string" || (!foreignTags.test(tag.tag) && !("format" in tag && tag.format === "TIME")),
       ),
   });
-  const document = Array.isArray(documents) ? documents[0] : undefined;
-  if (document === undefined) return { value: null, duplicates: [] };
-  const error = document.errors[0];
-  if (error !== undefined) {
-    const { line } = lineCounter.linePos(error.pos[0]);
-    throw new DecodeError("malformed", `error converting YAML to JSON: yaml: line ${line}: ${error.message}`);
-  }
-  const duplicates: string[] = [];
-  visit(document, {
-    Map(_, map) {
-      const seen = new Set<unknown>();
-      for (const { key } of map.items) {
-        if (!isScalar(key) || key.value === "<<") continue;
-        if (seen.has(key.value) && duplicates.length < 100) {
-          const { line } = lineCounter.linePos(key.range?.[0] ?? 0);
-          duplicates.push(`line ${line}: key ${JSON.stringify(String(key.value))} already set in map`);
-        }
-        seen.add(key.value);
-      }
-    },
-    Pair(_, { key }) {
-      if (isMap(key)) throw new DecodeError("malformed", "error converting YAML to JSON: yaml: invalid map key");
-    },
-  });
-  const value = toJson(document.toJS({ maxAliasCount: 100, mapAsMap: true }), 0);
-  if (duplicates.length === 0) return { value, duplicates };
-  return { value, duplicates: [`yaml: unmarshal errors:\n  ${duplicates.join("\n  ")}`] };
-}
-
-/** Maps become objects with text keys, as JSON has them. */
-function toJson(value: unknown, depth: number): unknown {
-  if (depth > maxDepth) throw new DecodeError("malformed", "error converting YAML to JSON: yaml: exceeded max depth");
-  if (typeof value === "bigint") return exactNumber(value);
-  if (Array.isArray(value)) return value.map((item) => toJson(item, depth + 1));
-  if (!(value instanceof Map)) return value === undefined ? null : isJsonObject(value) ? {} : value;
-  const object: MutableJsonObject = {};
-  for (const [key, item] of value) setOwn(object, key === null ? "null" : String(key), toJson(item, depth + 1));
-  return object;
-}
-
-function exactNumber(value: bigint): number {
-  const number = Number(value);
-  if (Number.isSafeInteger(number)) return number;
-  throw new DecodeError(
-    "malformed",
-    `json: cannot unmarshal number ${value} into Go value of type int64: integers beyond 2^53 must be written as strings`,
-  );
+  for (const document of composer.compose(parser.parse(text))) return document;
+  return undefined;
 }
 
 // The parser is recursive and slow on deep input; brackets and dashes that open more than this can only be hostile.
@@ -95,12 +80,11 @@ function limitNesting(text: string): void {
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
     if (code === 0x5b || code === 0x7b) {
-      if (++depth > 10 * maxDepth)
-        throw new DecodeError("malformed", "error converting YAML to JSON: yaml: exceeded max depth");
+      if (++depth > 10 * maxDepth) throw yamlError("exceeded max depth");
     } else if (code === 0x5d || code === 0x7d) depth = Math.max(0, depth - 1);
     if (code === 0x0a) dashes = 0;
     else if ((code === 0x2d || code === 0x3f) && text.charCodeAt(index + 1) === 0x20 && ++dashes > maxDepth) {
-      throw new DecodeError("malformed", "error converting YAML to JSON: yaml: exceeded max depth");
+      throw yamlError("exceeded max depth");
     }
   }
 }
