@@ -364,6 +364,49 @@ describe("serverSideApply", () => {
     expect(refused(() => apply(live, map({ a: "3" }), { manager: "other" })).status.code).toBe(409);
   });
 
+  it("applies custom resources, field by field where they are free", () => {
+    const string: Schema = { type: "string" };
+    const schema: Schema = {
+      type: "object",
+      properties: new Map<string, Schema>([
+        ["apiVersion", string],
+        ["kind", string],
+        [
+          "metadata",
+          {
+            type: "object",
+            properties: new Map([
+              ["name", string],
+              ["labels", { type: "object", additional: string }],
+            ]),
+          },
+        ],
+        ["spec", { type: "object", preserveUnknown: true, properties: new Map([["known", string]]) }],
+      ]),
+    };
+    const who = { schema, apiVersion: "example.com/v1" };
+    const custom = (spec: object): JsonObject => ({
+      apiVersion: "example.com/v1",
+      kind: "Foo",
+      metadata: { name: "f" },
+      spec,
+    });
+    const live = update(undefined, custom({ known: "a", free: { deep: { x: 1 }, list: [{ a: 1 }] } }), who);
+    expect(ownedBy(live, "u")).toEqual({
+      "f:spec": { ".": {}, "f:free": { ".": {}, "f:deep": { ".": {}, "f:x": {} }, "f:list": {} }, "f:known": {} },
+    });
+    const applied = apply(live, custom({ free: { deep: { y: 2 } } }), who);
+    expect(applied.spec).toEqual({ known: "a", free: { deep: { x: 1, y: 2 }, list: [{ a: 1 }] } });
+    expect(ownedBy(applied, "a")).toEqual({ "f:spec": { "f:free": { ".": {}, "f:deep": { ".": {}, "f:y": {} } } } });
+    expect(apply(applied, custom({ known: "b" }), { ...who, force: true }).spec).toEqual({
+      known: "b",
+      free: { deep: { x: 1 }, list: [{ a: 1 }] },
+    });
+    expect(refused(() => apply(live, custom({ free: { list: [] } }), who)).status.message).toBe(
+      'Apply failed with 1 conflict: conflict with "u" using example.com/v1: .spec.free.list',
+    );
+  });
+
   it("takes __proto__ in maps as data", () => {
     const hostile = JSON.parse('{"kind":"ConfigMap","data":{"__proto__":"x","constructor":"y"}}') as JsonObject;
     const applied = apply(apply(undefined, map({ a: "1" })), hostile, { manager: "b" });

@@ -133,13 +133,17 @@ class Comparing {
 
   /** A container is a field too when it comes or goes. */
   #container(before: unknown, after: unknown): void {
-    if (this.#depth === 0) return;
+    if (this.#isWithoutOwner()) return;
     if (before === undefined) this.added.insert(this.#path, this.#depth);
     else if (after === undefined) this.removed.insert(this.#path, this.#depth);
   }
 
+  #isWithoutOwner(): boolean {
+    return this.#depth === 0 || (this.#depth === 1 && this.#path[0] === "f:metadata");
+  }
+
   #leaf(before: unknown, after: unknown): void {
-    if (this.#depth === 0) return;
+    if (this.#isWithoutOwner()) return;
     if (before === undefined) this.added.insert(this.#path, this.#depth);
     else if (after === undefined) this.removed.insert(this.#path, this.#depth);
     else if (!jsonEqual(before ?? emptyLike(after), after)) this.modified.insert(this.#path, this.#depth);

@@ -33,13 +33,14 @@ export function isNamedField(schema: Schema, key: string): boolean {
 
 /**
  * Go writes fields that are structs, and lists without omitempty, even where they are empty, so they never come to be:
- * nobody gets to own `spec` itself by setting something in it.
+ * nobody gets to own the `spec` of a built-in kind by setting something in it. Custom resources have no structs.
  */
 export function isAlwaysPresent(schema: Schema, key: string): boolean {
   const field = schema.properties?.get(key);
-  if (field === undefined) return false;
-  if (field.type === "object" && field.properties !== undefined && structFields.has(key)) return true;
-  return (field.type === "object" || field.type === "array") && schema.required?.includes(key) === true;
+  if (field === undefined || schema.name === undefined) return false;
+  if (field.type === "array") return schema.required?.includes(key) === true;
+  if (field.type !== "object" || field.name === undefined) return false;
+  return structFields.has(key) || schema.required?.includes(key) === true;
 }
 
 const structFields = new Set(["metadata", "spec", "status", "template", "strategy", "updateStrategy", "jobTemplate"]);
