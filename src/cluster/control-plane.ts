@@ -1,6 +1,7 @@
 import { builtinDescriptions } from "../api/describe/index.js";
 import type { ResourceDescription, UserInfo } from "../api/index.js";
 import { builtinStrategies } from "../api/kinds/index.js";
+import { defaultAdmission } from "../apiserver/admission/default-admission.js";
 import { ensureNamespaces, ensurePriorityClasses } from "../apiserver/bootstrap/system-objects.js";
 import { type AdmissionPlugin, ApiServer, serviceHooks } from "../apiserver/index.js";
 import { type Client, createClient } from "../client/index.js";
@@ -32,6 +33,12 @@ export interface ControlPlaneOptions {
   readonly logger?: Logger;
 }
 
+/**
+ * Admission that needs a controller beside it to be of use: tests that run one controller would wait for service accounts and for
+ * taints to go.
+ */
+const notAlone: readonly string[] = ["ServiceAccount", "TaintNodesByCondition"];
+
 /** A whole control plane in this process, without sockets. */
 export interface ControlPlane extends AsyncDisposable {
   /** May do everything. */
@@ -58,7 +65,10 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     store,
     resources: options.resources ?? builtinDescriptions(builtinStrategies),
     ...shared,
-    admission: () => options.admission ?? [],
+    admission: (api) => [
+      ...defaultAdmission({ cache: api.cacheReader, clock, random, disabled: notAlone }),
+      ...(options.admission ?? []),
+    ],
     hooks: (api) => serviceHooks(api, { store }),
   });
   const client = createClient(server.transport());

@@ -56,9 +56,7 @@ function readFieldSelector(endpoint: Endpoint, text: string | undefined): FieldS
   for (const { path } of selector.requirements) {
     if (path === "metadata.name" || (path === "metadata.namespace" && endpoint.description.namespaced)) continue;
     if (!endpoint.description.selectableFields.has(path)) {
-      throw statusErrors.badRequest(
-        `Unable to find "${endpoint.apiVersion}, Resource=${endpoint.description.resource}" that match label selector "", field selector "${text}": field label not supported: ${path}`,
-      );
+      throw statusErrors.badRequest(`field label not supported: ${path}`);
     }
   }
   return selector;

@@ -1,0 +1,217 @@
+import { builtinDescriptions } from "../api/describe/index.js";
+import type { UserInfo } from "../api/index.js";
+import { builtinStrategies } from "../api/kinds/index.js";
+import { defaultAdmission } from "../apiserver/admission/default-admission.js";
+import { defaultServiceCidr, SecuredApiServer, serviceHooks } from "../apiserver/index.js";
+import type { KeyPairPem } from "../apiserver/pki/certificate-authority.js";
+import { type ClusterPki, createClusterPki } from "../apiserver/pki/cluster-pki.js";
+import type { PkiStorage } from "../apiserver/pki/pki-storage.js";
+import { ipRange } from "../apiserver/services/ip-range.js";
+import { type Client, createClient } from "../client/index.js";
+import { formatKubeconfig } from "../client/kubeconfig.js";
+import { createManager } from "../controllers/manager.js";
+import { type Clock, realClock } from "../internal/clock.js";
+import type { Component } from "../internal/component.js";
+import { type Logger, silentLogger } from "../internal/logger.js";
+import { type Random, systemRandom } from "../internal/random.js";
+import { createScheduler, type SchedulerOptions } from "../scheduler/index.js";
+import type { Store } from "../store/index.js";
+import { bootstrapPart } from "./bootstrap-part.js";
+import { builtinControllers } from "./controllers.js";
+import { loopbackStrategies } from "./loopback-endpoints.js";
+import { type ComponentError, Supervisor, type SupervisorEvents } from "./supervisor.js";
+
+export interface ClusterOptions {
+  /** Its owner disposes it, after the cluster has stopped. */
+  readonly store: Store;
+  /** Where certificates are kept; absent: made new at each start. */
+  readonly pki?: PkiStorage | undefined;
+  /** Where the API listens. Default 127.0.0.1. */
+  readonly host?: string | undefined;
+  /** Default 0: a free one. */
+  readonly port?: number | undefined;
+  /** Plain HTTP on this loopback port, where everybody may do everything. Default: none. */
+  readonly insecurePort?: number | undefined;
+  /** The address by which nodes and pods reach the API. Default: `host`. */
+  readonly advertiseAddress?: string | undefined;
+  /** Default 10.96.0.0/12. */
+  readonly serviceCidr?: string | undefined;
+  /** Pods live on loopback addresses (process runtime), which endpoints may then have. */
+  readonly loopback?: boolean | undefined;
+  /** As upstream's `--controllers`; default all, empty none. */
+  readonly controllers?: readonly string[] | undefined;
+  /** Further parts: nodes, proxies, and whatever is the user's own. They may depend on `apiserver` and `system-objects`. */
+  readonly parts?: (context: ClusterContext) => readonly Component[] | Promise<readonly Component[]>;
+  /** False: none. */
+  readonly scheduler?: false | Omit<SchedulerOptions, "client"> | undefined;
+  readonly clock?: Clock | undefined;
+  readonly random?: Random | undefined;
+  readonly logger?: Logger | undefined;
+  readonly events?: SupervisorEvents | undefined;
+}
+
+/** What the parts of a cluster are made with. */
+export interface ClusterContext {
+  readonly pki: ClusterPki;
+  readonly api: SecuredApiServer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** A client in this process with the rights of `user`. */
+  clientFor(user: UserInfo): Client;
+}
+
+export interface Cluster extends AsyncDisposable {
+  readonly pki: ClusterPki;
+  /** `https://127.0.0.1:6443` */
+  readonly url: string;
+  readonly api: SecuredApiServer;
+  /** May do everything. */
+  readonly client: Client;
+  readonly supervisor: Supervisor;
+  /** Resolves with the error of the first part that ended by itself. */
+  readonly failed: Promise<ComponentError>;
+  /** For kubectl, as cluster administrator. */
+  kubeconfig(): Promise<string>;
+  stop(): Promise<void>;
+}
+
+const authenticated = "system:authenticated";
+
+export const identities: {
+  readonly controllerManager: UserInfo;
+  readonly scheduler: UserInfo;
+  readonly proxy: UserInfo;
+  node(name: string): UserInfo;
+} = {
+  // The garbage collector alone must be able to delete everything.
+  controllerManager: { username: "system:kube-controller-manager", groups: ["system:masters", authenticated] },
+  scheduler: { username: "system:kube-scheduler", groups: [authenticated] },
+  proxy: { username: "system:kube-proxy", groups: ["system:node-proxier", authenticated] },
+  node: (name) => ({ username: `system:node:${name}`, groups: ["system:nodes", authenticated] }),
+};
+
+/** Wires a complete cluster in this process and starts it. Rejects, with nothing left running, when a part cannot start. */
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  const clock = options.clock ?? realClock;
+  const random = options.random ?? systemRandom;
+  const logger = options.logger ?? silentLogger;
+  const shared = { clock, random, logger };
+  const host = options.host ?? "127.0.0.1";
+  const advertise = options.advertiseAddress ?? host;
+  const serviceCidr = options.serviceCidr ?? defaultServiceCidr;
+  const { first } = ipRange(serviceCidr);
+  const pki = await createClusterPki({
+    clock,
+    serverAddresses: [...new Set([host, advertise, first])].filter((address) => address !== "0.0.0.0"),
+    ...(options.pki === undefined ? {} : { storage: options.pki }),
+  });
+  const api = apiServer(options, { ...shared, pki, host, serviceCidr });
+  const clientFor = (user: UserInfo): Client => createClient(api.transport(user));
+  const context: ClusterContext = { ...shared, pki, api, clientFor };
+  const supervisor = new Supervisor(options.events);
+  const parts = [
+    api,
+    bootstrapPart(api.transport(), () => ({
+      serviceCidr,
+      clusterIp: first,
+      addresses: [{ ip: advertise, port: api.https.port }],
+    })),
+    ...controlParts(options, context),
+  ];
+  await supervisor.start(parts);
+  try {
+    await supervisor.start([...((await options.parts?.(context)) ?? [])]);
+  } catch (error) {
+    await supervisor.stop();
+    throw error;
+  }
+  const stop = (): Promise<void> => supervisor.stop();
+  return {
+    pki,
+    url: api.https.url,
+    api,
+    client: createClient(api.transport()),
+    supervisor,
+    failed: supervisor.failed,
+    kubeconfig: () => adminKubeconfig(pki, api.https.url),
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+function apiServer(
+  options: ClusterOptions,
+  made: {
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly logger: Logger;
+    readonly pki: ClusterPki;
+    readonly host: string;
+    readonly serviceCidr: string;
+  },
+): SecuredApiServer {
+  const { store } = options;
+  const { serviceCidr, ...rest } = made;
+  const strategies = options.loopback ? loopbackStrategies(builtinStrategies) : builtinStrategies;
+  return new SecuredApiServer({
+    ...rest,
+    store,
+    port: options.port ?? 0,
+    insecurePort: options.insecurePort,
+    resources: builtinDescriptions(strategies),
+    hooks: (server) => serviceHooks(server, { store, serviceCidr }),
+    admission: (server, authorizer) =>
+      defaultAdmission({ cache: server.cacheReader, clock: made.clock, random: made.random, authorizer }),
+  });
+}
+
+function controlParts(options: ClusterOptions, context: ClusterContext): readonly Component[] {
+  const { clock, random, logger, clientFor, pki } = context;
+  const shared = { clock, random, logger };
+  const parts: Component[] = [];
+  const select = options.controllers ?? ["*"];
+  if (select.length > 0) {
+    const manager = createManager({
+      ...shared,
+      client: clientFor(identities.controllerManager),
+      controllers: builtinControllers({ caBundle: pki.ca.certificate }),
+      select,
+    });
+    parts.push(afterBootstrap(manager));
+  }
+  if (options.scheduler !== false) {
+    const client = clientFor(identities.scheduler);
+    parts.push(afterBootstrap(createScheduler({ ...shared, ...options.scheduler, client })));
+  }
+  return parts;
+}
+
+/** The same part, started only when the objects of the system are there: its rights among them. */
+export function afterBootstrap(part: Component, ...more: readonly string[]): Component {
+  return {
+    name: part.name,
+    dependencies: [...new Set([...(part.dependencies ?? []), "apiserver", "system-objects", ...more])],
+    run: (context) => part.run(context),
+  };
+}
+
+function adminKubeconfig(pki: ClusterPki, url: string): Promise<string> {
+  return kubeconfigFor(pki, url, "kubernetes-admin", pki.admin);
+}
+
+/** A kubeconfig by which a person or a part of its own process reaches the cluster. */
+export async function kubeconfigFor(
+  pki: ClusterPki,
+  server: string,
+  userName: string,
+  { certificate, key }: KeyPairPem,
+): Promise<string> {
+  const base64 = (pem: string): string => Buffer.from(pem).toString("base64");
+  return formatKubeconfig({
+    name: "coxswain",
+    cluster: { server, "certificate-authority-data": base64(pki.ca.certificate) },
+    user: { "client-certificate-data": base64(certificate), "client-key-data": base64(key) },
+    userName,
+  });
+}
