@@ -1,0 +1,81 @@
+import { connect as connectTcp, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { connect as connectTls } from "node:tls";
+import type { Clock } from "../../internal/clock.js";
+import { allowedAddress, type Resolve, systemResolve } from "./address-policy.js";
+
+/** Where a proxied request goes. */
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+  /** Absent: plain HTTP. */
+  readonly tls?: { readonly serverName: string; readonly authenticate: boolean };
+}
+
+/** Opens a byte stream to a target, TLS done. Rejects when there is none; an abort ends the attempt. */
+export type Dial = (target: Target, signal: AbortSignal) => Promise<Duplex>;
+
+export interface NetworkDialOptions {
+  readonly clock: Clock;
+  /** As whom the API server calls nodes (PEM). */
+  readonly clientCertificate?: { readonly certificate: string; readonly key: string };
+  /** Who signs the nodes' serving certificates (PEM); absent: they are not checked, as upstream's default. */
+  readonly nodeAuthorities?: readonly string[];
+  /** Only where the cluster's own nodes and pods have such addresses: on one machine. */
+  readonly allowLocalAddresses: boolean;
+  readonly resolve?: Resolve;
+  readonly timeoutMs?: number;
+}
+
+export function networkDial(options: NetworkDialOptions): Dial {
+  return async (target, signal) => {
+    const host = await allowedAddress(target.host, options.allowLocalAddresses, options.resolve ?? systemResolve);
+    signal.throwIfAborted();
+    return open(options, { ...target, host }, signal);
+  };
+}
+
+function open(options: NetworkDialOptions, target: Target, signal: AbortSignal): Promise<Duplex> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(options, target);
+    socket.setNoDelay(true);
+    const settle = (act: () => void): void => {
+      timer.cancel();
+      signal.removeEventListener("abort", onAbort);
+      socket.off("error", onError);
+      act();
+    };
+    const fail = (error: unknown): void =>
+      settle(() => {
+        socket.on("error", () => {});
+        socket.destroy();
+        reject(error);
+      });
+    const onError = (error: Error): void => fail(error);
+    const onAbort = (): void => fail(signal.reason);
+    const timer = options.clock.setTimeout(
+      () => fail(new Error(`dial tcp ${target.host}:${target.port}: i/o timeout`)),
+      options.timeoutMs ?? 10_000,
+    );
+    socket.on("error", onError);
+    socket.once(target.tls === undefined ? "connect" : "secureConnect", () => settle(() => resolve(socket)));
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
+function connect(options: NetworkDialOptions, { host, port, tls }: Target): Socket {
+  if (tls === undefined) return connectTcp({ host, port });
+  const { clientCertificate, nodeAuthorities } = options;
+  return connectTls({
+    host,
+    port,
+    ALPNProtocols: ["http/1.1"],
+    ...(tls.serverName === "" ? {} : { servername: tls.serverName }),
+    ...(tls.authenticate && clientCertificate !== undefined
+      ? { cert: clientCertificate.certificate, key: clientCertificate.key }
+      : {}),
+    ...(tls.authenticate && nodeAuthorities !== undefined
+      ? { ca: [...nodeAuthorities] }
+      : { rejectUnauthorized: false }),
+  });
+}

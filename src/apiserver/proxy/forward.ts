@@ -1,0 +1,196 @@
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { pipeline } from "node:stream";
+import { statusErrors } from "../../api/index.js";
+import type { ConnectRequest } from "../http/connect.js";
+import type { Dial, Target } from "./dial.js";
+
+/** Hop-by-hop, and what is between the client and us alone. */
+const notPassedOn: ReadonlySet<string> = new Set([
+  "host",
+  "authorization",
+  "proxy-authorization",
+  "proxy-authenticate",
+  "keep-alive",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "connection",
+  "upgrade",
+  "http2-settings",
+]);
+const tokenProtocol = /^\s*base64url\.bearer\.authorization\.k8s\.io\./;
+
+export interface ForwardOptions {
+  readonly dial: Dial;
+  readonly target: Target;
+  /** Path and query, as the backend gets them. */
+  readonly path: string;
+  readonly method?: string;
+  /** Turns the backend's answer into a StatusError to throw instead of passing it on; undefined passes it on. */
+  readonly check?: (answer: IncomingMessage) => Promise<void>;
+}
+
+/**
+ * Passes a request on and its answer back, following no redirects. An upgrade that the backend accepts becomes a tunnel of bytes; one
+ * that it does not is answered as the backend did. Resolves when both sides are done; whatever ends one side ends the other.
+ */
+export async function forward(connect: ConnectRequest, options: ForwardOptions): Promise<void> {
+  const abort = new AbortController();
+  const onAbort = (): void => abort.abort();
+  connect.signal.addEventListener("abort", onAbort, { once: true });
+  let backend: Duplex | undefined;
+  try {
+    if (connect.signal.aborted) return;
+    backend = await dialOrThrow(options, abort.signal);
+    const outgoing = send(connect, options, backend);
+    await exchange(connect, options, outgoing);
+  } finally {
+    connect.signal.removeEventListener("abort", onAbort);
+    backend?.destroy();
+  }
+}
+
+async function dialOrThrow({ dial, target }: ForwardOptions, signal: AbortSignal): Promise<Duplex> {
+  try {
+    return await dial(target, signal);
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    if (message === "address not allowed") throw statusErrors.badRequest(message);
+    throw statusErrors.internal(`error dialing backend: ${message}`, { cause });
+  }
+}
+
+function send(connect: ConnectRequest, options: ForwardOptions, backend: Duplex): ClientRequest {
+  const { target, path, method } = options;
+  const headers = passedOn(connect);
+  headers["Host"] = `${target.host.includes(":") ? `[${target.host}]` : target.host}:${target.port}`;
+  if (connect.upgrade !== undefined) {
+    headers["Connection"] = "Upgrade";
+    headers["Upgrade"] = String(connect.request.headers["upgrade"] ?? "");
+  } else {
+    headers["Connection"] = "close";
+  }
+  // Without an agent: with one, even `false`, Node would make a connection of its own.
+  const outgoing = httpRequest({
+    createConnection: () => backend,
+    method: method ?? connect.method,
+    path,
+    headers,
+  });
+  const { request } = connect;
+  const hasBody = request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined;
+  if (connect.upgrade === undefined && (hasBody || request.httpVersionMajor === 2) && options.method === undefined) {
+    pipeline(request, outgoing, () => {});
+  } else {
+    outgoing.end();
+  }
+  return outgoing;
+}
+
+function passedOn(connect: ConnectRequest): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = {};
+  for (const [name, value] of Object.entries(connect.request.headers)) {
+    if (value === undefined || name.startsWith(":") || notPassedOn.has(name)) continue;
+    if (name.startsWith("impersonate-") || name.startsWith("x-remote-")) continue;
+    headers[name] = value;
+  }
+  const protocols = headers["sec-websocket-protocol"];
+  if (typeof protocols === "string") {
+    const rest = protocols.split(",").filter((protocol) => !tokenProtocol.test(protocol));
+    if (rest.length > 0) headers["sec-websocket-protocol"] = rest.join(",");
+    else delete headers["sec-websocket-protocol"];
+  }
+  return headers;
+}
+
+function exchange(connect: ConnectRequest, options: ForwardOptions, outgoing: ClientRequest): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      outgoing.destroy();
+      resolve();
+    };
+    connect.signal.addEventListener("abort", onAbort, { once: true });
+    outgoing.on("error", (cause) => {
+      if (connect.response.headersSent || connect.signal.aborted) return resolve();
+      reject(statusErrors.internal(`error proxying to backend: ${cause.message}`, { cause }));
+    });
+    outgoing.on("response", (answer) => {
+      respond(connect, options, answer).then(resolve, reject);
+    });
+    outgoing.on("upgrade", (answer: IncomingMessage, socket: Duplex, head: Buffer) => {
+      if (connect.upgrade === undefined) {
+        socket.destroy();
+        reject(statusErrors.internal("the backend switched protocols without being asked"));
+        return;
+      }
+      tunnel(connect.upgrade, answer, socket, head).then(resolve, reject);
+    });
+  });
+}
+
+async function respond(connect: ConnectRequest, options: ForwardOptions, answer: IncomingMessage): Promise<void> {
+  await options.check?.(answer);
+  const headers: Record<string, string | number | string[]> = { ...connect.headers };
+  for (const [name, value] of Object.entries(answer.headers)) {
+    if (value !== undefined && !notPassedOn.has(name)) headers[name] = value;
+  }
+  const { response } = connect;
+  response.writeHead(answer.statusCode ?? 502, headers);
+  response.flushHeaders();
+  await new Promise<void>((resolve) => {
+    const finish = (): void => {
+      answer.destroy();
+      resolve();
+    };
+    response.on("close", finish);
+    answer.on("data", (chunk: Buffer) => {
+      if (!response.write(chunk)) answer.pause();
+    });
+    response.on("drain", () => answer.resume());
+    answer.on("end", () => {
+      response.end();
+      finish();
+    });
+    // Cut short: the client must see that it is not whole.
+    answer.on("error", () => {
+      response.destroy();
+      finish();
+    });
+  });
+}
+
+function tunnel(
+  upgrade: NonNullable<ConnectRequest["upgrade"]>,
+  answer: IncomingMessage,
+  backend: Duplex,
+  head: Buffer,
+): Promise<void> {
+  const { socket: client, head: clientHead } = upgrade.take();
+  let text = `HTTP/1.1 ${answer.statusCode} ${answer.statusMessage ?? "Switching Protocols"}\r\n`;
+  for (let at = 0; at + 1 < answer.rawHeaders.length; at += 2) {
+    text += `${answer.rawHeaders[at]}: ${answer.rawHeaders[at + 1]}\r\n`;
+  }
+  client.write(`${text}\r\n`, "latin1");
+  if (head.length > 0) client.write(head);
+  if (clientHead.length > 0) backend.write(clientHead);
+  return new Promise((resolve) => {
+    let ended = 0;
+    const end = (error?: Error | null): void => {
+      ended++;
+      // A side that broke takes the other with it; one that ended lets the other say its last words.
+      if (error || ended === 2) {
+        client.destroy();
+        backend.destroy();
+        resolve();
+      }
+    };
+    client.on("close", () => end(new Error("closed")));
+    backend.on("close", () => {
+      client.end();
+      end();
+    });
+    pipeline(client, backend, end);
+    pipeline(backend, client, end);
+  });
+}
