@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { isStatusError, type Pod, pods } from "../../api/index.js";
 import { type ClockTimer, sleep } from "../../internal/clock.js";
 import type { ContainerEvent } from "../../runtime/index.js";
@@ -5,6 +6,7 @@ import { specOf } from "./containers.js";
 import type { NodeContext } from "./context.js";
 import { isTerminalPhase } from "./phase.js";
 import { PodRecord } from "./pod-record.js";
+import { podLogDir } from "./sandbox-config.js";
 import { PodSync } from "./pod-sync.js";
 import { deepEqual } from "./status-writer.js";
 import { Deadline, endContainers } from "./termination.js";
@@ -216,11 +218,12 @@ export class PodWorker {
   }
 
   async #cleanUp(): Promise<void> {
-    const { runtime, volumes, images, backoff, statuses, signal, forget } = this.#context;
+    const { runtime, volumes, images, backoff, statuses, signal, forget, logRoot } = this.#context;
     const { record } = this;
     statuses.forget(record.uid);
     for (const { id } of record.state.sandboxes) await runtime.removePodSandbox(id, { signal });
     await volumes?.unmount(record.uid);
+    if (logRoot !== undefined) await rm(podLogDir(logRoot, record.pod), { recursive: true, force: true });
     images.forget(record.uid);
     for (const name of record.state.containers.keys()) backoff.forget(`${record.uid} ${name}`);
     forget(record.uid);

@@ -31,7 +31,7 @@ export function sandboxConfig(pod: Pod, options: SandboxConfigOptions): PodSandb
   return {
     metadata: { name, namespace, uid, attempt: options.attempt },
     hostname: spec.hostNetwork ? "" : hostnameOf(pod, options.network.clusterDomain),
-    logDirectory: logRoot === undefined ? undefined : `${logRoot}/${namespace}_${name}_${uid}`,
+    logDirectory: logRoot === undefined ? undefined : podLogDir(logRoot, pod),
     dns: dnsOf(pod, options.network),
     portMappings: spec.hostNetwork ? [] : portMappingsOf(pod),
     labels: {
@@ -52,6 +52,11 @@ export function sandboxConfig(pod: Pod, options: SandboxConfigOptions): PodSandb
       seccomp: seccompOf(spec.securityContext?.seccompProfile),
     },
   };
+}
+
+/** The folder of a pod's logs, named as upstream's is. */
+export function podLogDir(logRoot: string, { metadata }: Pod): string {
+  return `${logRoot}/${metadata.namespace}_${metadata.name}_${metadata.uid}`;
 }
 
 function cgroupOf(pod: Pod, root: string): string {

@@ -14,6 +14,9 @@ function unshareCommand(): readonly string[] {
     : ["unshare", "--user", "--map-root-user", "--mount"];
 }
 
+/** Tells by descriptor 4 the process's number, now that all is set up, and becomes the container's program. */
+export const announceScript = 'echo $$ >&4 && exec "$@" 3>&- 4>&-';
+
 export const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Where the host's own files are within a container, for what is linked there. */
@@ -47,7 +50,7 @@ export async function isolate(
       return `${make}\nmount --rbind ${from} ${to}${readonly ? `\nmount -o remount,bind,ro ${to}` : ""}`;
     });
   const enter = `mkdir -p "$0"${quote(workingDir)} 2>/dev/null || true
-exec chroot "$0" sh -c 'cd "$0" && exec "$@"' ${quote(workingDir)} "$@"`;
+exec chroot "$0" sh -c 'cd "$0" && ${announceScript}' ${quote(workingDir)} "$@"`;
   return [...unshareCommand(), "sh", "-c", [rootScript(remade), ...binds, enter].join("\n"), directory];
 }
 
@@ -58,7 +61,10 @@ export async function probeIsolation(directory: string): Promise<Isolation> {
   await mkdir(probe, { recursive: true });
   await mkdir(source, { recursive: true });
   const mount = { hostPath: source, containerPath: "/coxswain-probe/mount", readonly: true };
-  const [command = "", ...args] = [
+  const args = [
+    "-c",
+    'exec 4>/dev/null; exec "$@"',
+    "sh",
     ...(await isolate(probe, [mount], "/coxswain-probe/mount")),
     "sh",
     "-c",
@@ -66,7 +72,7 @@ export async function probeIsolation(directory: string): Promise<Isolation> {
   ];
   return new Promise((resolve) => {
     const options = { timeout: 5000, env: { PATH: defaultPath } };
-    execFile(command, args, options, (error) => resolve(error === null ? "mount" : "none"));
+    execFile("sh", args, options, (error) => resolve(error === null ? "mount" : "none"));
   });
 }
 

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import type { Clock } from "../../internal/clock.js";
 import type { Container, ContainerConfig, ContainerState, ContainerStatus } from "../container.js";
 import { RuntimeError } from "../errors.js";
-import { type Isolation, isolate } from "./isolation.js";
+import { announceScript, type Isolation, isolate } from "./isolation.js";
 import { cannotRun, type Launch } from "./launch.js";
 import { LogWriter } from "./log-writer.js";
 import { OutputReader } from "./output.js";
@@ -37,8 +37,8 @@ export interface ContainerRecord {
 }
 
 // $0 is the container's folder. The waiter's own words ("Killed") must not get into the container's output.
-const waiterScript = `exec 3>&2 2>/dev/null
-sh -c 'echo $$ > "$0/pid.tmp" && mv "$0/pid.tmp" "$0/pid"; exec 3>&-; exec "$@"' "$0" "$@" 2>&3
+const waiterScript = `exec 3>&2 2>/dev/null 4>"$0/pid"
+"$@" 2>&3
 code=$?
 echo "$code" > "$0/exit.tmp" && mv "$0/exit.tmp" "$0/exit"`;
 
@@ -94,7 +94,7 @@ export class ProcessContainer {
   /** The container's own process; undefined before it is known. */
   async pid(): Promise<number | undefined> {
     const text = await readFile(join(this.#dir, "pid"), "utf8").catch(() => "");
-    return Number(text) || undefined;
+    return text.endsWith("\n") ? Number(text) : undefined;
   }
 
   /** Makes the folder with the links to the mounts. */
@@ -147,8 +147,8 @@ export class ProcessContainer {
     this.#watch();
     child.once("exit", () => void this.check());
     child.unref();
-    await this.#started();
     this.#onChange(this, "started");
+    await this.#started();
   }
 
   /** Takes up a container that was started by an agent before. */
@@ -257,7 +257,9 @@ export class ProcessContainer {
   async #argv(): Promise<readonly string[]> {
     const { launch, isolation, config } = this.record;
     const command = config.tty ? onTerminal(launch.argv, join(this.#dir, "tty")) : launch.argv;
-    if (isolation === "none" || config.mounts.length === 0) return command;
+    if (isolation === "none" || config.mounts.length === 0) {
+      return ["sh", "-c", announceScript, "sh", ...command];
+    }
     const rootfs = join(this.#dir, "rootfs");
     await mkdir(rootfs, { recursive: true });
     const mounts = [...config.mounts].filter(({ hostPath }) => existsSync(hostPath));
@@ -302,7 +304,7 @@ export class ProcessContainer {
 
   /** Resolves when the program has taken the place of its starter, or has ended already. */
   async #started(): Promise<void> {
-    while (this.state === "running" && !existsSync(join(this.#dir, "pid"))) {
+    while (this.state === "running" && (await this.pid()) === undefined) {
       await new Promise((resolve) => setTimeout(resolve, 2));
       await this.check();
     }

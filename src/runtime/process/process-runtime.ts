@@ -146,9 +146,6 @@ export class ProcessRuntime extends ImageCatalogue implements Runtime {
     for (const container of this.#of(sandboxId)) await this.removeContainer(container.record.id);
     this.#sandboxes.delete(sandboxId);
     await rm(this.#sandboxFile(sandboxId), { force: true });
-    if (record.config.logDirectory !== undefined) {
-      await rm(record.config.logDirectory, { recursive: true, force: true });
-    }
     this.#emit("deleted", sandboxId, record);
   }
 
