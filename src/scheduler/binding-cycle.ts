@@ -24,6 +24,11 @@ export interface BindingContext {
   readonly apiBind: () => Promise<void>;
 }
 
+/** Whether any policy wants a say in how the pod is bound. */
+export function isSimple({ binding }: RunningProfile, pod: Pod): boolean {
+  return !binding.some((policy) => policy.concerns?.(pod) ?? true);
+}
+
 /** Reserve and the first look at permit, in the scheduling cycle. Gives the waits, or why it must not be. */
 export function reserveAndPermit({
   profile,
@@ -34,11 +39,13 @@ export function reserveAndPermit({
   | { readonly waits: ReadonlyMap<string, number> }
   | BindingFailure {
   for (const policy of profile.reserving) {
+    if (policy.concerns?.(pod) === false) continue;
     const verdict = guarded(policy.name, "Reserve", () => policy.reserve?.(pod, node, cycle));
     if (verdict !== undefined) return { rejectedBy: policy.name, rejection: toRejection(verdict) };
   }
   const waits = new Map<string, number>();
   for (const policy of profile.permit) {
+    if (policy.concerns?.(pod) === false) continue;
     const result = guarded(policy.name, "Permit", () => policy.permit(pod, node, cycle));
     if (result === undefined) continue;
     if (typeof result === "object" && "waitMs" in result) waits.set(policy.name, result.waitMs);
@@ -54,7 +61,9 @@ export function unreserve({
   node,
   cycle,
 }: Pick<BindingContext, "profile" | "pod" | "node" | "cycle">): void {
-  for (const policy of [...profile.reserving].reverse()) policy.unreserve?.(pod, node, cycle);
+  for (const policy of [...profile.reserving].reverse()) {
+    if (policy.concerns?.(pod) !== false) policy.unreserve?.(pod, node, cycle);
+  }
 }
 
 /** From permit to postBind. `undefined`: bound. Rejects with PolicyError or what the API said. */
@@ -68,12 +77,14 @@ export async function bindPod(
     if (refused !== undefined) return { rejectedBy: refused.rejectedBy, rejection: { reasons: [refused.reason] } };
   }
   for (const policy of profile.preBind) {
+    if (policy.concerns?.(pod) === false) continue;
     const call = (): ReturnType<typeof policy.preBind> => policy.preBind(pod, node, cycle, signal);
     const verdict = await guardedAsync(policy.name, "PreBind", call, clock, policyTimeoutMs);
     if (verdict !== undefined) return { rejectedBy: policy.name, rejection: toRejection(verdict) };
   }
   let bound = false;
   for (const policy of profile.bind) {
+    if (policy.concerns?.(pod) === false) continue;
     const call = (): ReturnType<typeof policy.bind> => policy.bind(pod, node, cycle, signal);
     const verdict = await guardedAsync(policy.name, "Bind", call, clock, policyTimeoutMs);
     if (verdict === "skip") continue;
@@ -82,6 +93,8 @@ export async function bindPod(
     break;
   }
   if (!bound) await context.apiBind();
-  for (const policy of profile.postBind) guarded(policy.name, "PostBind", () => policy.postBind(pod, node, cycle));
+  for (const policy of profile.postBind) {
+    if (policy.concerns?.(pod) !== false) guarded(policy.name, "PostBind", () => policy.postBind(pod, node, cycle));
+  }
   return undefined;
 }

@@ -1,10 +1,10 @@
 import { setMaxListeners } from "node:events";
 import type { Node, Pod } from "../api/index.js";
-import type { EventRecorder } from "../client/index.js";
+import type { Client, EventRecorder } from "../client/index.js";
 import type { Clock } from "../internal/clock.js";
 import type { Logger } from "../internal/logger.js";
 import type { Random } from "../internal/random.js";
-import { type BindingContext, bindPod, reserveAndPermit, unreserve } from "./binding-cycle.js";
+import { type BindingContext, bindPod, isSimple, reserveAndPermit, unreserve } from "./binding-cycle.js";
 import { ClusterCache } from "./cache/cluster-cache.js";
 import { type PodInfo, podInfo } from "./cache/pod-info.js";
 import { Algorithm } from "./engine/algorithm.js";
@@ -24,6 +24,8 @@ export interface SchedulerCoreOptions {
   readonly listers: ClusterListers;
   readonly writes: ClusterWrites;
   readonly events: EventRecorder;
+  /** For policies that write before they bind, such as VolumeBinding. */
+  readonly client?: Client;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -72,6 +74,7 @@ export class SchedulerCore {
       nominations: this.nominator,
       random,
       now: () => clock.now(),
+      ...(options.client === undefined ? {} : { host: { client: options.client, clock } }),
     });
     const before = queueOrder([...this.#profiles.values()]);
     this.queue = new SchedulingQueue({
@@ -215,8 +218,7 @@ export class SchedulerCore {
     const spec = pod.spec === undefined ? { containers: [], nodeName } : { ...pod.spec, nodeName };
     this.cache.assume({ ...info, pod: { ...pod, spec } }, nodeName);
     this.nominator.delete(info.uid);
-    const simple = profile.reserving.length + profile.permit.length + profile.preBind.length === 0;
-    if (simple && profile.bind.length + profile.postBind.length === 0) {
+    if (isSimple(profile, pod)) {
       this.#track(this.#finish(entry, nodeName, this.#apiBind(pod, nodeName), undefined));
       return;
     }

@@ -44,6 +44,8 @@ export type { ResourceSpec, ScoringStrategy } from "./policies/resource-scores.j
 export { nodeName, nodeUnschedulable, prioritySort, schedulingGates } from "./policies/simple-policies.js";
 export type { PodTopologySpreadArgs } from "./policies/spread-constraints.js";
 export { taintToleration } from "./policies/taint-toleration.js";
+export { type VolumeBindingArgs, volumeBinding } from "./policies/volume-binding.js";
+export { nodeVolumeLimits, volumeRestrictions, volumeZone } from "./policies/volume-checks.js";
 export type { SchedulerProfile } from "./profile.js";
 export type { Scheduler, SchedulerOptions } from "./scheduler.js";
 export { createScheduler } from "./scheduler.js";

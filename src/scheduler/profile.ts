@@ -30,6 +30,8 @@ export interface RunningProfile {
   readonly preBind: readonly With<"preBind">[];
   readonly bind: readonly With<"bind">[];
   readonly postBind: readonly With<"postBind">[];
+  /** All that have any of reserve to postBind. */
+  readonly binding: readonly SchedulingPolicy[];
 }
 
 export function runningProfile(
@@ -62,6 +64,10 @@ export function runningProfile(
     preBind: having("preBind"),
     bind: having("bind"),
     postBind: having("postBind"),
+    binding: all.filter(
+      ({ reserve, unreserve, permit, preBind, bind, postBind }) =>
+        (reserve ?? unreserve ?? permit ?? preBind ?? bind ?? postBind) !== undefined,
+    ),
   };
 }
 

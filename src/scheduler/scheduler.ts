@@ -122,6 +122,7 @@ class ApiScheduler implements Scheduler {
     const core = new SchedulerCore({
       ...common,
       profiles: this.#profiles,
+      client,
       listers: feed.listers,
       writes: clientWrites(client, this.#clock),
       events: this.#options.events ?? recorder ?? { event: () => {} },

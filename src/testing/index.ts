@@ -1,12 +1,15 @@
 export {
-  describeStore,
-  runStoreCheck,
-  type StoreCheck,
-  type StoreCheckContext,
-  type StoreContractOptions,
-  type StoreSubject,
-  storeChecks,
-} from "./store-contract.js";
+  type DeploymentOptions,
+  type MetaOptions,
+  makeDeployment,
+  makeMeta,
+  makeNode,
+  makePod,
+  makeService,
+  type NodeOptions,
+  type PodOptions,
+  type ServiceOptions,
+} from "./builders.js";
 export {
   describeSchedulingPolicy,
   type PolicyCheck,
@@ -16,3 +19,12 @@ export {
   policyChecks,
   runPolicyCheck,
 } from "./policy-contract.js";
+export {
+  describeStore,
+  runStoreCheck,
+  type StoreCheck,
+  type StoreCheckContext,
+  type StoreContractOptions,
+  type StoreSubject,
+  storeChecks,
+} from "./store-contract.js";

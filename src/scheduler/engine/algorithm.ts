@@ -34,6 +34,7 @@ export interface AlgorithmOptions {
   readonly random: Random;
   /** Milliseconds, for the time budget of policies. */
   readonly now: () => number;
+  readonly host?: Cycle["host"];
 }
 
 export interface ProfileEngine {
@@ -61,7 +62,8 @@ export class Algorithm {
   }
 
   newCycle(): Cycle {
-    return { snapshot: this.#options.snapshots.current(), state: new Map() };
+    const { snapshots, host } = this.#options;
+    return { snapshot: snapshots.current(), state: new Map(), ...(host === undefined ? {} : { host }) };
   }
 
   /** Throws PolicyError. */

@@ -1,4 +1,6 @@
 import type { Node, Pod } from "../../api/index.js";
+import type { Client } from "../../client/index.js";
+import type { Clock } from "../../internal/clock.js";
 import type { Random } from "../../internal/random.js";
 import type { ClusterListers } from "./listers.js";
 import type { ResourceAmounts } from "./resources.js";
@@ -45,6 +47,9 @@ export interface SchedulingPolicy {
 
   /** Turns the scores of all nodes that passed into 0..100. Same length, same order; the input is not to be changed. */
   normalizeScore?(pod: Pod, scores: readonly number[], nodes: readonly NodeSnapshot[], cycle: Cycle): readonly number[];
+
+  /** Whether reserve to postBind are called for the pod. Absent: they are for every pod, and each costs a little. */
+  concerns?(pod: Pod): boolean;
 
   /** Takes what the pod needs on the node. A rejection undoes all reservations of the cycle. */
   reserve?(pod: Pod, node: NodeSnapshot, cycle: Cycle): Verdict;
@@ -137,6 +142,8 @@ export interface NodeVerdict extends Rejection {
 export interface Cycle {
   readonly snapshot: ClusterSnapshot;
   readonly state: Map<string, unknown>;
+  /** How to reach the cluster in preBind and bind; absent where nothing is bound, as in simulations. */
+  readonly host?: { readonly client: Client; readonly clock: Clock };
 }
 
 /** The cluster as of the start of a cycle, with pods that are being bound counted as bound. */

@@ -10,6 +10,8 @@ import { nodeResourcesBalancedAllocation, nodeResourcesFit } from "./node-resour
 import { podTopologySpread } from "./pod-topology-spread.js";
 import { nodeName, nodeUnschedulable, prioritySort, schedulingGates } from "./simple-policies.js";
 import { taintToleration } from "./taint-toleration.js";
+import { volumeBinding } from "./volume-binding.js";
+import { nodeVolumeLimits, volumeRestrictions, volumeZone } from "./volume-checks.js";
 
 /** Upstream's default plugins with their weights, in upstream's order. */
 export function defaultPolicies(): readonly WeightedPolicy[] {
@@ -23,6 +25,10 @@ export function defaultPolicies(): readonly WeightedPolicy[] {
     weighted(nodeAffinity(), 2),
     weighted(nodePorts()),
     weighted(nodeResourcesFit(), 1),
+    weighted(volumeRestrictions()),
+    weighted(nodeVolumeLimits()),
+    weighted(volumeBinding()),
+    weighted(volumeZone()),
     weighted(dynamicResources()),
     weighted(podTopologySpread(), 2),
     weighted(interPodAffinity(), 2),
