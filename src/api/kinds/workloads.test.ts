@@ -220,6 +220,17 @@ describe("updating workloads", () => {
     expect(updated("batch/jobs", both, indexed).errors).toEqual([]);
   });
 
+  it("annotations of a deployment are a new generation of it", () => {
+    const old = withPath(created("apps/deployments", deployment).object, "metadata.generation", 4);
+    const noted = withPath(old, "metadata.annotations", { why: "because" });
+    expect(updated("apps/deployments", noted, old).object).toHaveProperty("metadata.generation", 5);
+    expect(updated("apps/deployments", noted, old, "status").object).toHaveProperty("metadata.generation", 4);
+    expect(updated("apps/deployments", withPath(old, "metadata.labels", { a: "b" }), old).object).toHaveProperty(
+      "metadata.generation",
+      4,
+    );
+  });
+
   it("collisions of a deployment are never taken back", () => {
     const old = { status: { collisionCount: 2 } };
     expect(updated("apps/deployments", { status: { collisionCount: 1 } }, old, "status").errors).toEqual([

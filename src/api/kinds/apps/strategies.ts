@@ -1,6 +1,9 @@
+import type { StrategyContext } from "../../description.js";
 import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from "../../gen/types.js";
 import { validateDns1123Label } from "../../names.js";
 import { templateWarnings } from "../core/pod-warnings.js";
+import { semanticallyEqual } from "../equality.js";
+import type { Loose } from "../loose.js";
 import { startsWithStatus } from "../status-zero.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
 import { defaultDaemonSet, defaultDeployment, defaultReplicaSet, defaultStatefulSet } from "./defaults.js";
@@ -23,6 +26,18 @@ import {
 
 const scale = { specReplicas: ".spec.replicas", statusReplicas: ".status.replicas", selector: ".spec.selector" };
 
+/** Annotations of a deployment are copied to its replica sets, so the controller must see that it has a new generation. */
+function countAnnotations(
+  deployment: Loose<Deployment>,
+  old: Loose<Deployment>,
+  context: StrategyContext,
+): Loose<Deployment> {
+  if (context.subresource !== undefined) return deployment;
+  const before = old.metadata;
+  if (semanticallyEqual(deployment.metadata?.annotations, before?.annotations, true)) return deployment;
+  return { ...deployment, metadata: { ...deployment.metadata, generation: (before?.generation ?? 0) + 1 } };
+}
+
 type Workload = Parameters<typeof templateWarnings>[1];
 
 /** Warnings about the template, when it is new or changed. */
@@ -40,6 +55,7 @@ export const appsStrategies: readonly StrategyEntry[] = [
     strategyOf<Deployment>({
       defaults: defaultDeployment,
       prepareForCreate: startsWithStatus({}),
+      prepareForUpdate: countAnnotations,
       validate: validateDeployment,
       validateUpdate: validateSelectorUpdate,
       validateStatusUpdate: validateDeploymentStatus,

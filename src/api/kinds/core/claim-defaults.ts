@@ -4,15 +4,8 @@ import type { Loose } from "../loose.js";
 import { defaultSharedSources } from "./volume-defaults.js";
 
 export function defaultClaim(claim: Loose<PersistentVolumeClaim>): Loose<PersistentVolumeClaim> {
-  const result = defaultClaimSpecOf(claim);
+  const result = mapField(claim, "spec", (spec) => withDefaults(spec, { volumeMode: "Filesystem" }));
   return withField(result, "status", withZeroDefaults(result.status ?? {}, { phase: "Pending" }));
-}
-
-/** A claim within a StatefulSet: its spec and, as upstream's generated defaults go, its phase. */
-export function defaultClaimSpecOf<
-  T extends { readonly spec?: { readonly volumeMode?: string | undefined } | undefined },
->(claim: T): T {
-  return mapField(claim, "spec", (spec) => withDefaults(spec, { volumeMode: "Filesystem" }) as NonNullable<T["spec"]>);
 }
 
 export function defaultVolumeObject(volume: Loose<PersistentVolume>): Loose<PersistentVolume> {

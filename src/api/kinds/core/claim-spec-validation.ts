@@ -3,7 +3,7 @@ import type { PersistentVolumeClaimSpec } from "../../gen/types.js";
 import { tryParseQuantity } from "../../quantity.js";
 import { checkQualifiedName, checkSubdomain, type Errors } from "../checks.js";
 import { checkLabelSelector } from "../label-selector.js";
-import { type Dictionary, type Loose, ownValue } from "../loose.js";
+import { type Loose, ownValue } from "../loose.js";
 
 export const accessModes: readonly string[] = ["ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod"];
 export const volumeModes: readonly string[] = ["Block", "Filesystem"];
@@ -22,7 +22,7 @@ export function checkAccessModes(errors: Errors, path: string, modes: readonly s
 export function checkClaimSpec(errors: Errors, path: string, spec: Loose<PersistentVolumeClaimSpec>): void {
   checkAccessModes(errors, `${path}.accessModes`, spec.accessModes);
   checkLabelSelector(errors, `${path}.selector`, spec.selector);
-  const storage = ownValue(spec.resources?.requests as Dictionary | undefined, "storage");
+  const storage = ownValue(spec.resources?.requests, "storage");
   if (storage === undefined) errors.push(required(`${path}.resources[storage]`));
   else {
     const quantity = tryParseQuantity(storage);

@@ -5,7 +5,7 @@ import { compareQuantities, tryParseQuantity } from "../../quantity.js";
 import { checkImmutable, checkQualifiedName, type Errors } from "../checks.js";
 import { semanticallyEqual } from "../equality.js";
 import { checkCidr, cidrFamily } from "../ip.js";
-import { type Dictionary, entriesOf, type Loose, ownValue } from "../loose.js";
+import { entriesOf, type Loose, ownValue } from "../loose.js";
 import { checkFinalizerName } from "../object-meta.js";
 import { checkQuantity, checkResourceQuantity, isStandardResource } from "./resources-validation.js";
 
@@ -41,7 +41,7 @@ export function validateNode(node: Loose<Node>): readonly FieldError[] {
     errors.push(invalid("spec.podCIDRs", ranges, "may specify no more than one CIDR for each IP family"));
   }
   for (const field of ["capacity", "allocatable"] as const) {
-    for (const [name, value] of entriesOf(node.status?.[field] as Dictionary | undefined)) {
+    for (const [name, value] of entriesOf(node.status?.[field])) {
       checkQualifiedName(errors, `status.${field}[${name}]`, name);
       checkResourceQuantity(errors, `status.${field}[${name}]`, name, value);
     }
@@ -125,7 +125,7 @@ const scopes = [
 
 export function validateResourceQuota(quota: Loose<ResourceQuota>): readonly FieldError[] {
   const errors: Errors = [];
-  for (const [name, value] of entriesOf(quota.spec?.hard as Dictionary | undefined)) {
+  for (const [name, value] of entriesOf(quota.spec?.hard)) {
     const path = `spec.hard[${name}]`;
     checkQualifiedName(errors, path, name);
     if (!name.includes("/") && !isStandardResource(name)) {
@@ -194,7 +194,7 @@ export function validateLimitRange(range: Loose<LimitRange>): readonly FieldErro
 function checkLimitItem(errors: Errors, path: string, item: Loose<LimitRangeItem>): void {
   const names = new Set<string>();
   for (const field of limitFields) {
-    for (const [name, value] of entriesOf(item[field] as Dictionary | undefined)) {
+    for (const [name, value] of entriesOf(item[field])) {
       names.add(name);
       checkQualifiedName(errors, `${path}.${field}[${name}]`, name);
       checkQuantity(errors, `${path}.${field}[${name}]`, value);
@@ -220,7 +220,7 @@ function checkLimitItem(errors: Errors, path: string, item: Loose<LimitRangeItem
 /** min <= defaultRequest <= default <= max. */
 function checkLimitOrder(errors: Errors, path: string, item: Loose<LimitRangeItem>, name: string): void {
   const value = (field: (typeof limitFields)[number]): string | undefined => {
-    const text = ownValue(item[field] as Dictionary | undefined, name);
+    const text = ownValue(item[field], name);
     return tryParseQuantity(text) === undefined ? undefined : text;
   };
   const ordered = [

@@ -1,7 +1,7 @@
 import type { Container, PodSpec } from "../../gen/types.js";
 import { type Quantity, tryParseQuantity } from "../../quantity.js";
 import { withMissingEntries } from "../defaulting.js";
-import { type Dictionary, type Loose, ownValue } from "../loose.js";
+import { type Loose, ownValue } from "../loose.js";
 
 const overcommittable = ["cpu", "memory"] as const;
 
@@ -46,7 +46,7 @@ function effectiveRequest(spec: Loose<PodSpec>, name: string): Quantity | undefi
 }
 
 function requestOf(container: Loose<Container>, name: string): Quantity | undefined {
-  return tryParseQuantity(ownValue(container.resources?.requests as Dictionary | undefined, name));
+  return tryParseQuantity(ownValue(container.resources?.requests, name));
 }
 
 function sum(a: Quantity | undefined, b: Quantity | undefined): Quantity | undefined {

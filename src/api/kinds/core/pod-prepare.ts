@@ -1,5 +1,5 @@
 import type { StrategyContext } from "../../description.js";
-import type { Container, LabelSelector, Pod, PodSpec } from "../../gen/types.js";
+import type { Container, LabelSelector, ObjectMeta, Pod, PodSpec } from "../../gen/types.js";
 import { mapField, mapItems, withField } from "../defaulting.js";
 import { type Dictionary, type Loose, ownValue } from "../loose.js";
 import { qosClass } from "./qos.js";
@@ -42,12 +42,13 @@ export function preparePodUpdate(pod: Loose<Pod>, old: Loose<Pod>, context: Stra
 function withSpec(pod: Loose<Pod>, old: Loose<Pod>, changes: Loose<PodSpec>): Loose<Pod> {
   const spec: { -readonly [Key in keyof Loose<PodSpec>]: Loose<PodSpec>[Key] } = { ...old.spec, ...changes };
   for (const key of Object.keys(changes) as (keyof PodSpec)[]) if (spec[key] === undefined) delete spec[key];
-  return { ...old, metadata: { ...old.metadata, ...resourceVersionOf(pod) }, spec };
+  return { ...old, metadata: { ...old.metadata, ...bookkeepingOf(pod) }, spec };
 }
 
-function resourceVersionOf(pod: Loose<Pod>): { readonly resourceVersion?: string } {
-  const resourceVersion = pod.metadata?.resourceVersion;
-  return resourceVersion === undefined ? {} : { resourceVersion };
+/** What of metadata the request decides even where it may change nothing else of it. */
+function bookkeepingOf(pod: Loose<Pod>): Loose<Pick<ObjectMeta, "resourceVersion" | "managedFields">> {
+  const { resourceVersion, managedFields } = pod.metadata ?? {};
+  return { ...(resourceVersion !== undefined && { resourceVersion }), ...(managedFields && { managedFields }) };
 }
 
 function resizedOf(spec: Loose<PodSpec>, old: Loose<PodSpec>): Loose<PodSpec> {
@@ -62,10 +63,11 @@ function resizedOf(spec: Loose<PodSpec>, old: Loose<PodSpec>): Loose<PodSpec> {
       return withField(withField(container, "resources", next.resources), "resizePolicy", next.resizePolicy);
     });
   };
-  const changes: Loose<PodSpec> = { containers: resize(old.containers ?? [], spec.containers) };
-  return old.initContainers === undefined
-    ? changes
-    : { ...changes, initContainers: resize(old.initContainers, spec.initContainers) };
+  return {
+    containers: resize(old.containers ?? [], spec.containers),
+    ...(old.initContainers && { initContainers: resize(old.initContainers, spec.initContainers) }),
+    ...(old.resources && spec.resources && { resources: spec.resources }),
+  };
 }
 
 function prepareStatus(pod: Loose<Pod>, old: Loose<Pod>): Loose<Pod> {

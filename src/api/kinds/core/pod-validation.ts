@@ -104,7 +104,7 @@ export function checkPodSpec(errors: Errors, path: string, spec: Loose<PodSpec>)
   checkHostAliases(errors, `${path}.hostAliases`, spec);
   checkRange(errors, `${path}.activeDeadlineSeconds`, spec.activeDeadlineSeconds, 1, maxInt32);
   checkGates(errors, path, spec);
-  for (const [name, value] of entriesOf(spec.overhead as Dictionary | undefined)) {
+  for (const [name, value] of entriesOf(spec.overhead)) {
     checkResourceName(errors, `${path}.overhead[${name}]`, name);
     checkResourceQuantity(errors, `${path}.overhead[${name}]`, name, value);
   }

@@ -3,7 +3,7 @@ import type { CoreResourceClaim, ResourceRequirements } from "../../gen/types.js
 import { validateQualifiedName } from "../../names.js";
 import { compareQuantities, type Quantity, tryParseQuantity } from "../../quantity.js";
 import { addInvalid, type Errors, negativeMessage } from "../checks.js";
-import { type Dictionary, entriesOf, type Loose, ownValue } from "../loose.js";
+import { entriesOf, type Loose, ownValue } from "../loose.js";
 
 export const quantityFormatMessage =
   "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
@@ -110,13 +110,13 @@ export function checkResourceRequirements(
   rules: ResourceRules = {},
 ): void {
   if (resources === undefined) return;
-  const limits = entriesOf(resources.limits as Dictionary | undefined);
-  const requests = entriesOf(resources.requests as Dictionary | undefined);
+  const limits = entriesOf(resources.limits);
+  const requests = entriesOf(resources.requests);
   const seen = { compute: false, huge: false };
   for (const [name, value] of limits) checkEntry(errors, `${path}.limits[${name}]`, name, value, rules, seen);
   for (const [name, value] of requests) {
     checkEntry(errors, `${path}.requests[${name}]`, name, value, rules, seen);
-    const limit = ownValue(resources.limits as Dictionary | undefined, name);
+    const limit = ownValue(resources.limits, name);
     if (limit !== undefined) checkAgainstLimit(errors, path, name, value, limit);
     else if (!isOvercommitAllowed(name)) {
       errors.push(required(`${path}.limits`, "Limit must be set for non overcommitable resources"));

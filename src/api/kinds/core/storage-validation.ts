@@ -3,7 +3,7 @@ import type { PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimSpec
 import { compareQuantities, tryParseQuantity } from "../../quantity.js";
 import { checkImmutable, checkSubdomain, type Errors } from "../checks.js";
 import { semanticallyEqual } from "../equality.js";
-import { type Dictionary, entriesOf, type Loose, ownValue } from "../loose.js";
+import { entriesOf, type Loose, ownValue } from "../loose.js";
 import { checkAccessModes, checkClaimSpec, volumeModes } from "./claim-spec-validation.js";
 import { checkNodeSelectorTerms } from "./scheduling-validation.js";
 import { checkNoBacksteps, checkSharedSource } from "./volume-validation.js";
@@ -25,9 +25,9 @@ export function validatePersistentVolume(volume: Loose<PersistentVolume>): reado
   const errors: Errors = [];
   const spec = volume.spec ?? {};
   checkAccessModes(errors, "spec.accessModes", spec.accessModes);
-  const capacity = entriesOf(spec.capacity as Dictionary | undefined);
+  const capacity = entriesOf(spec.capacity);
   if (capacity.length === 0) errors.push(required("spec.capacity"));
-  else if (capacity.length > 1 || ownValue(spec.capacity as Dictionary | undefined, "storage") === undefined) {
+  else if (capacity.length > 1 || ownValue(spec.capacity, "storage") === undefined) {
     errors.push(notSupported("spec.capacity", spec.capacity, ["storage"]));
   }
   for (const [name, value] of capacity) {
@@ -126,12 +126,12 @@ export function validateClaimUpdate(
   if (!before.volumeName) munged = { ...munged, volumeName: before.volumeName };
   if (before.storageClassName === undefined) munged = { ...munged, storageClassName: before.storageClassName };
   munged = { ...munged, volumeAttributesClassName: before.volumeAttributesClassName };
-  const wanted = ownValue(spec.resources?.requests as Dictionary | undefined, "storage");
-  const had = ownValue(before.resources?.requests as Dictionary | undefined, "storage");
+  const wanted = ownValue(spec.resources?.requests, "storage");
+  const had = ownValue(before.resources?.requests, "storage");
   if (bound && wanted !== had) {
     munged = { ...munged, resources: { ...munged.resources, requests: before.resources?.requests } };
     const asked = wanted === undefined ? undefined : tryParseQuantity(wanted);
-    const capacity = ownValue(old.status?.capacity as Dictionary | undefined, "storage");
+    const capacity = ownValue(old.status?.capacity, "storage");
     if (asked !== undefined && had !== undefined && wanted !== undefined && compareQuantities(wanted, had) < 0) {
       const recovers = capacity !== undefined && compareQuantities(wanted, capacity) > 0;
       if (!recovers) {
@@ -150,7 +150,7 @@ export function claimWarnings(claim: Loose<PersistentVolumeClaim>, old: unknown)
   if (old !== undefined) return [];
   const warnings: string[] = [];
   for (const list of ["requests", "limits"] as const) {
-    const value = ownValue(claim.spec?.resources?.[list] as Dictionary | undefined, "storage");
+    const value = ownValue(claim.spec?.resources?.[list], "storage");
     const quantity = tryParseQuantity(value);
     if (quantity !== undefined && quantity.nanos % 1_000_000_000n !== 0n) {
       const shown = JSON.stringify(quantity.toString());

@@ -13,6 +13,7 @@ export const extensionsStrategies: readonly StrategyEntry[] = [
       prepareForUpdate: recordStoredVersions,
       validate: validateDefinition,
       validateUpdate: validateDefinitionUpdate,
+      validateStatusUpdate: validateDefinition,
       unconditionalUpdate: false,
     }),
   ],

@@ -18,7 +18,7 @@ import {
 } from "../checks.js";
 import { checkResourceName, checkResourceQuantity } from "../core/resources-validation.js";
 import { checkTolerations } from "../core/scheduling-validation.js";
-import { type Dictionary, entriesOf, type Loose } from "../loose.js";
+import { entriesOf, type Loose } from "../loose.js";
 
 export function validateLease(lease: Loose<Lease>): readonly FieldError[] {
   const errors: Errors = [];
@@ -83,7 +83,7 @@ export function validatePriorityClassUpdate(
 export function validateRuntimeClass(runtimeClass: Loose<RuntimeClass>): readonly FieldError[] {
   const errors: Errors = [];
   checkLabel(errors, "handler", runtimeClass.handler ?? "");
-  for (const [name, value] of entriesOf(runtimeClass.overhead?.podFixed as Dictionary | undefined)) {
+  for (const [name, value] of entriesOf(runtimeClass.overhead?.podFixed)) {
     checkResourceName(errors, `overhead.podFixed[${name}]`, name);
     checkResourceQuantity(errors, `overhead.podFixed[${name}]`, name, value);
   }
