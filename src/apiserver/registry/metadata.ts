@@ -55,7 +55,7 @@ function generateName(base: string, random: Random): string {
 /** Checks that an update means the object that is there, and gives the new object the metadata that no update may change. */
 export function metadataForUpdate(object: JsonObject, old: JsonObject): JsonObject {
   const before = metadataOf(old);
-  const { resourceVersion: _rv, selfLink: _sl, ...given } = metadataOf(object);
+  const { selfLink: _sl, ...given } = metadataOf(object);
   const kept: Record<string, unknown> = { ...given };
   for (const field of serverOwned) {
     if (before[field] === undefined) delete kept[field];
@@ -72,6 +72,8 @@ const serverOwned = [
   "deletionTimestamp",
   "deletionGracePeriodSeconds",
   "generation",
+  // Kept so that an object that nothing changed in is equal to the stored one.
+  "resourceVersion",
 ] as const;
 
 /** metadata.uid and metadata.resourceVersion of an update are preconditions where they are given. */
