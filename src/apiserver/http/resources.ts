@@ -7,7 +7,7 @@ import {
   type Verb,
 } from "../../api/index.js";
 import type { ServerRequest } from "../request.js";
-import { type BodyDecoder, decodeYamlOrJson, objectTypeOf, readBody } from "./body.js";
+import { type BodyDecoder, objectTypeOf, readBody } from "./body.js";
 import type { Exchange } from "./exchange.js";
 import { patchTypeOf } from "./negotiate.js";
 import { parseDeleteParameters, parseRequestOptions, validateWriteOptions, wantsWatch } from "./query.js";
@@ -100,21 +100,24 @@ export async function completeRequest(
     case "update": {
       validateWriteOptions(call.verb === "create" ? "CreateOptions" : "UpdateOptions", options);
       const type = objectTypeOf(headerOf(request.headers, "content-type"));
-      const body = decode(await readBody(request, limitBytes), type);
-      return { ...call, ...common, options: withManager(options, exchange), body, signal: exchange.signal };
+      const decoded = decode(await readBody(request, limitBytes), type);
+      const body = decoded.value;
+      return { ...call, ...common, options: withManager(options, exchange), body, decoded, signal: exchange.signal };
     }
     case "patch": {
       const patchType = patchTypeOf(headerOf(request.headers, "content-type"));
       validateWriteOptions("PatchOptions", options, patchType);
       const bytes = await readBody(request, limitBytes);
-      const body = patchType === "apply" ? decodeYamlOrJson(bytes) : decode(bytes, "application/json");
-      return { ...call, ...common, options: withManager(options, exchange), patchType, body, signal: exchange.signal };
+      const decoded = decode(bytes, patchType === "apply" ? "application/yaml" : "application/json");
+      const managed = withManager(options, exchange);
+      return { ...call, ...common, options: managed, patchType, body: decoded.value, decoded, signal: exchange.signal };
     }
     case "delete":
     case "deletecollection": {
       const bytes = await readBody(request, limitBytes);
       const contentType = headerOf(request.headers, "content-type");
-      const body = bytes.length > 0 ? decode(bytes, objectTypeOf(contentType)) : parseDeleteParameters(exchange.query);
+      const body =
+        bytes.length > 0 ? decode(bytes, objectTypeOf(contentType)).value : parseDeleteParameters(exchange.query);
       return { ...call, ...common, body: body ?? undefined, signal: exchange.signal };
     }
   }
