@@ -128,7 +128,7 @@ export class SecuredApiServer implements Component {
     );
     const shared = {
       handler: this.api,
-      resources: this.api,
+      resources: this.api.table,
       authorizer,
       routes: [
         new DiscoveryRoute({ resources: this.api.table }),

@@ -178,6 +178,13 @@ export class ApiServer implements RequestHandler {
         const at = endpoint(resource);
         return [...at.cache.select({ prefix: at.prefixOf(namespace) })].map((stored) => at.view(stored).object as T);
       },
+      listByField: <T extends KubeObject>(resource: ResourceType<T>, field: string, value: string) => {
+        const at = endpoint(resource);
+        const read = at.description.selectableFields.get(field);
+        const matches = (object: KubeObject): boolean => read?.(object as unknown as JsonObject) === value;
+        const selection = { prefix: at.prefixOf(undefined), index: { field, value }, matches };
+        return [...at.cache.select(selection)].map((stored) => at.view(stored).object as T);
+      },
       generation: (resource) => endpoint(resource).cache.generation,
     };
   }

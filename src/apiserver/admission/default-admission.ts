@@ -15,6 +15,7 @@ import { limitRanger } from "./limit-ranger.js";
 import { namespaceLifecycle } from "./namespace-lifecycle.js";
 import { nodeRestriction } from "./node-restriction.js";
 import { priority } from "./priority.js";
+import { type ResourceQuotaDeps, resourceQuota } from "./resource-quota.js";
 import { serviceAccount } from "./service-account.js";
 import { defaultTolerationSeconds, taintNodesByCondition } from "./tolerations-and-taints.js";
 
@@ -26,6 +27,10 @@ export interface DefaultAdmissionDeps {
   readonly authorizer?: DefaultAuthorizer | undefined;
   readonly liveNamespace?: ((name: string) => Promise<Namespace | undefined>) | undefined;
   readonly liveServiceAccount?: ((namespace: string, name: string) => Promise<ServiceAccount | undefined>) | undefined;
+  /** How quotas are charged; absent: they are not enforced. */
+  readonly quota?: Omit<ResourceQuotaDeps, "cache"> | undefined;
+  /** Mutating and validating webhooks; absent: none are called. */
+  readonly webhooks?: readonly AdmissionPlugin[] | undefined;
   /** Names of plugins to leave out. */
   readonly disabled?: readonly string[];
   /** Plugins of the user's own, after the mutating ones and before quotas. */
@@ -55,6 +60,8 @@ export function defaultAdmission(deps: DefaultAdmissionDeps): readonly Admission
         ]),
     defaultIngressClass(deps),
     ...(deps.more ?? []),
+    ...(deps.webhooks ?? []),
+    ...(deps.quota === undefined ? [] : [resourceQuota({ cache, ...deps.quota })]),
   ];
   return plugins.filter((plugin) => !deps.disabled?.includes(plugin.name));
 }

@@ -14,6 +14,7 @@ import {
 import { formatTime } from "../../api/time.js";
 import type { Clock } from "../../internal/clock.js";
 import type { CacheReader } from "../admission/admission.js";
+import { nodeNameOf } from "../authz/node.js";
 import type { ServerRequest } from "../request.js";
 import type { BoundClaims, TokenIssuer } from "./token-issuer.js";
 
@@ -46,6 +47,8 @@ export function tokenRequestEvaluator(options: TokenRequestOptions): (request: S
     const account = options.cache.get(serviceAccounts, { namespace, name });
     if (account === undefined) throw statusErrors.notFound({ group: "", resource: "serviceaccounts" }, name);
     const bound = boundObject(spec, namespace, name, options.cache);
+    const node = nodeNameOf(request.user);
+    if (node !== undefined) checkNodeRequest(spec, bound, node, name);
     const nowSeconds = Math.floor(options.clock.now() / 1000);
     const extended =
       bound.pod !== undefined &&
@@ -70,6 +73,21 @@ export function tokenRequestEvaluator(options: TokenRequestOptions): (request: S
       status: { token, expirationTimestamp: formatTime((nowSeconds + spec.expirationSeconds) * 1000) },
     } as unknown as KubeObject;
   };
+}
+
+/** Node agents get tokens for their own pods only; upstream's NodeRestriction says it in these words. */
+function checkNodeRequest(
+  spec: TokenRequestSpec,
+  bound: Pick<BoundClaims, "pod" | "node">,
+  node: string,
+  name: string,
+): void {
+  const refuse = (why: string): Error => statusErrors.forbidden({ group: "", resource: "serviceaccounts" }, name, why);
+  if (bound.pod === undefined) throw refuse("node requested token not bound to a pod");
+  if (!spec.boundObjectRef?.uid) throw refuse("node requested token with a pod binding without a uid");
+  if (bound.node?.name !== node) {
+    throw refuse("node requested token bound to a pod scheduled on a different node");
+  }
 }
 
 function bodyOf(body: unknown): Partial<TokenRequest> {
