@@ -1,9 +1,17 @@
 // For users.
 
+export {
+  ConfigurationError,
+  type PolicyFactory,
+  readConfiguration,
+  type SchedulerConfiguration,
+} from "./configuration.js";
 // For those who build their own.
 export type { SchedulerCoreOptions } from "./core.js";
 export { SchedulerCore } from "./core.js";
 export type { WeightedPolicy } from "./engine/class-cache.js";
+export type { NodeEvaluation, PolicyScore } from "./engine/plain-evaluation.js";
+export { type Explanation, explanationText } from "./explain.js";
 export type { ClusterListers, ObjectLister } from "./framework/listers.js";
 export { listerOf, listersOf } from "./framework/listers.js";
 export type {
@@ -49,5 +57,6 @@ export { nodeVolumeLimits, volumeRestrictions, volumeZone } from "./policies/vol
 export type { SchedulerProfile } from "./profile.js";
 export type { Scheduler, SchedulerOptions } from "./scheduler.js";
 export { createScheduler } from "./scheduler.js";
+export { type Placement, type WhatIfOptions, whatIf } from "./simulate/what-if.js";
 export type { WaitingPod } from "./waiting-pods.js";
 export { type ClusterWrites, clientWrites, type PodStatusChange } from "./writes.js";

@@ -1,3 +1,4 @@
+import type { Pod } from "../api/index.js";
 import {
   type Client,
   createEventRecorder,
@@ -12,10 +13,11 @@ import { type Logger, silentLogger } from "../internal/logger.js";
 import { type Random, systemRandom } from "../internal/random.js";
 import { SchedulerCore } from "./core.js";
 import type { WeightedPolicy } from "./engine/class-cache.js";
+import { type Explanation, explain } from "./explain.js";
 import { ClusterFeed } from "./feed.js";
 import type { SchedulingPolicy } from "./framework/policy.js";
 import { defaultPolicies } from "./policies/default-policies.js";
-import type { SchedulerProfile } from "./profile.js";
+import { type SchedulerProfile, schedulerNameOf } from "./profile.js";
 import type { WaitingPod } from "./waiting-pods.js";
 import { clientWrites } from "./writes.js";
 
@@ -46,6 +48,11 @@ export interface Scheduler extends Component {
   /** Pods that wait for the permission of a policy. */
   waitingPods(): readonly WaitingPod[];
   waitingPod(uid: string): WaitingPod | undefined;
+  /**
+   * Why the pod would go where it goes as things are now; `undefined` while not running or without a profile for it. Looks at every
+   * node through every policy's plain methods, so it costs much more than scheduling. Throws PolicyError.
+   */
+  explain(pod: Pod): Explanation | undefined;
   /** How many pods are where. */
   readonly counts: {
     readonly active: number;
@@ -88,6 +95,11 @@ class ApiScheduler implements Scheduler {
   setProfiles(profiles: readonly SchedulerProfile[]): void {
     this.#core?.setProfiles(profiles);
     this.#profiles = profiles;
+  }
+
+  explain(pod: Pod): Explanation | undefined {
+    const profile = this.#core?.profiles.get(schedulerNameOf(pod));
+    return this.#core === undefined || profile === undefined ? undefined : explain(pod, profile, this.#core.cache);
   }
 
   waitingPods(): readonly WaitingPod[] {
