@@ -60,10 +60,6 @@ export function checkNonNegative(errors: Errors, path: string, value: number | u
   if (value !== undefined && value < 0) errors.push(invalid(path, value, negativeMessage));
 }
 
-export function checkPositive(errors: Errors, path: string, value: number | undefined): void {
-  if (value !== undefined && value <= 0) errors.push(invalid(path, value, "must be greater than 0"));
-}
-
 export function checkRange(errors: Errors, path: string, value: number | undefined, min: number, max: number): void {
   if (value !== undefined && (value < min || value > max)) {
     errors.push(invalid(path, value, `must be between ${min} and ${max}, inclusive`));
@@ -101,22 +97,6 @@ export function checkLabels(errors: Errors, path: string, labels: Dictionary | u
     addInvalid(errors, path, key, validateQualifiedName(key));
     addInvalid(errors, path, value, validateLabelValue(value));
   }
-}
-
-/** Names that repeat are told once each. */
-export function duplicates<T>(
-  items: readonly T[],
-  keyOf: (item: T) => string | undefined,
-): readonly (readonly [number, string])[] {
-  const seen = new Set<string>();
-  const found: (readonly [number, string])[] = [];
-  items.forEach((item, index) => {
-    const key = keyOf(item);
-    if (key === undefined || key === "") return;
-    if (seen.has(key)) found.push([index, key]);
-    else seen.add(key);
-  });
-  return found;
 }
 
 /** RBAC names and others that only have to fit into a URL's path as one segment. */

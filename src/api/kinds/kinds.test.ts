@@ -199,6 +199,27 @@ const rows: readonly Row[] = [
     errors: ["spec.maxReplicas: Invalid value: 2: must be greater than or equal to `minReplicas`"],
   },
   {
+    name: "a claim for a device of no class, and for none of a class",
+    kind: "resource.k8s.io/resourceclaims",
+    given: {
+      spec: {
+        devices: {
+          requests: [
+            { name: "a", exactly: {} },
+            { name: "a", exactly: { deviceClassName: "gpu.example.com", count: -1 } },
+            { name: "b" },
+          ],
+        },
+      },
+    },
+    errors: [
+      "spec.devices.requests[0].exactly.deviceClassName: Required value",
+      'spec.devices.requests[1].name: Duplicate value: "a"',
+      "spec.devices.requests[1].exactly.count: Invalid value: -1: must be greater than zero",
+      "spec.devices.requests[2]: Required value: exactly one of `exactly` or `firstAvailable` is required",
+    ],
+  },
+  {
     name: "a priority that is the system's",
     kind: "scheduling.k8s.io/priorityclasses",
     given: { metadata: { name: "mine" }, value: 1_000_000_001 },

@@ -3,9 +3,9 @@ import { withMissingEntries } from "../defaulting.js";
 import type { Loose } from "../loose.js";
 
 export const controllerUidLabel = "batch.kubernetes.io/controller-uid";
-export const jobNameLabel = "batch.kubernetes.io/job-name";
+const jobNameLabel = "batch.kubernetes.io/job-name";
 export const legacyControllerUidLabel = "controller-uid";
-export const legacyJobNameLabel = "job-name";
+const legacyJobNameLabel = "job-name";
 
 /** The labels that tie pods to their job. */
 export function generatedLabels(job: Loose<Job>): { readonly [key: string]: string } {

@@ -2,7 +2,7 @@ import type { LimitRange, LimitRangeItem, Namespace, Node } from "../../gen/type
 import { mapField, mapItems, withDefaults, withField, withMissingEntries, withZeroDefaults } from "../defaulting.js";
 import { type Loose, ownValue } from "../loose.js";
 
-export const namespaceNameLabel = "kubernetes.io/metadata.name";
+const namespaceNameLabel = "kubernetes.io/metadata.name";
 
 export function defaultNamespace(namespace: Loose<Namespace>): Loose<Namespace> {
   const result = labelWithName(namespace);

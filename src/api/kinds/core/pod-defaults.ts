@@ -35,7 +35,7 @@ export function defaultPodTemplate(template: Loose<PodTemplateSpec>): Loose<PodT
   return mapField(template, "spec", defaultPodSpec);
 }
 
-export function defaultPodSpec(given: Loose<PodSpec>): Loose<PodSpec> {
+function defaultPodSpec(given: Loose<PodSpec>): Loose<PodSpec> {
   let spec = withZeroDefaults(given, {
     dnsPolicy: "ClusterFirst",
     restartPolicy: "Always",

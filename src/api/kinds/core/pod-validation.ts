@@ -82,7 +82,7 @@ export function checkPodTemplate(errors: Errors, path: string, template: Loose<P
   }
 }
 
-export function checkPodSpec(errors: Errors, path: string, spec: Loose<PodSpec>): void {
+function checkPodSpec(errors: Errors, path: string, spec: Loose<PodSpec>): void {
   const pod: PodContext = {
     spec,
     gracePeriodSeconds: spec.terminationGracePeriodSeconds ?? 0,

@@ -36,12 +36,8 @@ export function isStandardResource(name: string): boolean {
   return standardResources.has(name) || name.startsWith(hugePages);
 }
 
-export function isHugePages(name: string): boolean {
-  return name.startsWith(hugePages);
-}
-
 /** Of a vendor: with a domain that is not Kubernetes' own. */
-export function isExtendedResource(name: string): boolean {
+function isExtendedResource(name: string): boolean {
   if (!name.includes("/") || isNative(name) || name.startsWith("requests.")) return false;
   return validateQualifiedName(`requests.${name}`).length === 0;
 }
@@ -53,10 +49,6 @@ function isNative(name: string): boolean {
 /** More may be promised than there is only of Kubernetes' own resources but huge pages. */
 function isOvercommitAllowed(name: string): boolean {
   return isNative(name) && !name.startsWith(hugePages);
-}
-
-export function isIntegerResource(name: string): boolean {
-  return isExtendedResource(name);
 }
 
 /** A qualified name that is Kubernetes' own or has a domain. */
@@ -91,7 +83,7 @@ export function checkQuantity(errors: Errors, path: string, value: string): Quan
 export function checkResourceQuantity(errors: Errors, path: string, name: string, value: string): void {
   const quantity = checkQuantity(errors, path, value);
   if (quantity === undefined) return;
-  if (isIntegerResource(name) && quantity.nanos % 1_000_000_000n !== 0n) {
+  if (isExtendedResource(name) && quantity.nanos % 1_000_000_000n !== 0n) {
     errors.push(invalid(path, quantity.toString(), "must be an integer"));
   }
 }

@@ -6,7 +6,7 @@ import { strategyOf } from "../strategy.js";
 import { validateSecret, validateSecretUpdate } from "./config-validation.js";
 
 /** The type Opaque; what is given as text in stringData is stored as data, and is never read back. */
-export function defaultSecret(secret: Loose<Secret>): Loose<Secret> {
+function defaultSecret(secret: Loose<Secret>): Loose<Secret> {
   const result = withZeroDefaults(secret, { type: "Opaque" });
   if (result.stringData === undefined) return result;
   const folded = entriesOf(result.stringData).map(

@@ -14,7 +14,7 @@ import type { Loose } from "../loose.js";
 import { checkClaimSpec } from "./claim-spec-validation.js";
 import { checkFieldRef, checkResourceFieldRef, volumeFields } from "./env-validation.js";
 
-export const fileModeMessage = "must be a number between 0 and 0777 (octal), both inclusive";
+const fileModeMessage = "must be a number between 0 and 0777 (octal), both inclusive";
 const hostPathTypes = [
   "",
   "BlockDevice",
@@ -245,7 +245,7 @@ function checkDownwardItems(errors: Errors, path: string, items: readonly Loose<
   });
 }
 
-export function checkMode(errors: Errors, path: string, mode: number | undefined): void {
+function checkMode(errors: Errors, path: string, mode: number | undefined): void {
   if (mode !== undefined && (mode < 0 || mode > 0o777)) errors.push(invalid(path, mode, fileModeMessage));
 }
 

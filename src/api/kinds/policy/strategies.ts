@@ -12,7 +12,7 @@ import type { Loose } from "../loose.js";
 import { startsWithStatus } from "../status-zero.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
 
-export function validateDisruptionBudget(budget: Loose<PodDisruptionBudget>): readonly FieldError[] {
+function validateDisruptionBudget(budget: Loose<PodDisruptionBudget>): readonly FieldError[] {
   const errors: Errors = [];
   const spec = budget.spec ?? {};
   if (spec.minAvailable !== undefined && spec.maxUnavailable !== undefined) {

@@ -2,27 +2,44 @@ import type { DeviceClass, ResourceClaim, ResourceClaimTemplate, ResourceSlice }
 import { startsWithStatus } from "../status-zero.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
 import { defaultResourceClaim, defaultResourceClaimTemplate, stampTaints } from "./defaults.js";
+import {
+  validateDeviceClass,
+  validateResourceClaim,
+  validateResourceClaimTemplate,
+  validateResourceSlice,
+  validateResourceSliceUpdate,
+  validateSpecImmutable,
+} from "./validation.js";
 
 const group = "resource.k8s.io";
 
 export const resourceStrategies: readonly StrategyEntry[] = [
-  [`${group}/deviceclasses`, strategyOf<DeviceClass>({ generation: true })],
+  [`${group}/deviceclasses`, strategyOf<DeviceClass>({ validate: validateDeviceClass, generation: true })],
   [
     `${group}/resourceclaims`,
     strategyOf<ResourceClaim>({
       defaults: defaultResourceClaim,
+      validate: validateResourceClaim,
+      validateUpdate: validateSpecImmutable,
       prepareForCreate: startsWithStatus({}),
       generation: false,
     }),
   ],
   [
     `${group}/resourceclaimtemplates`,
-    strategyOf<ResourceClaimTemplate>({ defaults: defaultResourceClaimTemplate, generation: false }),
+    strategyOf<ResourceClaimTemplate>({
+      validate: validateResourceClaimTemplate,
+      validateUpdate: validateSpecImmutable,
+      defaults: defaultResourceClaimTemplate,
+      generation: false,
+    }),
   ],
   [
     `${group}/resourceslices`,
     strategyOf<ResourceSlice>({
       prepareForCreate: (slice, context) => stampTaints(slice, context.now),
+      validate: validateResourceSlice,
+      validateUpdate: validateResourceSliceUpdate,
       prepareForUpdate: (slice, _old, context) => stampTaints(slice, context.now),
       generation: true,
     }),
