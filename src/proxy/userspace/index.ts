@@ -1,0 +1,1 @@
+export { UserspaceProxy, type UserspaceProxyOptions } from "./userspace-proxy.js";
