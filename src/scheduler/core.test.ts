@@ -80,6 +80,7 @@ class Chaos {
   }
 
   async #bind(pod: Pod, nodeName: string): Promise<void> {
+    const core = this.#core;
     const delay = randomInt(this.#random, 2000);
     await new Promise<void>((resolve) => this.#clock.setTimeout(resolve, delay));
     if (this.#random.next() < 0.2) throw statusErrors.serviceUnavailable("chaos");
@@ -88,6 +89,8 @@ class Chaos {
     // As the API server: a pod is bound once.
     if (current.spec?.nodeName) throw statusErrors.conflict(pods, pod.metadata.name, "is already assigned to a node");
     this.#set({ ...current, spec: { containers: [], ...current.spec, nodeName } });
+    // A scheduler that was killed is a stranger to the next one.
+    if (core !== this.#core) this.#foreign.add(pod.metadata.uid);
     // The answer may be lost although it happened.
     if (this.#random.next() < 0.1) throw statusErrors.serviceUnavailable("lost answer");
   }
@@ -167,7 +170,7 @@ class Chaos {
 }
 
 describe("SchedulerCore under failing writes, late watches, strangers and restarts", () => {
-  it.each(Array.from({ length: 10 }, (_, index) => index * 10))(
+  it.each(Array.from({ length: 20 }, (_, index) => index * 10))(
     "binds each pod once and forgets none, seeds from %i",
     async (first) => {
       for (let seed = first; seed < first + 10; seed++) {
