@@ -2,6 +2,8 @@ import { createSocket, type Socket } from "node:dgram";
 
 /** A block of 127/8 that one cluster of processes has to itself on this machine. */
 export interface LoopbackRange extends AsyncDisposable {
+  /** The second octet. */
+  readonly block: number;
   /** The lower half: virtual addresses of Services. */
   readonly serviceCidr: string;
   /** The upper half, of which each node has a /24. */
@@ -18,8 +20,15 @@ const lastBlock = 126;
 const claimPort = 10_248;
 export const maxLoopbackNodes = 120;
 
-/** Claims a free block for as long as the process lives. Rejects when all are taken. */
-export async function claimLoopbackRange(): Promise<LoopbackRange> {
+/**
+ * Claims a free block, or exactly `wanted`, until it is disposed or the process ends. Rejects when all are taken, or that one is.
+ */
+export async function claimLoopbackRange(wanted?: number): Promise<LoopbackRange> {
+  if (wanted !== undefined) {
+    const claim = await bind(`127.${wanted}.255.254`);
+    if (claim !== undefined) return range(wanted, claim);
+    throw new Error(`the addresses 127.${wanted}.0.0/16 of this cluster are in use by another one on this machine`);
+  }
   for (let block = firstBlock; block <= lastBlock; block++) {
     const claim = await bind(`127.${block}.255.254`);
     if (claim !== undefined) return range(block, claim);
@@ -29,6 +38,7 @@ export async function claimLoopbackRange(): Promise<LoopbackRange> {
 
 function range(block: number, claim: Socket): LoopbackRange {
   return {
+    block,
     serviceCidr: `127.${block}.0.0/17`,
     podCidr: `127.${block}.128.0/17`,
     nodeAddress: (index) => `127.${block}.255.${index + 1}`,

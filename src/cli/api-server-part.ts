@@ -1,0 +1,68 @@
+import { mkdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { folderPkiStorage } from "../apiserver/pki/pki-storage.js";
+import { writeKubeconfig } from "../client/kubeconfig.js";
+import { startCluster } from "../cluster/cluster.js";
+import type { Component } from "../internal/component.js";
+import type { Logger } from "../internal/logger.js";
+import { consoleLogger } from "./console-logger.js";
+import { type OpenedStore, openStore } from "./open-store.js";
+
+export interface ApiServerFlags {
+  readonly store: "memory" | "embedded" | "etcd";
+  readonly etcd: string;
+  readonly data: string;
+  readonly host: string;
+  readonly advertise?: string | undefined;
+  readonly port: number;
+  readonly serviceCidr: string;
+  readonly kubeconfig?: string | undefined;
+  readonly verbose: boolean;
+}
+
+/** An API server and the objects that every cluster has, without controllers, scheduler and nodes. */
+export function apiServerPart(flags: ApiServerFlags): Component {
+  const logger = consoleLogger((line) => process.stderr.write(line), flags.verbose);
+  return {
+    name: "apiserver",
+    async run({ signal, ready }) {
+      const data = resolve(flags.data);
+      await mkdir(data, { recursive: true });
+      const store = await open(flags, data, logger);
+      try {
+        const cluster = await startCluster({
+          store: store.store,
+          pki: folderPkiStorage(join(data, "pki")),
+          host: flags.host,
+          port: flags.port,
+          advertiseAddress: flags.advertise,
+          serviceCidr: flags.serviceCidr,
+          controllers: [],
+          scheduler: false,
+          logger,
+        });
+        try {
+          await writeKubeconfig(flags.kubeconfig ?? join(data, "kubeconfig"), await cluster.kubeconfig());
+          ready();
+          const stopped = new Promise<undefined>((resolveStop) => {
+            if (signal.aborted) resolveStop(undefined);
+            else signal.addEventListener("abort", () => resolveStop(undefined), { once: true });
+          });
+          const failure = await Promise.race([cluster.failed, stopped]);
+          if (failure !== undefined) throw failure;
+        } finally {
+          await cluster.stop();
+        }
+      } finally {
+        await store.close();
+      }
+    },
+  };
+}
+
+async function open(flags: ApiServerFlags, data: string, logger: Logger): Promise<OpenedStore> {
+  if (flags.store !== "etcd") return openStore(flags.store, data, logger);
+  const { EtcdStore } = await import("../store/etcd/index.js");
+  const store = new EtcdStore({ endpoints: flags.etcd.split(","), logger });
+  return { store, close: async () => store[Symbol.asyncDispose]() };
+}

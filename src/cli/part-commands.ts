@@ -1,0 +1,121 @@
+import { hostname } from "node:os";
+import { type Command, Option } from "commander";
+import { type Client, createClient, HttpTransport } from "../client/index.js";
+import { accessFrom, loadKubeconfig } from "../client/kubeconfig.js";
+import { builtinControllers } from "../cluster/controllers.js";
+import { createManager } from "../controllers/manager.js";
+import type { Component } from "../internal/component.js";
+import type { Logger } from "../internal/logger.js";
+import { systemRandom } from "../internal/random.js";
+import { uuid } from "../internal/uuid.js";
+import { createScheduler } from "../scheduler/index.js";
+import { type ApiServerFlags, apiServerPart } from "./api-server-part.js";
+import { consoleLogger } from "./console-logger.js";
+import { type NodeFlags, nodePart } from "./node-part.js";
+import { type ProxyFlags, proxyPart } from "./proxy-part.js";
+import { runPart } from "./run-part.js";
+import { parsePort } from "./up-options.js";
+
+export interface PartFlags {
+  readonly kubeconfig: string;
+  readonly verbose: boolean;
+}
+
+/** What a part of its own process is made with. */
+export interface PartAccess {
+  readonly client: Client;
+  readonly server: string;
+  readonly ca: string | undefined;
+  readonly clientCertificate: string | undefined;
+  readonly clientKey: string | undefined;
+  readonly logger: Logger;
+}
+
+interface ElectionFlags {
+  readonly leaderElect: boolean;
+}
+
+/** The subcommands that run one part each, against any Kubernetes API that a kubeconfig leads to. */
+export function addPartCommands(program: Command): void {
+  program
+    .command("apiserver")
+    .description("Run an API server. Several on one etcd make one API.")
+    .addOption(
+      new Option("--store <kind>", "where objects are kept")
+        .choices(["memory", "embedded", "etcd"])
+        .default("embedded"),
+    )
+    .option("--etcd <urls>", "the etcd servers, separated by commas", "http://127.0.0.1:2379")
+    .requiredOption("--data <dir>", "folder for certificates, the kubeconfig and the embedded store")
+    .option("--host <address>", "where to listen", "127.0.0.1")
+    .option("--advertise <address>", "how nodes and pods reach it; absent: --host")
+    .option("--port <n>", "0 is any free port", parsePort, 6443)
+    .option("--service-cidr <block>", "the addresses of Services", "10.96.0.0/12")
+    .option("--kubeconfig <path>", "where to write the administrator's kubeconfig; absent: in the data folder")
+    .option("-v, --verbose", "log what it does", false)
+    .action((flags: ApiServerFlags) => runPart(apiServerPart(flags)));
+  part(program, "controller-manager", "Run the controllers.")
+    .option("--controllers <names>", "which, separated by commas; * is all, -name leaves one out", "*")
+    .option("--no-leader-elect", "work without being elected among several")
+    .action(async (flags: PartFlags & ElectionFlags & { readonly controllers: string }) => {
+      const access = await accessOf(flags);
+      await runPart(controllerManagerPart(access, flags));
+    });
+  part(program, "scheduler", "Run the scheduler.")
+    .option("--no-leader-elect", "work without being elected among several")
+    .action(async (flags: PartFlags & ElectionFlags) => {
+      const { client, logger } = await accessOf(flags);
+      const election = flags.leaderElect ? { leaderElection: candidate("kube-scheduler") } : {};
+      await runPart(createScheduler({ client, logger, ...election }));
+    });
+  part(program, "node", "Run the agent of a node.")
+    .option("--name <name>", "the node's name", hostname().toLowerCase())
+    .requiredOption("--root <dir>", "folder for volumes, logs and state")
+    .addOption(new Option("--runtime <kind>", "what runs pods").choices(["process", "cri"]).default("process"))
+    .option("--cri-socket <path>", "of containerd", "/run/containerd/containerd.sock")
+    .option("--address <ip>", "of this node", "127.0.0.1")
+    .option("--port <n>", "where the node's API listens", parsePort, 10_250)
+    .option("--pod-cidr <block>", "the addresses of this node's pods")
+    .option("--cluster-dns <ips>", "name servers of pods, separated by commas")
+    .option("--cgroup-root <path>", "control group of all pods")
+    .action(async (flags: PartFlags & NodeFlags) => runPart(await nodePart(await accessOf(flags), flags)));
+  part(program, "proxy", "Serve the cluster's Services on this node.")
+    .option("--node-name <name>", "the node it runs on", hostname().toLowerCase())
+    .addOption(new Option("--backend <kind>", "how").choices(["userspace", "iptables", "ipvs"]).default("iptables"))
+    .option("--cluster-cidr <block>", "the addresses of all pods")
+    .action(async (flags: PartFlags & ProxyFlags) => runPart(await proxyPart(await accessOf(flags), flags)));
+}
+
+function part(program: Command, name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
+    .requiredOption("--kubeconfig <path>", "how to reach the API, and as whom")
+    .option("-v, --verbose", "log what it does", false);
+}
+
+async function accessOf({ kubeconfig, verbose }: PartFlags): Promise<PartAccess> {
+  const logger = consoleLogger((line) => process.stderr.write(line), verbose);
+  const { options } = await accessFrom(await loadKubeconfig([kubeconfig]));
+  const { server, ca, clientCertificate, clientKey } = options;
+  const client = createClient(new HttpTransport(options));
+  return { client, server, ca, clientCertificate, clientKey, logger };
+}
+
+/** Who stands for election: one identity for each process. */
+function candidate(name: string): { namespace: string; name: string; identity: string } {
+  return { namespace: "kube-system", name, identity: `${hostname()}_${uuid(systemRandom)}` };
+}
+
+function controllerManagerPart(
+  { client, ca, logger }: PartAccess,
+  flags: ElectionFlags & { readonly controllers: string },
+): Component {
+  return createManager({
+    client,
+    logger,
+    controllers: builtinControllers(ca === undefined ? {} : { caBundle: ca }),
+    select: flags.controllers.split(","),
+    ...(flags.leaderElect ? { leaderElection: candidate("kube-controller-manager") } : {}),
+  });
+}

@@ -1,0 +1,76 @@
+import { join } from "node:path";
+import { folderPkiStorage } from "../apiserver/pki/pki-storage.js";
+import { writeKubeconfig } from "../client/kubeconfig.js";
+import { afterBootstrap, startCluster } from "../cluster/cluster.js";
+import { startLocalCluster } from "../cluster/local-cluster.js";
+import type { SupervisorEvents } from "../cluster/supervisor.js";
+import type { Component } from "../internal/component.js";
+import type { Logger } from "../internal/logger.js";
+import { createHollowNodes } from "../node/index.js";
+import type { Store } from "../store/index.js";
+import type { DataDir } from "./data-dir.js";
+import { freePort } from "./free-port.js";
+import type { Choices, UpCluster } from "./up.js";
+import type { UpOptions } from "./up-options.js";
+
+interface LocalParts {
+  readonly dataDir: DataDir;
+  readonly store: Store;
+  readonly logger: Logger;
+  readonly events: SupervisorEvents;
+}
+
+/** A cluster in this process: its pods are processes of this machine, or records. */
+export async function bringUpLocal(options: UpOptions, chosen: Choices, parts: LocalParts): Promise<UpCluster> {
+  const { dataDir, store, logger, events } = parts;
+  const shared = {
+    store,
+    logger,
+    events,
+    port: options.port ?? (await freePort(6443)),
+    insecurePort: options.insecurePort,
+  };
+  if (chosen.runtime === "fake") return hollow(options, parts, shared);
+  const cluster = await startLocalCluster({
+    ...shared,
+    dataDir: dataDir.path,
+    nodes: options.nodes,
+    kubeconfigPath: options.kubeconfig,
+    proxy: chosen.proxy === "none" ? "none" : "userspace",
+  });
+  return { ...cluster, nodeNames: names(options) };
+}
+
+function names(options: UpOptions): readonly string[] {
+  return Array.from({ length: options.nodes }, (_, index) => `node-${index + 1}`);
+}
+
+async function hollow(
+  options: UpOptions,
+  { dataDir }: LocalParts,
+  shared: Omit<Parameters<typeof startCluster>[0], "pki" | "parts">,
+): Promise<UpCluster> {
+  const nodeNames = names(options);
+  const cluster = await startCluster({
+    ...shared,
+    pki: folderPkiStorage(join(dataDir.path, "pki")),
+    parts: ({ api, clock, random, logger, clientFor }) => {
+      const client = clientFor({ username: "system:hollow-nodes", groups: ["system:masters"] });
+      const { agents, podSource } = createHollowNodes({ client, clock, random, logger, names: nodeNames });
+      const source: Component = {
+        name: "hollow-pods",
+        dependencies: [api.name],
+        run: async ({ signal, ready }) => {
+          const running = podSource.run(signal);
+          await podSource.whenSynced(signal).catch(() => {});
+          ready();
+          await running;
+        },
+      };
+      return [source, ...agents.map((agent) => afterBootstrap(agent, source.name))];
+    },
+  });
+  const kubeconfigPath = options.kubeconfig ?? join(dataDir.path, "kubeconfig");
+  await writeKubeconfig(kubeconfigPath, await cluster.kubeconfig());
+  return { ...cluster, kubeconfigPath, nodeNames };
+}

@@ -1,0 +1,146 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { NodeAddress } from "../api/index.js";
+import { folderPkiStorage } from "../apiserver/pki/pki-storage.js";
+import { writeKubeconfig } from "../client/kubeconfig.js";
+import type { Component } from "../internal/component.js";
+import { createNodeAgent, hostResources } from "../node/index.js";
+import { createProxy } from "../proxy/index.js";
+import { UserspaceProxy } from "../proxy/userspace/index.js";
+import { ProcessRuntime } from "../runtime/process/index.js";
+import type { Store } from "../store/index.js";
+import {
+  afterBootstrap,
+  type Cluster,
+  type ClusterContext,
+  type ClusterOptions,
+  identities,
+  startCluster,
+} from "./cluster.js";
+import { claimLoopbackRange, type LoopbackRange } from "./loopback-range.js";
+
+export interface LocalClusterOptions
+  extends Pick<
+    ClusterOptions,
+    "store" | "port" | "insecurePort" | "controllers" | "scheduler" | "clock" | "random" | "logger" | "events"
+  > {
+  readonly store: Store;
+  /** Where certificates, the nodes' state and the kubeconfig are. */
+  readonly dataDir: string;
+  /** How many nodes, named `node-1` and on. */
+  readonly nodes: number;
+  /** Default `<dataDir>/kubeconfig`. */
+  readonly kubeconfigPath?: string | undefined;
+  /** `none` leaves Services without anybody who serves them. Default `userspace`. */
+  readonly proxy?: "userspace" | "none" | undefined;
+  /** What pods keep running when the cluster stops: `true` leaves them to the next start on the same folder. Default false. */
+  readonly keepPods?: boolean | undefined;
+}
+
+export interface LocalCluster extends Cluster {
+  readonly kubeconfigPath: string;
+  readonly range: LoopbackRange;
+}
+
+/** Where a node's API listens; each node has an address of its own. */
+const kubeletPort = 10_250;
+
+/**
+ * A cluster of this machine's processes, without root: pods are process groups with loopback addresses of their own, Services
+ * are loopback addresses that the userspace proxy listens on. The addresses are claimed, so several clusters fit on one machine.
+ */
+export async function startLocalCluster(options: LocalClusterOptions): Promise<LocalCluster> {
+  const { dataDir } = options;
+  await mkdir(dataDir, { recursive: true });
+  const range = await claimRange(dataDir);
+  const runtimes: ProcessRuntime[] = [];
+  const close = async (): Promise<void> => {
+    for (const runtime of runtimes.splice(0)) {
+      if (options.keepPods) await runtime.release();
+      else await runtime[Symbol.asyncDispose]();
+    }
+    await range[Symbol.asyncDispose]();
+  };
+  try {
+    const cluster = await startCluster({
+      ...options,
+      pki: folderPkiStorage(join(dataDir, "pki")),
+      serviceCidr: range.serviceCidr,
+      loopback: true,
+      parts: async (context) => {
+        const parts: Component[] = [];
+        for (let index = 0; index < options.nodes; index++) {
+          const { component, runtime } = await localNode(context, options, range, index);
+          runtimes.push(runtime);
+          parts.push(component);
+        }
+        if (options.proxy !== "none") parts.push(localProxy(context));
+        return parts;
+      },
+    });
+    const kubeconfigPath = options.kubeconfigPath ?? join(dataDir, "kubeconfig");
+    await writeKubeconfig(kubeconfigPath, await cluster.kubeconfig());
+    const stop = async (): Promise<void> => {
+      await cluster.stop();
+      await close();
+    };
+    return { ...cluster, kubeconfigPath, range, stop, [Symbol.asyncDispose]: stop };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** A folder's cluster keeps its addresses, because its Services and pods have them. */
+async function claimRange(dataDir: string): Promise<LoopbackRange> {
+  const file = join(dataDir, "loopback-block");
+  const known = await readFile(file, "utf8").catch(() => undefined);
+  const range = await claimLoopbackRange(known === undefined ? undefined : Number(known));
+  if (known === undefined) await writeFile(file, String(range.block));
+  return range;
+}
+
+async function localNode(
+  context: ClusterContext,
+  options: LocalClusterOptions,
+  range: LoopbackRange,
+  index: number,
+): Promise<{ readonly component: Component; readonly runtime: ProcessRuntime }> {
+  const { clock, random, logger, pki, clientFor } = context;
+  const nodeName = `node-${index + 1}`;
+  const address = range.nodeAddress(index);
+  const rootDir = join(options.dataDir, "nodes", nodeName);
+  const podCidr = range.nodePodCidr(index);
+  const runtime = await ProcessRuntime.open({ rootDir: join(rootDir, "runtime"), podCidr, clock, logger });
+  const addresses: readonly NodeAddress[] = [
+    { type: "InternalIP", address },
+    { type: "Hostname", address: nodeName },
+  ];
+  const tls = await pki.node(nodeName, { ipAddresses: [address] });
+  const agent = createNodeAgent({
+    client: clientFor(identities.node(nodeName)),
+    runtime,
+    nodeName,
+    clock,
+    random,
+    logger,
+    rootDir,
+    podCidr,
+    addresses,
+    resources: hostResources(),
+    server: {
+      address,
+      port: kubeletPort,
+      tls: { key: tls.key, cert: tls.certificate, clientCa: pki.ca.certificate },
+      authorization: "webhook",
+    },
+  });
+  return { component: afterBootstrap(agent), runtime };
+}
+
+function localProxy(context: ClusterContext): Component {
+  const { clock, logger, clientFor } = context;
+  const client = clientFor(identities.proxy);
+  const backend = new UserspaceProxy({ clock, logger });
+  return afterBootstrap(createProxy({ client, backend, nodeName: "node-1", clock, logger }));
+}
