@@ -6,8 +6,8 @@ import { specOf } from "./containers.js";
 import type { NodeContext } from "./context.js";
 import { isTerminalPhase } from "./phase.js";
 import { PodRecord } from "./pod-record.js";
-import { podLogDir } from "./sandbox-config.js";
 import { PodSync } from "./pod-sync.js";
+import { podLogDir } from "./sandbox-config.js";
 import { deepEqual } from "./status-writer.js";
 import { Deadline, endContainers } from "./termination.js";
 

@@ -61,7 +61,7 @@ export async function spdyCommand(
     onResize: (listener) => readSizes(streams.get("resize"), listener),
     writeStatus: (status) =>
       finish(error, protocol === "v4.channel.k8s.io" ? JSON.stringify(status) : oldStatus(status)),
-    close: () => session.close(),
+    close: () => session.finish(),
     closed: session.closed,
   };
 }

@@ -28,7 +28,7 @@ export async function statsSummary(context: NodeServerContext): Promise<unknown>
   return { node: { nodeName: context.nodeName, startTime: time, ...usageOf(all, time) }, pods };
 }
 
-function usageOf(stats: readonly ContainerStats[], time: string): unknown {
+function usageOf(stats: readonly ContainerStats[], time: string): Record<string, unknown> {
   const sum = (value: (one: ContainerStats) => number): number => stats.reduce((total, one) => total + value(one), 0);
   return {
     cpu: { time, usageCoreNanoSeconds: sum((one) => one.cpuUsageNanoSeconds) },

@@ -46,7 +46,8 @@ export async function isolate(
     .sort((a, b) => a.containerPath.length - b.containerPath.length)
     .map(({ hostPath, containerPath, readonly }) => {
       const [from, to] = [quote(hostPath), `"$0"${quote(containerPath)}`];
-      const make = `if [ -d ${from} ]; then mkdir -p ${to}; else mkdir -p "$(dirname ${to})"; [ -e ${to} ] || : > ${to}; fi`;
+      const make = `[ -L ${to} ] && rm -f ${to}
+if [ -d ${from} ]; then mkdir -p ${to}; else mkdir -p "$(dirname ${to})"; [ -e ${to} ] || : > ${to}; fi`;
       return `${make}\nmount --rbind ${from} ${to}${readonly ? `\nmount -o remount,bind,ro ${to}` : ""}`;
     });
   const enter = `mkdir -p "$0"${quote(workingDir)} 2>/dev/null || true
@@ -105,12 +106,21 @@ done | xargs -0 -r ln -s -t "$0"${host})`;
 /** Folders of the host between the root and mount points that do not exist there, the upper ones first. */
 async function foldersToRemake(containerPaths: readonly string[]): Promise<string[]> {
   const remade = new Set<string>();
-  for (const path of containerPaths) {
-    if (await exists(path)) continue;
-    for (let parent = dirname(path); parent !== "/"; parent = dirname(parent))
-      if (await exists(parent)) remade.add(parent);
+  const wanted = new Set<string>();
+  for (const path of containerPaths) if (!(await exists(path))) wanted.add(path);
+  for (let size = -1; size !== remade.size; ) {
+    size = remade.size;
+    for (const path of wanted) for (const parent of parentsOf(path)) if (await exists(parent)) remade.add(parent);
+    // Within a remade folder everything is a link: what is to be mounted there needs real folders too.
+    for (const path of containerPaths) if (parentsOf(path).some((parent) => remade.has(parent))) wanted.add(path);
   }
   return [...remade].sort((a, b) => a.length - b.length);
+}
+
+function parentsOf(path: string): string[] {
+  const parents: string[] = [];
+  for (let parent = dirname(path); parent !== "/"; parent = dirname(parent)) parents.push(parent);
+  return parents;
 }
 
 /** The path with the host's symbolic links resolved as far as it exists: `/var/run/x` is `/run/x`. */

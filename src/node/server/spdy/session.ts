@@ -15,6 +15,7 @@ const defaultWindow = 64 * 1024;
 const maxControlBytes = 64 * 1024;
 const maxDataBytes = 16 * 1024;
 const maxStreams = 1000;
+const lingerMs = 10_000;
 const cancelStatus = 5;
 const protocolErrorStatus = 1;
 
@@ -141,6 +142,12 @@ export class SpdySession {
     });
   }
 
+  /** All is said: the client is given time to read it and to close; a connection closed under it loses what it has not read. */
+  finish(): void {
+    const timer = setTimeout(() => this.close(), lingerMs);
+    void this.closed.then(() => clearTimeout(timer));
+  }
+
   /** No more streams; the connection ends. */
   close(): void {
     if (this.#connection.writableEnded || this.#connection.destroyed) return;
@@ -153,7 +160,10 @@ export class SpdySession {
   }
 
   sendData(id: number, data: Buffer, fin: boolean, done: () => void): void {
-    if (this.#connection.destroyed) return done();
+    if (this.#connection.destroyed) {
+      done();
+      return;
+    }
     const head = Buffer.alloc(8);
     head.writeUInt32BE(id & 0x7fffffff, 0);
     head.writeUInt32BE(((fin ? finFlag : 0) << 24) | data.length, 4);
