@@ -1,0 +1,183 @@
+import { describe, expect, test } from "vitest";
+import type { KubeObject } from "../../api/index.js";
+import type { StoredObject } from "../request.js";
+import { answerHealth, healthPath } from "./health.js";
+import { acceptsGzip, negotiate, patchTypeOf } from "./negotiate.js";
+import { parseRequestOptions, validateWriteOptions, wantsWatch } from "./query.js";
+import { parseRequestInfo } from "./request-info.js";
+import { SlabCache } from "./slabs.js";
+import { formatWarning } from "./warning.js";
+
+describe("parseRequestInfo", () => {
+  test.each([
+    ["GET", "/api/v1/pods", { verb: "list", group: "", version: "v1", resource: "pods", namespace: "" }],
+    ["GET", "/api/v1/namespaces/a/pods", { verb: "list", namespace: "a", resource: "pods" }],
+    ["GET", "/api/v1/namespaces/a/pods/", { verb: "list", namespace: "a", resource: "pods", name: "" }],
+    ["GET", "/api/v1/namespaces/a/pods/b", { verb: "get", namespace: "a", resource: "pods", name: "b" }],
+    ["PUT", "/api/v1/namespaces/a/pods/b/status", { verb: "update", name: "b", subresource: "status" }],
+    ["POST", "/apis/apps/v1/namespaces/a/deployments", { verb: "create", group: "apps", resource: "deployments" }],
+    ["DELETE", "/apis/apps/v1/namespaces/a/deployments", { verb: "deletecollection" }],
+    ["DELETE", "/apis/apps/v1/namespaces/a/deployments/d", { verb: "delete", name: "d" }],
+    ["GET", "/api/v1/namespaces", { verb: "list", resource: "namespaces", namespace: "", name: "" }],
+    ["GET", "/api/v1/namespaces/a", { verb: "get", resource: "namespaces", namespace: "a", name: "a" }],
+    ["PUT", "/api/v1/namespaces/a/finalize", { resource: "namespaces", name: "a", subresource: "finalize" }],
+    ["GET", "/api/v1/watch/namespaces/a/pods/b", { verb: "watch", namespace: "a", resource: "pods", name: "b" }],
+    ["GET", "/api/v1/nodes/n/proxy/a%2Fb/c", { resource: "nodes", subresource: "proxy", rest: "/a%2Fb/c" }],
+    ["GET", "/apis/rbac.authorization.k8s.io/v1/clusterroles/system%3Anode", { name: "system:node" }],
+  ])("%s %s", (method, path, expected) => {
+    expect(parseRequestInfo(method, path)).toMatchObject({ type: "resource", ...expected });
+  });
+
+  test.each(["/", "/api", "/api/", "/api/v1", "/apis", "/apis/apps", "/apis/apps/v1", "/healthz", "/openapi/v3"])(
+    "%s is no resource",
+    (path) => {
+      expect(parseRequestInfo("GET", path)).toEqual({ type: "path", verb: "get", path });
+    },
+  );
+
+  test.each([
+    ["/api/v1/pods/..", 404],
+    ["/api/v1/namespaces/a/pods/%2e%2e", 404],
+    ["/api/v1/namespaces/a/pods/b%2Fc", 404],
+    ["/api/v1/namespaces/a//pods", 404],
+    ["/api/v1/namespaces/a/pods/b/log/c", 404],
+    ["/api/v1/nodes/n/proxy/..%2f..", 404],
+    ["/api/v1/namespaces/a/pods/%ff", 400],
+    ["api/v1", 400],
+  ])("%s is refused with %i", (path, code) => {
+    expect(() => parseRequestInfo("GET", path)).toThrowError(expect.objectContaining({ code }));
+  });
+});
+
+describe("query", () => {
+  test("converts as upstream", () => {
+    expect(
+      parseRequestOptions("limit=5&continue=abc&allowWatchBookmarks=true&dryRun=All&force=0&labelSelector=a%3Db&x=y"),
+    ).toEqual({
+      limit: 5,
+      continue: "abc",
+      allowWatchBookmarks: true,
+      dryRun: ["All"],
+      force: false,
+      labelSelector: "a=b",
+    });
+    expect(wantsWatch("watch=false")).toBe(false);
+    expect(wantsWatch("watch")).toBe(true);
+  });
+
+  test.each([
+    ["limit=1.5", 'strconv.ParseInt: parsing "1.5": invalid syntax'],
+    ["timeoutSeconds=99999999999999999999", 'strconv.ParseInt: parsing "99999999999999999999": value out of range'],
+  ])("%s is refused", (query, message) => {
+    expect(() => parseRequestOptions(query)).toThrowError(message);
+  });
+
+  test.each([
+    [
+      "CreateOptions",
+      { dryRun: ["x"] },
+      undefined,
+      'CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: "x": supported values: "All"',
+    ],
+    ["PatchOptions", {}, "apply", "fieldManager: Required value: is required for apply patch"],
+    ["PatchOptions", { force: true }, "merge", "force: Forbidden: may not be specified for non-apply patch"],
+    [
+      "UpdateOptions",
+      { fieldManager: "x".repeat(129) },
+      undefined,
+      "fieldManager: Too long: may not be more than 128 bytes",
+    ],
+  ])("%s %j", (kind, options, patchType, message) => {
+    expect(() => validateWriteOptions(kind, options, patchType)).toThrowError(message);
+  });
+});
+
+describe("negotiation", () => {
+  test.each([
+    ["*/*", { format: "json" }],
+    ["application/yaml", { format: "yaml" }],
+    ["application/vnd.kubernetes.protobuf, */*", { format: "json" }],
+    ["application/json;as=Table;v=v1;g=meta.k8s.io,application/json", { format: "json", as: "Table", asVersion: "v1" }],
+    ["application/json;as=Table;v=v2;g=meta.k8s.io,application/json", { format: "json" }],
+    ["application/json;q=0.1,application/yaml;q=0.9", { format: "yaml" }],
+    [
+      "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1",
+      { format: "json", as: "PartialObjectMetadataList", asVersion: "v1" },
+    ],
+  ])("%s", (header, expected) => {
+    expect(negotiate(header)).toEqual(expected);
+  });
+
+  test("what cannot be had is 406, what cannot be read 415", () => {
+    expect(() => negotiate("text/html;q=1")).toThrowError(expect.objectContaining({ code: 406 }));
+    expect(() => patchTypeOf("application/json")).toThrowError(expect.objectContaining({ code: 415 }));
+    expect(patchTypeOf("application/merge-patch+json; charset=utf-8")).toBe("merge");
+  });
+
+  test("gzip only where it is accepted", () => {
+    expect(acceptsGzip("deflate, gzip;q=1.0")).toBe(true);
+    expect(acceptsGzip("gzip;q=0")).toBe(false);
+    expect(acceptsGzip("xgzip")).toBe(false);
+  });
+});
+
+test("a warning is quoted and cannot end its header", () => {
+  expect(formatWarning('a "b"\r\nSet-Cookie: x')).toBe('299 - "a \\"b\\" Set-Cookie: x"');
+});
+
+describe("health", () => {
+  const checks = [
+    { name: "ping", check: () => undefined },
+    { name: "store", endpoints: ["readyz" as const], check: () => "no connection to password@host" },
+  ];
+
+  test("tells what failed, and not why", async () => {
+    const answer = await answerHealth(checks, "readyz", "", "");
+    expect(answer).toEqual({ code: 500, text: "[+]ping ok\n[-]store failed: reason withheld\nreadyz check failed\n" });
+    expect(await answerHealth(checks, "livez", "", "verbose")).toEqual({
+      code: 200,
+      text: "[+]ping ok\nlivez check passed\n",
+    });
+    expect((await answerHealth(checks, "readyz", "", "exclude=store"))?.code).toBe(200);
+    expect(await answerHealth(checks, "readyz", "nope", "")).toBeUndefined();
+    expect(healthPath("/readyz/store")).toEqual({ endpoint: "readyz", check: "store" });
+    expect(healthPath("/readyz/a/b")).toBeUndefined();
+  });
+});
+
+describe("slabs", () => {
+  const item = (name: string, revision: number): StoredObject => {
+    const object = { metadata: { name } } as unknown as KubeObject;
+    return { key: name, revision, bytes: Buffer.from(JSON.stringify({ name, revision })), object };
+  };
+  const joined = (cache: SlabCache, items: readonly StoredObject[]): string => {
+    const parts: string[] = [];
+    for (let at = 0; at < items.length; ) {
+      const slab = cache.next(items, at);
+      parts.push(slab.bytes.toString());
+      at = slab.end;
+    }
+    return `[${parts.join(",")}]`;
+  };
+
+  test("are the items in order, whatever changed since they were joined", () => {
+    const cache = new SlabCache();
+    let items = Array.from({ length: 1000 }, (_, at) => item(`p${at}`, at + 1));
+    const expected = (): unknown => items.map(({ key, revision }) => ({ name: key, revision }));
+    expect(JSON.parse(joined(cache, items))).toEqual(expected());
+    items = items.map((one, at) => (at === 500 ? item(one.key, 5000) : one)).filter((_, at) => at !== 100);
+    expect(JSON.parse(joined(cache, items))).toEqual(expected());
+    items = items.filter((_, at) => at % 3 === 0);
+    expect(JSON.parse(joined(cache, items))).toEqual(expected());
+  });
+
+  test("are kept between lists, within the bound", () => {
+    const cache = new SlabCache(4096);
+    const items = Array.from({ length: 1000 }, (_, at) => item(`p${at}`, at + 1));
+    joined(cache, items);
+    expect(cache.sizeBytes).toBeLessThanOrEqual(4096);
+    const roomy = new SlabCache();
+    const first = roomy.next(items, 0).bytes;
+    expect(roomy.next(items, 0).bytes).toBe(first);
+  });
+});
