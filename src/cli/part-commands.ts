@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import { type Command, Option } from "commander";
 import { type Client, createClient, HttpTransport } from "../client/index.js";
 import { accessFrom, loadKubeconfig } from "../client/kubeconfig.js";
-import { builtinControllers } from "../cluster/controllers.js";
+import { builtinControllers } from "../controllers/index.js";
 import { createManager } from "../controllers/manager.js";
 import type { Component } from "../internal/component.js";
 import type { Logger } from "../internal/logger.js";
@@ -114,7 +114,7 @@ function controllerManagerPart(
   return createManager({
     client,
     logger,
-    controllers: builtinControllers(ca === undefined ? {} : { caBundle: ca }),
+    controllers: builtinControllers({ rootCa: ca }),
     select: flags.controllers.split(","),
     ...(flags.leaderElect ? { leaderElection: candidate("kube-controller-manager") } : {}),
   });

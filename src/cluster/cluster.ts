@@ -17,7 +17,7 @@ import { type Random, systemRandom } from "../internal/random.js";
 import { createScheduler, type SchedulerOptions } from "../scheduler/index.js";
 import type { Store } from "../store/index.js";
 import { bootstrapPart } from "./bootstrap-part.js";
-import { builtinControllers } from "./controllers.js";
+import { builtinControllers } from "../controllers/index.js";
 import { loopbackStrategies } from "./loopback-endpoints.js";
 import { type ComponentError, Supervisor, type SupervisorEvents } from "./supervisor.js";
 
@@ -175,7 +175,7 @@ function controlParts(options: ClusterOptions, context: ClusterContext): readonl
     const manager = createManager({
       ...shared,
       client: clientFor(identities.controllerManager),
-      controllers: builtinControllers({ caBundle: pki.ca.certificate }),
+      controllers: builtinControllers({ rootCa: pki.ca.certificate }),
       select,
     });
     parts.push(afterBootstrap(manager));

@@ -13,7 +13,7 @@ import { type Random, systemRandom } from "../internal/random.js";
 import { createHollowNodes, type HollowNodesOptions } from "../node/index.js";
 import { createScheduler, type Scheduler, type SchedulerOptions } from "../scheduler/index.js";
 import { MemoryStore, type Store } from "../store/index.js";
-import { builtinControllers } from "./controllers.js";
+import { builtinControllers } from "../controllers/index.js";
 import { Supervisor } from "./supervisor.js";
 
 export interface ControlPlaneOptions {

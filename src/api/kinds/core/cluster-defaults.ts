@@ -1,4 +1,4 @@
-import type { LimitRange, LimitRangeItem, Namespace, Node } from "../../gen/types.js";
+import type { LimitRange, LimitRangeItem, Namespace, Node, NodeSpec } from "../../gen/types.js";
 import { mapField, mapItems, withDefaults, withField, withMissingEntries, withZeroDefaults } from "../defaulting.js";
 import { type Loose, ownValue } from "../loose.js";
 
@@ -20,9 +20,17 @@ export function labelWithName(namespace: Loose<Namespace>): Loose<Namespace> {
 }
 
 export function defaultNode(node: Loose<Node>): Loose<Node> {
-  return mapField(node, "status", (status) =>
+  const ranged = mapField(node, "spec", withBothRanges);
+  return mapField(ranged, "status", (status) =>
     status.capacity === undefined ? status : withDefaults(status, { allocatable: status.capacity }),
   );
+}
+
+/** podCIDR is the first of podCIDRs; whoever knows one of them alone means both. */
+function withBothRanges(spec: Loose<NodeSpec>): Loose<NodeSpec> {
+  const [first] = spec.podCIDRs ?? [];
+  if (spec.podCIDR && first === undefined) return { ...spec, podCIDRs: [spec.podCIDR] };
+  return first !== undefined && !spec.podCIDR ? { ...spec, podCIDR: first } : spec;
 }
 
 export function defaultLimitRange(range: Loose<LimitRange>): Loose<LimitRange> {
