@@ -1,0 +1,284 @@
+import {
+  isStatusError,
+  type Job,
+  type JobCondition,
+  type JobStatus,
+  jobs,
+  keyOf,
+  type Pod,
+  pods,
+  selectorFromLabelSelector,
+} from "../../api/index.js";
+import { timestamp } from "../../internal/clock.js";
+import type { Controller, ControllerContext } from "../controller.js";
+import {
+  defineStatefulController,
+  type Reconcile,
+  type ReconcileContext,
+  type ReconcileResult,
+} from "../define-controller.js";
+import { removeCondition, setCondition } from "../shared/conditions.js";
+import { Expectations } from "../shared/expectations.js";
+import { OwnWrites } from "../shared/own-writes.js";
+import { claim, controllerOf, indexByController } from "../shared/owners.js";
+import { deletePod } from "../shared/pod-control.js";
+import { isTerminating } from "../shared/pods.js";
+import { deleteExactly, writeStatus } from "../shared/write-status.js";
+import { createJobPods } from "./job-pods.js";
+import { isJobFinished, isTracked, JobState, jobCondition, replacesOnlyFailed, trackingFinalizer } from "./state.js";
+import { deadlineOf, isSuspended, verdictOn, wantedActive } from "./verdict.js";
+
+const ownName = "kubernetes.io/job-controller";
+const backoff = { firstMs: 10_000, maxMs: 600_000 };
+
+/** Runs pods to their end, as often as a Job asks for. */
+export const jobController: Controller = defineStatefulController<Job>({
+  name: "job-controller",
+  aliases: ["job"],
+  for: jobs,
+  owns: [pods],
+  prepare: (context, enqueue) => new Jobs(context, enqueue).reconcile,
+});
+
+class Jobs {
+  readonly #expectations: Expectations;
+  readonly #writes: OwnWrites<Job>;
+
+  constructor(context: ControllerContext, enqueue: (key: string) => void) {
+    this.#expectations = new Expectations(context.clock);
+    this.#writes = new OwnWrites(context.clock);
+    const jobInformer = context.informer(jobs);
+    const podInformer = context.informer(pods);
+    indexByController(podInformer);
+    podInformer.addHandler({
+      add: (pod) => {
+        const owner = controllerOf(pod);
+        if (isTerminating(pod)) this.#deleting(pod);
+        else if (owner !== undefined) this.#expectations.creationObserved(owner.uid);
+        else {
+          for (const job of jobInformer.list(pod.metadata.namespace)) {
+            if (selectorFromLabelSelector(job.spec?.selector).matches(pod.metadata.labels)) enqueue(keyOf(job));
+          }
+        }
+      },
+      update: (_, pod) => {
+        if (isTerminating(pod)) this.#deleting(pod);
+      },
+      delete: (pod) => this.#deleting(pod),
+    });
+  }
+
+  #deleting(pod: Pod): void {
+    const owner = controllerOf(pod);
+    if (owner !== undefined) this.#expectations.deletionObserved(owner.uid, pod.metadata.uid);
+  }
+
+  readonly reconcile: Reconcile = async (key, context) => {
+    const informer = context.informer(jobs);
+    const job = informer.get(key);
+    if (job === undefined) return this.#writes.forget(key);
+    if ((job.spec?.managedBy ?? ownName) !== ownName) return;
+    // Counting on an older status would count pods twice, or never.
+    const behindMs = this.#writes.waitMs(key, informer);
+    if (behindMs > 0) return { requeueAfterMs: behindMs };
+    const owned = await claim({
+      client: context.client,
+      owner: job,
+      ownerResource: jobs,
+      resource: pods,
+      informer: context.informer(pods),
+      selector: selectorFromLabelSelector(job.spec?.selector),
+      signal: context.signal,
+      finalizers: [trackingFinalizer],
+    });
+    // With the Job gone, or done, nobody counts any more.
+    if (job.metadata.deletionTimestamp !== undefined || isJobFinished(job)) {
+      await releasePods(owned.filter(isTracked), context);
+      return;
+    }
+    return this.#sync(key, job, owned, context);
+  };
+
+  async #sync(key: string, job: Job, owned: readonly Pod[], context: ReconcileContext): Promise<ReconcileResult> {
+    const { clock, events } = context;
+    const now = timestamp(clock);
+    const upToDate = this.#expectations.satisfied(job.metadata.uid);
+    const ending = (job.status?.conditions ?? []).some(
+      ({ type }) => type === "FailureTarget" || type === "SuccessCriteriaMet",
+    );
+    const state = new JobState(job, owned, ending);
+    let conditions: readonly JobCondition[] = job.status?.conditions ?? [];
+    let { startTime, completionTime } = job.status ?? {};
+    const verdict = verdictOn(state, now, clock.now());
+    const suspend = job.spec?.suspend ?? false;
+    if (verdict !== undefined) {
+      conditions = setCondition(conditions, verdict);
+      if (state.active.length === 0 && state.terminating === 0 && state.settled) {
+        conditions = end(job, conditions, verdict, now, context);
+        if (verdict.type === "SuccessCriteriaMet") completionTime = now;
+      }
+    } else if (suspend !== isSuspended(job)) {
+      conditions = suspension(conditions, suspend, now);
+      // Not told to those who look at a Job that was never suspended.
+      if (suspend) events.event(job, "Normal", "Suspended", "Job suspended");
+      else if (conditions !== (job.status?.conditions ?? [])) events.event(job, "Normal", "Resumed", "Job resumed");
+    }
+    const resumed = isSuspended(job) && !suspend;
+    if (!suspend && (startTime === undefined || resumed)) startTime = now;
+    if (suspend) startTime = undefined;
+    const status = statusOf(state, conditions, startTime, completionTime);
+    const written = await writeStatus(context.client, jobs, job, status, context.signal);
+    if (written === undefined) return undefined;
+    if (written !== job) this.#writes.wrote(key, written);
+    await releasePods(state.release, context);
+    if (!upToDate) return undefined;
+    const current: JobState = written === job ? state : new JobState(written, owned, ending);
+    return this.#manage(current, verdict, context);
+  }
+
+  async #manage(
+    state: JobState,
+    verdict: JobCondition | undefined,
+    context: ReconcileContext,
+  ): Promise<ReconcileResult> {
+    const { job, active } = state;
+    if (verdict !== undefined) {
+      // They keep their finalizer: how they end is counted still.
+      await this.#delete(job, active, context, false);
+      return undefined;
+    }
+    if (job.spec?.suspend) {
+      await this.#delete(job, active, context, true);
+      return undefined;
+    }
+    const wanted = wantedActive(state);
+    const surplus = active.length - wanted;
+    if (surplus > 0) {
+      const victims = [...active].sort(youngestFirst).slice(0, surplus);
+      await this.#delete(job, victims, context, true);
+    }
+    const waiting = replacesOnlyFailed(job) ? state.terminating : 0;
+    const missing = wanted - active.length - waiting;
+    let requeueAfterMs: number | undefined;
+    if (missing > 0) {
+      const backoffMs = backoffLeftMs(state, context.clock.now());
+      if (backoffMs > 0) requeueAfterMs = backoffMs;
+      else await createJobPods(state, missing, this.#expectations, context);
+    }
+    const deadline = deadlineOf(job);
+    if (deadline !== undefined)
+      requeueAfterMs = Math.min(requeueAfterMs ?? Number.POSITIVE_INFINITY, deadline - context.clock.now());
+    return requeueAfterMs === undefined ? undefined : { requeueAfterMs: Math.max(0, requeueAfterMs) };
+  }
+
+  /** `uncounted`: their end is no failure of theirs, so they are let go first. */
+  async #delete(job: Job, victims: readonly Pod[], context: ReconcileContext, uncounted: boolean): Promise<void> {
+    const { uid } = job.metadata;
+    this.#expectations.expectDeletions(
+      uid,
+      victims.map((pod) => pod.metadata.uid),
+    );
+    const call = { client: context.client, events: context.events, owner: job, signal: context.signal };
+    if (uncounted) await releasePods(victims.filter(isTracked), context);
+    await Promise.all(
+      victims.map(async (pod) => {
+        try {
+          if (!(await deletePod(call, pod))) this.#expectations.deletionObserved(uid, pod.metadata.uid);
+        } catch (error) {
+          this.#expectations.deletionObserved(uid, pod.metadata.uid);
+          throw error;
+        }
+      }),
+    );
+  }
+}
+
+function statusOf(
+  state: JobState,
+  conditions: readonly JobCondition[],
+  startTime: string | undefined,
+  completionTime: string | undefined,
+): JobStatus {
+  return {
+    ...state.counts(),
+    ...(startTime === undefined ? {} : { startTime }),
+    ...(completionTime === undefined ? {} : { completionTime }),
+    ...(conditions.length === 0 ? {} : { conditions }),
+  };
+}
+
+/** The last condition: all pods are over and counted. */
+function end(
+  job: Job,
+  conditions: readonly JobCondition[],
+  verdict: JobCondition,
+  now: string,
+  { events }: ReconcileContext,
+): readonly JobCondition[] {
+  const { reason = "", message = "" } = verdict;
+  if (verdict.type === "SuccessCriteriaMet") {
+    events.event(job, "Normal", "Completed", "Job completed");
+    return setCondition(conditions, jobCondition("Complete", reason, message, now));
+  }
+  events.event(job, "Warning", reason, message);
+  return setCondition(conditions, jobCondition("Failed", reason, message, now));
+}
+
+function suspension(conditions: readonly JobCondition[], suspend: boolean, now: string): readonly JobCondition[] {
+  if (suspend) return setCondition(conditions, jobCondition("Suspended", "JobSuspended", "Job suspended", now));
+  if (removeCondition(conditions, "Suspended") === conditions) return conditions;
+  return setCondition(conditions, jobCondition("Suspended", "JobResumed", "Job resumed", now, "False"));
+}
+
+async function releasePods(released: readonly Pod[], { client, signal }: ReconcileContext): Promise<void> {
+  await Promise.all(
+    released.map(async ({ metadata }) => {
+      const { namespace, name, uid, resourceVersion } = metadata;
+      const finalizers = (metadata.finalizers ?? []).filter((one) => one !== trackingFinalizer);
+      const body = { metadata: { uid, resourceVersion, finalizers } };
+      try {
+        await client.patch(pods, { namespace, name }, { type: "merge", body }, { signal });
+      } catch (error) {
+        if (!isStatusError(error, "NotFound")) throw error;
+      }
+    }),
+  );
+}
+
+/** After failures in a row the next pods wait: 10 s, 20 s, 40 s, up to 10 min, from when the last one ended. */
+function backoffLeftMs(state: JobState, nowMs: number): number {
+  const { job, failed, lastFailureMs } = state;
+  if (failed === 0 || lastFailureMs === 0 || job.spec?.backoffLimitPerIndex !== undefined) return 0;
+  const waitMs = Math.min(backoff.firstMs * 2 ** Math.min(failed - 1, 16), backoff.maxMs);
+  return lastFailureMs + waitMs - nowMs;
+}
+
+function youngestFirst(a: Pod, b: Pod): number {
+  return a.metadata.creationTimestamp < b.metadata.creationTimestamp ? 1 : -1;
+}
+
+/** Deletes Jobs that are over for longer than they are to be kept. */
+export const ttlAfterFinishedController: Controller = defineStatefulController<Job>({
+  name: "ttl-after-finished-controller",
+  aliases: ["ttl-after-finished"],
+  for: jobs,
+  prepare:
+    () =>
+    async (key, { client, clock, informer, signal }) => {
+      const job = informer(jobs).get(key);
+      const seconds = job?.spec?.ttlSecondsAfterFinished;
+      if (
+        job === undefined ||
+        seconds === undefined ||
+        !isJobFinished(job) ||
+        job.metadata.deletionTimestamp !== undefined
+      )
+        return;
+      const over = (job.status?.conditions ?? []).find(
+        ({ type, status }) => status === "True" && (type === "Complete" || type === "Failed"),
+      );
+      const at = Date.parse(over?.lastTransitionTime ?? "") + seconds * 1000;
+      if (at > clock.now()) return { requeueAfterMs: at - clock.now() };
+      await deleteExactly(client, jobs, job, { propagationPolicy: "Foreground", signal });
+    },
+});
