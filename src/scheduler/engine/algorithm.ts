@@ -9,6 +9,7 @@ import {
   type NodeSnapshot,
   type PreFilterResult,
   type Rejection,
+  type SchedulingPolicy,
   toRejection,
   type Verdict,
 } from "../framework/policy.js";
@@ -120,6 +121,7 @@ class Run {
   readonly #pod: PodInfo;
   readonly #cycle: Cycle;
   readonly #deadline: number;
+  #calls = 0;
   #filters: WeightedPolicy[];
   #scorers: WeightedPolicy[];
   #narrowedBy: string[] = [];
@@ -212,7 +214,11 @@ class Run {
   scores(slots: readonly number[]): number[] {
     const totals = classScores(this.#class, slots);
     if (this.#scorers.length === 0) return totals;
-    const nodes = slots.flatMap((slot) => this.#options.snapshots.node(slot) ?? []);
+    const nodes: NodeSnapshot[] = [];
+    for (const slot of slots) {
+      const node = this.#options.snapshots.node(slot);
+      if (node !== undefined) nodes.push(node);
+    }
     for (const { policy, weight } of this.#scorers) {
       const skipped = guarded(
         policy.name,
@@ -312,15 +318,26 @@ class Run {
     const node = this.#options.snapshots.node(slot);
     if (node === undefined) return 0;
     for (const { policy } of this.#filters) {
-      const verdict = guarded(policy.name, "Filter", () => policy.filter?.(this.#pod.pod, node, this.#cycle));
-      this.#checkTime(policy.name);
+      const verdict = this.#ask(policy, node);
       if (verdict !== undefined) return this.#options.verdicts.code(policy.name, checkedVerdict(policy.name, verdict));
     }
     return 0;
   }
 
+  #ask(policy: SchedulingPolicy, node: NodeSnapshot): Verdict {
+    try {
+      this.#checkTime(policy.name);
+      return policy.filter?.(this.#pod.pod, node, this.#cycle);
+    } catch (error) {
+      return guarded(policy.name, "Filter", () => {
+        throw error;
+      });
+    }
+  }
+
+  /** Reading the clock costs as much as a filter: every so often is enough. */
   #checkTime(policy: string): void {
-    if (this.#options.now() <= this.#deadline) return;
+    if ((this.#calls++ & 7) !== 7 || this.#options.now() <= this.#deadline) return;
     throw new PolicyError(policy, "Filter", `the cycle took longer than its ${this.#engine.cycleBudgetMs}ms`);
   }
 }
@@ -334,10 +351,14 @@ export function plainScores(
   tick: () => void,
 ): readonly number[] {
   const bounded = policy.normalizeScore === undefined;
-  const raw = nodes.map((node) => {
-    const score = guarded(policy.name, "Score", () => policy.score?.(pod.pod, node, cycle));
-    tick();
-    return checkedScore(policy.name, "Score", score, bounded);
+  const raw = new Array<number>(nodes.length);
+  guarded(policy.name, "Score", () => {
+    for (let index = 0; index < nodes.length; index++) {
+      const node = nodes[index];
+      if (node === undefined) continue;
+      raw[index] = checkedScore(policy.name, "Score", policy.score?.(pod.pod, node, cycle), bounded);
+      tick();
+    }
   });
   if (bounded) return raw;
   const scores = guarded(policy.name, "NormalizeScore", () => policy.normalizeScore?.(pod.pod, raw, nodes, cycle));
