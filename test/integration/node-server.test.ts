@@ -219,7 +219,7 @@ describe.each([
     const talk = ["exec", "full", "--", "sh", "-c", "echo out; echo err >&2; exit 3"];
     const { code, stdout, stderr } = await kubectl(talk, env);
     expect(stdout).toBe("out\n");
-    expect(stderr).toContain("err\n");
+    expect(stderr).toMatch(/^err\n/);
     expect(stderr).toContain("command terminated with exit code 3");
     expect(code).toBe(3);
   });

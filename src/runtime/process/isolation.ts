@@ -150,6 +150,7 @@ export function enterCommand(pid: number, workingDir: string): readonly string[]
     ...user,
     "--mount",
     "--root",
+    "--wd",
     "sh",
     "-c",
     'cd "$0" 2>/dev/null; exec "$@"',

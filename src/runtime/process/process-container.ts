@@ -149,6 +149,8 @@ export class ProcessContainer {
     child.unref();
     this.#onChange(this, "started");
     await this.#started();
+    // It may have ended before anybody watched.
+    void this.check();
   }
 
   /** Takes up a container that was started by an agent before. */

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { PassThrough, Writable } from "node:stream";
+import { PassThrough, type Readable, Writable } from "node:stream";
 import { RuntimeError } from "../errors.js";
 import type { AttachOptions, ExecExit, ExecOptions, LocalProcessStream } from "../streams.js";
 import { enterCommand } from "./isolation.js";
@@ -47,12 +47,21 @@ export async function execIn(container: ProcessContainer, options: ExecOptions):
   return {
     kind: "local",
     stdin: child.stdin ?? undefined,
-    stdout: child.stdout ?? undefined,
-    stderr: options.tty ? undefined : (child.stderr ?? undefined),
+    stdout: kept(child.stdout),
+    stderr: options.tty ? undefined : kept(child.stderr),
     resize: (size) => void (options.tty && resizeTerminal(ttyFile, size, path)),
     exit,
     close,
   };
+}
+
+/** Node throws away a child's output that nobody reads yet when the child exits; through this it waits for its reader. */
+function kept(output: Readable | null): Readable | undefined {
+  if (output === null) return undefined;
+  const through = new PassThrough();
+  output.pipe(through);
+  through.once("close", () => output.resume());
+  return through;
 }
 
 /** Joins a container's own streams. */
