@@ -8,6 +8,7 @@ import { seededRandom } from "../internal/random.js";
 import { VirtualClock } from "../internal/virtual-clock.js";
 import { MemoryStore } from "../store/index.js";
 import { makeNode, makePod } from "../testing/builders.js";
+import { explanationText } from "./explain.js";
 import type { SchedulingPolicy } from "./framework/policy.js";
 import { defaultPolicies } from "./policies/default-policies.js";
 import { createScheduler, type Scheduler, type SchedulerOptions } from "./scheduler.js";
@@ -171,6 +172,36 @@ describe("createScheduler", () => {
     scheduler.setProfiles([{ policies: defaultPolicies() }]);
     await clock.advance(11_000);
     await until(() => bound("bad"));
+  });
+
+  it("explains every node, with scores and what would help", async () => {
+    await create(nodes, makeNode("small", { cpuMillis: 1000 }));
+    await create(nodes, makeNode("large", { cpuMillis: 4000 }));
+    await schedule();
+    const fits = scheduler.explain(makePod("a", { cpuMillis: 500, memoryBytes: 2 ** 30 }));
+    expect(fits).toMatchObject({ best: ["large"], message: "2/2 nodes are available.", unblockedBy: [] });
+    expect(fits?.nodes[0]?.scores.map(({ policy }) => policy)).toContain("NodeResourcesFit");
+    const huge = scheduler.explain(makePod("b", { cpuMillis: 9000 }));
+    expect(huge?.message).toBe("0/2 nodes are available: 2 Insufficient cpu.");
+    expect(huge?.unblockedBy).toContainEqual({ resource: "Node", actions: ["Add", "UpdateNodeAllocatable"] });
+    expect(huge && explanationText(huge)).toContain("large     -  NodeResourcesFit: Insufficient cpu");
+  });
+
+  it("takes over from a leader that is gone, and schedules what it left", async () => {
+    await create(nodes, makeNode("one"));
+    const election = { namespace: "default", name: "scheduler" };
+    const first = new AbortController();
+    const leader = createScheduler({ client, clock, events: recorder, leaderElection: { ...election, identity: "1" } });
+    const led = leader.run({ signal: first.signal, ready: () => {} });
+    await create(pods, makePod("a"));
+    await until(() => bound("a"));
+    await schedule({ leaderElection: { ...election, identity: "2" } });
+    first.abort();
+    await led;
+    await create(pods, makePod("b"));
+    expect(await bound("b")).toBe(false);
+    for (let tries = 0; tries < 30 && !(await bound("b")); tries++) await clock.advance(2_000);
+    expect(await bound("b")).toBe(true);
   });
 
   it("lets a pod wait at permit until it is allowed", async () => {
