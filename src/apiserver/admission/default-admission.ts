@@ -4,7 +4,7 @@ import type { Random } from "../../internal/random.js";
 import type { DefaultAuthorizer } from "../authz/default-authorizer.js";
 import { rbacEscalation } from "../authz/escalation.js";
 import type { AdmissionPlugin, CacheReader } from "./admission.js";
-import { certificateApproval, certificateSigning } from "./certificates.js";
+import { certificateApproval, certificateSigning, certificateSubjectRestriction } from "./certificates.js";
 import {
   defaultIngressClass,
   defaultStorageClass,
@@ -58,10 +58,17 @@ export function defaultAdmission(deps: DefaultAdmissionDeps): readonly Admission
           certificateSigning({ authorizer }),
           rbacEscalation({ cache, rbac: authorizer.rbac, authorizer }),
         ]),
+    certificateSubjectRestriction({ organizationsOf }),
     defaultIngressClass(deps),
     ...(deps.more ?? []),
     ...(deps.webhooks ?? []),
     ...(deps.quota === undefined ? [] : [resourceQuota({ cache, ...deps.quota })]),
   ];
   return plugins.filter((plugin) => !deps.disabled?.includes(plugin.name));
+}
+
+/** Loaded when the first request for a certificate comes: most servers never see one, and it is a heavy door. */
+async function organizationsOf(pem: string): Promise<readonly string[]> {
+  const { parseCertificateRequest } = await import("../pki/certificate-request.js");
+  return (await parseCertificateRequest(pem)).organizations;
 }

@@ -1,7 +1,10 @@
-import { X509Certificate } from "node:crypto";
+import "reflect-metadata";
+import { webcrypto, X509Certificate } from "node:crypto";
+import { Pkcs10CertificateRequestGenerator, SubjectAlternativeNameExtension } from "@peculiar/x509";
 import { describe, expect, test } from "vitest";
 import { VirtualClock } from "../../internal/virtual-clock.js";
 import { createCertificateAuthority, loadCertificateAuthority } from "./certificate-authority.js";
+import { parseCertificateRequest } from "./certificate-request.js";
 import { createClusterPki } from "./cluster-pki.js";
 import type { PkiStorage } from "./pki-storage.js";
 
@@ -60,6 +63,30 @@ describe("certificate authority", () => {
     expect(leaf.checkIP("10.0.0.1")).toBe("10.0.0.1");
     expect(leaf.checkIP("10.0.0.2")).toBeUndefined();
   });
+});
+
+test("a certificate request is read, signed for its key, and refused when it is not its own", async () => {
+  const keys = await webcrypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, ["sign", "verify"]);
+  const made = await Pkcs10CertificateRequestGenerator.create({
+    name: [{ O: ["system:nodes"] }, { CN: ["system:node:a"] }],
+    keys,
+    signingAlgorithm: { name: "ECDSA", hash: "SHA-256" },
+    extensions: [new SubjectAlternativeNameExtension([{ type: "ip", value: "10.0.0.1" }])],
+  });
+  const request = await parseCertificateRequest(made.toString("pem"));
+  expect(request).toMatchObject({
+    commonName: "system:node:a",
+    organizations: ["system:nodes"],
+    ipAddresses: ["10.0.0.1"],
+    dnsNames: [],
+  });
+  const ca = await createCertificateAuthority({ commonName: "kubernetes", clock: new VirtualClock(start) });
+  const signed = await ca.sign(request.publicKey, { ...request, usages: ["server"] });
+  expect(new X509Certificate(signed).checkIP("10.0.0.1")).toBe("10.0.0.1");
+  const bytes = new Uint8Array(made.rawData.slice(0));
+  bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+  const broken = `-----BEGIN CERTIFICATE REQUEST-----\n${Buffer.from(bytes).toString("base64")}\n-----END CERTIFICATE REQUEST-----\n`;
+  await expect(parseCertificateRequest(broken)).rejects.toThrow("not signed by its own key");
 });
 
 describe("cluster PKI", () => {
