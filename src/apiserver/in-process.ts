@@ -2,10 +2,10 @@ import type { ApiRequest, KubeList, KubeObject, Status, Transport, UserInfo, Wat
 import type { RequestHandler, ServerResult, StoredEvent } from "./request.js";
 
 /** A Transport without sockets and copies: requests enter the pipeline as they are, and objects come back shared. */
-export function inProcessTransport(handler: RequestHandler, user: UserInfo): Transport {
+export function inProcessTransport(handler: RequestHandler, user: UserInfo, userAgent?: string): Transport {
   return {
     async request(request) {
-      return resultObject(await handler.handle({ ...request, user }));
+      return resultObject(await handler.handle({ ...request, user, userAgent }));
     },
     watch(request: ApiRequest): AsyncIterable<readonly WatchEvent[]> {
       return follow(handler, { ...request, user });

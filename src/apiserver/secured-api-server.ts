@@ -30,6 +30,10 @@ import { createHttpServer } from "./http/server.js";
 import type { HttpServer, HttpServerOptions } from "./http/server-options.js";
 import { OpenApiRoute } from "./openapi/index.js";
 import type { ClusterPki } from "./pki/cluster-pki.js";
+import { networkDial } from "./proxy/dial.js";
+import { reportedNodeTarget } from "./proxy/nodes.js";
+import { podStreams } from "./proxy/pod-streams.js";
+import { resourceProxy } from "./proxy/resource-proxy.js";
 import { ApiServer, type VirtualResource } from "./server.js";
 import { tableRepresenter } from "./tables/index.js";
 
@@ -53,7 +57,10 @@ export interface SecuredApiServerOptions {
   readonly tokenAuthenticators?: readonly TokenAuthenticator[];
   readonly admission?: (server: ApiServer, authorizer: DefaultAuthorizer) => readonly AdmissionPlugin[];
   readonly hooks?: ConstructorParameters<typeof ApiServer>[0]["hooks"];
+  /** Further ways through to others, before those to nodes, pods and services. */
   readonly connect?: (server: ApiServer) => readonly ConnectHandler[];
+  /** Nodes and pods may have loopback addresses: all on one machine. Default false: they are refused. */
+  readonly allowLocalAddresses?: boolean;
   readonly root?: string;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -135,7 +142,7 @@ export class SecuredApiServer implements Component {
         new OpenApiRoute({ resources: this.api.table, version: kubernetesVersion }),
         issuerRoutes(tokens, `${issuer}/openid/v1/jwks`),
       ],
-      connect: options.connect?.(this.api) ?? [],
+      connect: [...(options.connect?.(this.api) ?? []), ...this.#streams(options, { clock, random })],
       representer: tableRepresenter,
       clock,
       random,
@@ -154,8 +161,23 @@ export class SecuredApiServer implements Component {
   }
 
   /** The way in for clients of this process; default: the server itself, which may do everything. */
-  transport(user?: UserInfo): Transport {
-    return this.api.transport(user);
+  transport(user?: UserInfo, agent?: string): Transport {
+    return this.api.transport(user, agent);
+  }
+
+  /** The ways through to nodes, pods and services. */
+  #streams(
+    { pki, allowLocalAddresses = false }: SecuredApiServerOptions,
+    { clock, random }: { readonly clock: Clock; readonly random: Random },
+  ): readonly ConnectHandler[] {
+    const dial = networkDial({
+      clock,
+      clientCertificate: pki.apiserverKubeletClient,
+      nodeAuthorities: [pki.ca.certificate],
+      allowLocalAddresses,
+    });
+    const shared = { cache: this.api.cacheReader, dial, connectNode: reportedNodeTarget() };
+    return [podStreams(shared), resourceProxy({ ...shared, random })];
   }
 
   async run({ signal, ready }: ComponentContext): Promise<void> {

@@ -121,9 +121,12 @@ export class ApiServer implements RequestHandler {
     }
   }
 
-  /** The way in for clients in this process, as `user`; default: the server itself, which may do everything. */
-  transport(user: UserInfo = { username: "system:apiserver", groups: [privileged] }): Transport {
-    return inProcessTransport(this, user);
+  /**
+   * The way in for clients in this process, as `user`; default: the server itself, which may do everything. `agent` names the program
+   * as which it manages fields.
+   */
+  transport(user: UserInfo = { username: "system:apiserver", groups: [privileged] }, agent = "coxswain"): Transport {
+    return inProcessTransport(this, user, agent);
   }
 
   async handle(request: ServerRequest): Promise<ServerResult> {

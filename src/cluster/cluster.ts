@@ -2,6 +2,7 @@ import { builtinDescriptions } from "../api/describe/index.js";
 import type { UserInfo } from "../api/index.js";
 import { builtinStrategies } from "../api/kinds/index.js";
 import { defaultAdmission } from "../apiserver/admission/default-admission.js";
+import { liveDeps } from "../apiserver/admission/live-deps.js";
 import { defaultServiceCidr, SecuredApiServer, serviceHooks } from "../apiserver/index.js";
 import type { KeyPairPem } from "../apiserver/pki/certificate-authority.js";
 import { type ClusterPki, createClusterPki } from "../apiserver/pki/cluster-pki.js";
@@ -9,6 +10,7 @@ import type { PkiStorage } from "../apiserver/pki/pki-storage.js";
 import { ipRange } from "../apiserver/services/ip-range.js";
 import { type Client, createClient } from "../client/index.js";
 import { formatKubeconfig } from "../client/kubeconfig.js";
+import { builtinControllers } from "../controllers/index.js";
 import { createManager } from "../controllers/manager.js";
 import { type Clock, realClock } from "../internal/clock.js";
 import type { Component } from "../internal/component.js";
@@ -17,7 +19,6 @@ import { type Random, systemRandom } from "../internal/random.js";
 import { createScheduler, type SchedulerOptions } from "../scheduler/index.js";
 import type { Store } from "../store/index.js";
 import { bootstrapPart } from "./bootstrap-part.js";
-import { builtinControllers } from "../controllers/index.js";
 import { loopbackStrategies } from "./loopback-endpoints.js";
 import { type ComponentError, Supervisor, type SupervisorEvents } from "./supervisor.js";
 
@@ -58,7 +59,7 @@ export interface ClusterContext {
   readonly random: Random;
   readonly logger: Logger;
   /** A client in this process with the rights of `user`. */
-  clientFor(user: UserInfo): Client;
+  clientFor(user: UserInfo, agent?: string): Client;
 }
 
 export interface Cluster extends AsyncDisposable {
@@ -107,7 +108,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     ...(options.pki === undefined ? {} : { storage: options.pki }),
   });
   const api = apiServer(options, { ...shared, pki, host, serviceCidr });
-  const clientFor = (user: UserInfo): Client => createClient(api.transport(user));
+  const clientFor = (user: UserInfo, agent?: string): Client => createClient(api.transport(user, agent));
   const context: ClusterContext = { ...shared, pki, api, clientFor };
   const supervisor = new Supervisor(options.events);
   const parts = [
@@ -160,9 +161,16 @@ function apiServer(
     port: options.port ?? 0,
     insecurePort: options.insecurePort,
     resources: builtinDescriptions(strategies),
+    allowLocalAddresses: options.loopback === true,
     hooks: (server) => serviceHooks(server, { store, serviceCidr }),
     admission: (server, authorizer) =>
-      defaultAdmission({ cache: server.cacheReader, clock: made.clock, random: made.random, authorizer }),
+      defaultAdmission({
+        cache: server.cacheReader,
+        clock: made.clock,
+        random: made.random,
+        authorizer,
+        ...liveDeps(server),
+      }),
   });
 }
 
@@ -174,14 +182,14 @@ function controlParts(options: ClusterOptions, context: ClusterContext): readonl
   if (select.length > 0) {
     const manager = createManager({
       ...shared,
-      client: clientFor(identities.controllerManager),
+      client: clientFor(identities.controllerManager, "kube-controller-manager"),
       controllers: builtinControllers({ rootCa: pki.ca.certificate }),
       select,
     });
     parts.push(afterBootstrap(manager));
   }
   if (options.scheduler !== false) {
-    const client = clientFor(identities.scheduler);
+    const client = clientFor(identities.scheduler, "kube-scheduler");
     parts.push(afterBootstrap(createScheduler({ ...shared, ...options.scheduler, client })));
   }
   return parts;

@@ -2,9 +2,11 @@ import { builtinDescriptions } from "../api/describe/index.js";
 import type { ResourceDescription, UserInfo } from "../api/index.js";
 import { builtinStrategies } from "../api/kinds/index.js";
 import { defaultAdmission } from "../apiserver/admission/default-admission.js";
+import { liveDeps } from "../apiserver/admission/live-deps.js";
 import { ensureNamespaces, ensurePriorityClasses } from "../apiserver/bootstrap/system-objects.js";
 import { type AdmissionPlugin, ApiServer, serviceHooks } from "../apiserver/index.js";
 import { type Client, createClient } from "../client/index.js";
+import { builtinControllers } from "../controllers/index.js";
 import { type ControllerManager, createManager } from "../controllers/manager.js";
 import { type Clock, realClock } from "../internal/clock.js";
 import type { Component } from "../internal/component.js";
@@ -13,7 +15,6 @@ import { type Random, systemRandom } from "../internal/random.js";
 import { createHollowNodes, type HollowNodesOptions } from "../node/index.js";
 import { createScheduler, type Scheduler, type SchedulerOptions } from "../scheduler/index.js";
 import { MemoryStore, type Store } from "../store/index.js";
-import { builtinControllers } from "../controllers/index.js";
 import { Supervisor } from "./supervisor.js";
 
 export interface ControlPlaneOptions {
@@ -66,7 +67,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     resources: options.resources ?? builtinDescriptions(builtinStrategies),
     ...shared,
     admission: (api) => [
-      ...defaultAdmission({ cache: api.cacheReader, clock, random, disabled: notAlone }),
+      ...defaultAdmission({ cache: api.cacheReader, clock, random, disabled: notAlone, ...liveDeps(api) }),
       ...(options.admission ?? []),
     ],
     hooks: (api) => serviceHooks(api, { store }),

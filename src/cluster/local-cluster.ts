@@ -118,7 +118,7 @@ async function localNode(
   ];
   const tls = await pki.node(nodeName, { ipAddresses: [address] });
   const agent = createNodeAgent({
-    client: clientFor(identities.node(nodeName)),
+    client: clientFor(identities.node(nodeName), "kubelet"),
     runtime,
     nodeName,
     clock,
@@ -140,7 +140,7 @@ async function localNode(
 
 function localProxy(context: ClusterContext): Component {
   const { clock, logger, clientFor } = context;
-  const client = clientFor(identities.proxy);
+  const client = clientFor(identities.proxy, "kube-proxy");
   const backend = new UserspaceProxy({ clock, logger });
   return afterBootstrap(createProxy({ client, backend, nodeName: "node-1", clock, logger }));
 }

@@ -21,7 +21,7 @@ export function defaulted({ description }: Endpoint, object: JsonObject): JsonOb
 export function decodeObject(endpoint: Endpoint, request: ServerRequest, body: unknown): JsonObject {
   const typed = typedObject(endpoint, body);
   const { schema, kind, version } = endpoint.description;
-  const decoded = { value: typed, duplicates: [], ...request.decoded };
+  const decoded = { ...request.decoded, duplicates: request.decoded?.duplicates ?? [], value: typed };
   const clean = decodeInto(schema, decoded, {
     kind,
     version,

@@ -1,6 +1,6 @@
+import type { Store } from "../../store/index.js";
 import type { WriteHook } from "../registry/context.js";
 import type { ApiServer } from "../server.js";
-import type { Store } from "../../store/index.js";
 import { ClusterIpAllocator } from "./cluster-ip-allocator.js";
 import { ipRange } from "./ip-range.js";
 import { NodePortAllocator, type PortRange } from "./node-port-allocator.js";

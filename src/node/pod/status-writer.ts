@@ -145,7 +145,7 @@ export function statusPatch(from: PodStatus | undefined, to: PodStatus): Record<
     // startTime is set once and kept by the API.
     if (now === undefined && key === "startTime") continue;
     patch ??= {};
-    patch[key] = now ?? null;
+    patch[key] = key === "conditions" ? conditionsPatch(from?.conditions ?? [], to.conditions ?? []) : (now ?? null);
     // Lists merged by key need to be told which members are gone.
     if ((key === "podIPs" || key === "hostIPs") && Array.isArray(old) && old.length > 0 && Array.isArray(now)) {
       const kept = new Set(now.map((entry) => JSON.stringify(entry)));
@@ -155,6 +155,20 @@ export function statusPatch(from: PodStatus | undefined, to: PodStatus): Record<
     }
   }
   return patch;
+}
+
+type Conditions = NonNullable<PodStatus["conditions"]>;
+
+/** Conditions are merged by type, so a field that is gone has to be taken away, and so has a condition. Those of others stay. */
+function conditionsPatch(old: Conditions, now: Conditions): readonly object[] {
+  const before = new Map(old.map((condition) => [condition.type, condition]));
+  const changed = now.map((condition) => {
+    const gone = Object.keys(before.get(condition.type) ?? {}).filter((field) => !Object.hasOwn(condition, field));
+    return { ...Object.fromEntries(gone.map((field) => [field, null])), ...condition };
+  });
+  const kept = new Set(now.map(({ type }) => type));
+  const removed = old.filter(({ type }) => !kept.has(type)).map(({ type }) => ({ type, $patch: "delete" }));
+  return [...changed, ...removed];
 }
 
 export function deepEqual(a: unknown, b: unknown): boolean {
