@@ -6,6 +6,7 @@ import { type Logger, silentLogger } from "../internal/logger.js";
 import { type Random, systemRandom } from "../internal/random.js";
 import type { ContainerEvent, RuntimeVersion } from "../runtime/index.js";
 import { NodeAdmission } from "./admission.js";
+import { defaultLogRotation, rotateLogs } from "./log-rotation.js";
 import type { NodeAgentOptions } from "./options.js";
 import { type NodeContext, type NodeFacts, podEvent } from "./pod/context.js";
 import { createHookRunner } from "./pod/hooks.js";
@@ -35,7 +36,8 @@ export interface NodeAgent extends Component {
   readonly serverPort: number | undefined;
 }
 
-const housekeepingMs = 60_000;
+const housekeepingMs = 10_000;
+const hollowHousekeepingMs = 60_000;
 
 /**
  * The kubelet's work on one node: registers it, keeps its Lease and status, and drives the runtime so that the pods bound to it
@@ -299,11 +301,13 @@ class Agent implements NodeAgent {
     while (!signal.aborted) {
       try {
         await this.#removeOrphans(signal);
+        const { rootDir, runtime, logRotation = defaultLogRotation } = this.#options;
+        if (rootDir !== undefined) await rotateLogs(runtime, this.#clock, logRotation, signal);
       } catch (error) {
         if (!signal.aborted) this.#logger.warn("housekeeping failed", { error });
       }
       for (const { record } of this.#workers.values()) if (record.terminated) this.#admission.remove(record.uid);
-      await sleep(this.#clock, housekeepingMs, signal);
+      await sleep(this.#clock, this.#options.rootDir === undefined ? hollowHousekeepingMs : housekeepingMs, signal);
     }
   }
 

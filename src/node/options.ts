@@ -4,6 +4,7 @@ import type { Clock } from "../internal/clock.js";
 import type { Logger } from "../internal/logger.js";
 import type { Random } from "../internal/random.js";
 import type { Runtime } from "../runtime/index.js";
+import type { LogRotationOptions } from "./log-rotation.js";
 import type { PodSource } from "./pod-source.js";
 import type { Prober } from "./probes/prober.js";
 import type { NodeServerOptions } from "./server/options.js";
@@ -46,8 +47,8 @@ export interface NodeAgentOptions {
   readonly cgroupRoot?: string | undefined;
   /** Absent: no HTTP server. */
   readonly server?: NodeServerOptions | undefined;
-  /** Folder of manifests of static pods. */
-  readonly staticPodDir?: string | undefined;
+  /** Default: 10 MiB, 5 files. */
+  readonly logRotation?: LogRotationOptions | undefined;
   readonly prober?: Prober | undefined;
   /** Seconds a Lease is good for; renewed at a quarter of it. Default 40. */
   readonly leaseDurationSeconds?: number | undefined;

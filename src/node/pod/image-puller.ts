@@ -18,12 +18,15 @@ export type ImageResult =
   /** `retryInMs`: when a try makes sense again. */
   | { readonly waiting: Waiting; readonly retryInMs: number; readonly image?: undefined };
 
+const maxKnown = 1000;
+
 /** Gets containers their images by their pull policies, with upstream's events and back-off. */
 export class ImagePuller {
   readonly #options: ImagePullerOptions;
   readonly #backoff = new RestartBackoff();
   readonly #lastErrors = new Map<string, string>();
   readonly #failedAt = new Map<string, number>();
+  readonly #known = new Set<string>();
 
   constructor(options: ImagePullerOptions) {
     this.#options = options;
@@ -33,7 +36,7 @@ export class ImagePuller {
     const { runtime, clock } = this.#options;
     const named = container.image ?? "";
     const reference = withDefaultTag(named);
-    if (!validReference(reference)) {
+    if (!this.#valid(reference)) {
       const message = `Failed to apply default image tag "${named}": couldn't parse image name "${named}": invalid reference format`;
       event("Warning", "InspectFailed", message);
       return { waiting: { reason: "InvalidImageName", message }, retryInMs: 60_000 };
@@ -68,6 +71,14 @@ export class ImagePuller {
       this.#failedAt.delete(key);
       this.#backoff.forget(key);
     }
+  }
+
+  #valid(reference: string): boolean {
+    if (this.#known.has(reference)) return true;
+    if (!validReference(reference)) return false;
+    if (this.#known.size >= maxKnown) this.#known.clear();
+    this.#known.add(reference);
+    return true;
   }
 
   async #pull(

@@ -76,6 +76,11 @@ export class PodSync {
     }
   }
 
+  /** From now on only readiness is probed. */
+  watchEnding(): void {
+    this.#ensureProbes();
+  }
+
   /** While the pod ends: nothing is started, but what is seen is reported. */
   async observe(signal: AbortSignal): Promise<void> {
     await this.refresh(signal);

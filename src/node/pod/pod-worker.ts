@@ -178,16 +178,17 @@ export class PodWorker {
     });
     ending.catch(() => {});
     // Meanwhile readiness is still watched and reported.
+    this.#sync.watchEnding();
     while (!ended && !signal.aborted) {
-      this.#again = false;
-      await this.#sync.observe(signal);
-      if (ended) break;
       if (!this.#again) {
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
         });
+        this.#wake = undefined;
       }
-      this.#wake = undefined;
+      if (ended) break;
+      this.#again = false;
+      await this.#sync.observe(signal);
     }
     await ending;
     signal.throwIfAborted();
