@@ -2,7 +2,7 @@ import type { FieldError } from "./field-error.js";
 import type { JsonObject } from "./object.js";
 import type { ResourceType } from "./resource-type.js";
 import type { Schema } from "./schema.js";
-import type { Verb } from "./transport.js";
+import type { UserInfo, Verb } from "./transport.js";
 
 /**
  * Everything that varies by kind, in one place. All generic code reads descriptions and none asks for a kind by name.
@@ -64,6 +64,8 @@ export interface StrategyContext {
   readonly now: string;
   readonly nowMs: number;
   readonly subresource?: string;
+  /** Who writes: certificate signing requests carry it. */
+  readonly user?: UserInfo;
 }
 
 /**

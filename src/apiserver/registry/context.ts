@@ -47,6 +47,7 @@ export function strategyContext(context: RegistryContext, request: ServerRequest
   return {
     now: timestamp(context.clock),
     nowMs: context.clock.now(),
+    user: request.user,
     ...(request.subresource ? { subresource: request.subresource } : {}),
   };
 }

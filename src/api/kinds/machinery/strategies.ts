@@ -49,7 +49,12 @@ export const machineryStrategies: readonly StrategyEntry[] = [
     strategyOf<CertificateSigningRequest>({
       validate: validateCertificateRequest,
       validateUpdate: validateCertificateRequestUpdate,
-      prepareForCreate: startsWithStatus({}),
+      prepareForCreate: (object, { user }) => {
+        // Who asks is not for the asker to say.
+        const { username: _n, uid: _u, groups: _g, extra: _e, ...spec } = object.spec ?? {};
+        const asker = user && { username: user.username, uid: user.uid, groups: user.groups, extra: user.extra };
+        return { ...object, spec: { ...spec, ...asker }, status: {} } as typeof object;
+      },
       generation: false,
     }),
   ],

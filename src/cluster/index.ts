@@ -1,0 +1,10 @@
+export type { Cluster, ClusterContext, ClusterOptions } from "./cluster.js";
+export { afterBootstrap, identities, kubeconfigFor, startCluster } from "./cluster.js";
+export type { ControlPlane, ControlPlaneOptions } from "./control-plane.js";
+export { startControlPlane } from "./control-plane.js";
+export type { LocalCluster, LocalClusterOptions } from "./local-cluster.js";
+export { startLocalCluster } from "./local-cluster.js";
+// For those who build their own.
+export type { LoopbackRange } from "./loopback-range.js";
+export { claimLoopbackRange } from "./loopback-range.js";
+export { ComponentError, Supervisor, type SupervisorEvents } from "./supervisor.js";
