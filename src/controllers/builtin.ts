@@ -1,30 +1,45 @@
+import { clusterRoleAggregationController } from "./clusterroleaggregation/clusterroleaggregation.js";
 import type { Controller } from "./controller.js";
+import { cronJobController } from "./cronjob/cronjob.js";
+import { daemonSetController } from "./daemonset/daemonset.js";
 import { deploymentController } from "./deployment/deployment.js";
+import { disruptionController } from "./disruption/disruption.js";
 import { endpointsController } from "./endpoints/endpoints.js";
 import { endpointSliceController } from "./endpointslice/endpointslice.js";
 import { garbageCollector } from "./garbagecollector/garbagecollector.js";
+import { jobController, ttlAfterFinishedController } from "./job/job.js";
 import { type ControllerManager, createManager, type ManagerOptions } from "./manager.js";
 import { namespaceController } from "./namespace/namespace.js";
+import { type NodeIpamOptions, nodeIpamController } from "./nodeipam/nodeipam.js";
 import { type NodeLifecycleOptions, nodeLifecycleController } from "./nodelifecycle/nodelifecycle.js";
 import { podGarbageCollector } from "./podgc/podgc.js";
 import { replicaSetController } from "./replicaset/replicaset.js";
 import { replicationControllerController } from "./replicationcontroller/replicationcontroller.js";
 import { rootCaPublisher, serviceAccountController } from "./serviceaccount/serviceaccount.js";
+import { statefulSetController } from "./statefulset/statefulset.js";
 import { taintEvictionController } from "./tainteviction/tainteviction.js";
 
 export interface BuiltinOptions {
   /** PEM of the authorities that signed the API server's certificate, put into every namespace. Absent: not published. */
   readonly rootCa?: string | undefined;
   readonly nodeLifecycle?: NodeLifecycleOptions | undefined;
+  /** Absent: nodes get no part of the pods' network from here. */
+  readonly nodeIpam?: NodeIpamOptions | undefined;
 }
 
 /** All of upstream's controllers that there are here, under their names. */
 export function builtinControllers(options: BuiltinOptions = {}): readonly Controller[] {
-  const { rootCa, nodeLifecycle } = options;
+  const { rootCa, nodeLifecycle, nodeIpam } = options;
   return [
     deploymentController,
     replicaSetController,
     replicationControllerController,
+    daemonSetController,
+    statefulSetController,
+    jobController,
+    cronJobController,
+    ttlAfterFinishedController,
+    disruptionController,
     endpointSliceController,
     endpointsController,
     serviceAccountController,
@@ -34,6 +49,8 @@ export function builtinControllers(options: BuiltinOptions = {}): readonly Contr
     nodeLifecycleController(nodeLifecycle),
     taintEvictionController,
     podGarbageCollector(),
+    clusterRoleAggregationController,
+    ...(nodeIpam === undefined ? [] : [nodeIpamController(nodeIpam)]),
   ];
 }
 

@@ -13,4 +13,5 @@ export type {
 export { defineController, defineStatefulController, watching } from "./define-controller.js";
 export type { ControllerManager, LeaderElectionOptions, ManagerOptions } from "./manager.js";
 export { createManager, selectControllers } from "./manager.js";
+export type { NodeIpamOptions } from "./nodeipam/nodeipam.js";
 export type { NodeLifecycleOptions } from "./nodelifecycle/nodelifecycle.js";
