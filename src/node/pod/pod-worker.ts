@@ -185,6 +185,8 @@ export class PodWorker {
           this.#wake = resolve;
         });
         this.#wake = undefined;
+        // A container's end is often all that there is to see: then the pod's end follows within this turn.
+        await new Promise<void>((resolve) => setImmediate(resolve));
       }
       if (ended) break;
       this.#again = false;

@@ -140,7 +140,7 @@ const ownKeys: readonly (keyof PodStatus)[] = [
 export function statusPatch(from: PodStatus | undefined, to: PodStatus): Record<string, unknown> | undefined {
   let patch: Record<string, unknown> | undefined;
   for (const key of ownKeys) {
-    const [old, now] = [from?.[key], to[key]];
+    const [old, now] = key === "conditions" ? conditionsOf(from, to) : [from?.[key], to[key]];
     if (deepEqual(old, now)) continue;
     // startTime is set once and kept by the API.
     if (now === undefined && key === "startTime") continue;
@@ -169,6 +169,29 @@ function conditionsPatch(old: Conditions, now: Conditions): readonly object[] {
   const kept = new Set(now.map(({ type }) => type));
   const removed = old.filter(({ type }) => !kept.has(type)).map(({ type }) => ({ type, $patch: "delete" }));
   return [...changed, ...removed];
+}
+
+const ownConditions: ReadonlySet<string> = new Set([
+  "PodReadyToStartContainers",
+  "Initialized",
+  "Ready",
+  "ContainersReady",
+  "PodScheduled",
+]);
+
+/** The conditions there and those wanted: ours as they are to be, those of others as they are. */
+function conditionsOf(
+  from: PodStatus | undefined,
+  to: PodStatus,
+): readonly [PodStatus["conditions"], PodStatus["conditions"]] {
+  const there = from?.conditions ?? [];
+  const others = there.filter(({ type }) => !ownConditions.has(type));
+  const own = (to.conditions ?? []).filter(({ type }) => ownConditions.has(type));
+  const ownThere = own.flatMap(({ type }) => there.find((condition) => condition.type === type) ?? []);
+  return [
+    [...ownThere, ...others],
+    [...own, ...others],
+  ];
 }
 
 export function deepEqual(a: unknown, b: unknown): boolean {
