@@ -1,0 +1,95 @@
+import { type Logger, silentLogger } from "../internal/logger.js";
+import type { Exec } from "./exec.js";
+import { endpointsFor, type ProxyServicePort } from "./proxy.js";
+
+interface Flow {
+  readonly to: string;
+  readonly port: string;
+  readonly answeredBy: string;
+  readonly answeredFrom: string;
+}
+
+/** One flow as `conntrack -L` prints it: the way out first, then the way back. */
+const flowPattern = /\bsrc=\S+ dst=(\S+) sport=\d+ dport=(\d+) .*?\bsrc=(\S+) dst=\S+ sport=(\d+) dport=\d+/;
+
+/**
+ * Ends UDP flows that the kernel remembers towards endpoints that a service no longer has, or towards none from when it had none:
+ * packets of a known flow do not look at the rules again. TCP connections find out by themselves.
+ */
+export class ConntrackCleaner {
+  readonly #exec: Exec;
+  readonly #logger: Logger;
+  #missing = false;
+
+  constructor(exec: Exec, logger: Logger = silentLogger) {
+    this.#exec = exec;
+    this.#logger = logger;
+  }
+
+  /** `removed`: ports that are gone. Best effort: what fails is logged. */
+  async clean(
+    ports: Iterable<ProxyServicePort>,
+    removed: Iterable<ProxyServicePort>,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const fronts = new Map<string, Set<string>>();
+    const nodePorts = new Map<string, Set<string>>();
+    for (const port of removed) collect(port, fronts, nodePorts, false);
+    for (const port of ports) collect(port, fronts, nodePorts, true);
+    if (this.#missing || fronts.size === 0) return;
+    try {
+      const { stdout } = await this.#exec("conntrack", ["-L", "-p", "udp"], { signal });
+      for (const args of staleFlows(stdout, fronts, nodePorts)) {
+        // Ends with 1 when the flow is gone already.
+        await this.#exec("conntrack", ["-D", "-p", "udp", ...args], { signal });
+      }
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      this.#missing = error instanceof Error && "code" in error && error.code === "ENOENT";
+      const message = this.#missing
+        ? "conntrack is not installed: UDP clients stay with removed endpoints until they are silent for a while"
+        : "stale UDP flows could not be removed";
+      this.#logger.warn(message, { error });
+    }
+  }
+}
+
+function collect(
+  port: ProxyServicePort,
+  fronts: Map<string, Set<string>>,
+  nodePorts: Map<string, Set<string>>,
+  alive: boolean,
+): void {
+  if (port.protocol !== "UDP") return;
+  const add = (map: Map<string, Set<string>>, key: string, traffic: "internal" | "external"): void => {
+    const known = map.get(key) ?? new Set<string>();
+    // A node's own clients and pods may use any endpoint whatever the policy: more is kept rather than less.
+    const endpoints =
+      traffic === "external" ? [...port.clusterEndpoints, ...port.localEndpoints] : endpointsFor(port, traffic);
+    if (alive) for (const { ip, port: number } of endpoints) known.add(`${ip}\n${number}`);
+    map.set(key, known);
+  };
+  add(fronts, `${port.clusterIP}\n${port.port}`, "internal");
+  for (const ip of [...port.externalIPs, ...port.loadBalancerIPs]) add(fronts, `${ip}\n${port.port}`, "external");
+  if (port.nodePort !== 0) add(nodePorts, String(port.nodePort), "external");
+}
+
+function* staleFlows(
+  text: string,
+  fronts: ReadonlyMap<string, ReadonlySet<string>>,
+  nodePorts: ReadonlyMap<string, ReadonlySet<string>>,
+): Generator<readonly string[]> {
+  const seen = new Set<string>();
+  for (const line of text.split("\n")) {
+    const match = flowPattern.exec(line);
+    if (match === null) continue;
+    const [, to = "", port = "", answeredBy = "", answeredFrom = ""] = match;
+    const flow: Flow = { to, port, answeredBy, answeredFrom };
+    const endpoints = fronts.get(`${flow.to}\n${flow.port}`) ?? nodePorts.get(flow.port);
+    if (endpoints === undefined || endpoints.has(`${flow.answeredBy}\n${flow.answeredFrom}`)) continue;
+    const key = [flow.to, flow.port, flow.answeredBy].join("\n");
+    if (seen.has(key)) continue;
+    seen.add(key);
+    yield ["--orig-dst", flow.to, "--orig-port-dst", flow.port, "--reply-src", flow.answeredBy];
+  }
+}

@@ -1,0 +1,26 @@
+import type { Clock } from "../../internal/clock.js";
+import type { Logger } from "../../internal/logger.js";
+import type { Exec } from "../exec.js";
+
+/** `0x4000`: a single bit of a packet's mark. */
+export type MasqueradeMark = `0x${string}`;
+
+export interface IptablesProxyOptions {
+  /** How programs are run; default `hostExec()`. For a node in a network namespace: `hostExec({ netns })`. */
+  readonly exec?: Exec | undefined;
+  /** The address families to care for. Default IPv4 only. */
+  readonly families?: readonly (4 | 6)[] | undefined;
+  /**
+   * The range of all pods, one per family. What comes to a cluster IP from elsewhere is masqueraded, and with external policy Local
+   * pods reach every endpoint. Absent: neither.
+   */
+  readonly podCidrs?: readonly string[] | undefined;
+  /** Masquerades all traffic to cluster IPs. Default false. */
+  readonly masqueradeAll?: boolean | undefined;
+  /** Bit 14, as kube-proxy. */
+  readonly masqueradeMark?: MasqueradeMark | undefined;
+  /** `iptables`, `iptables-nft` or `iptables-legacy`; default `iptables`, whichever of the two that is on the host. */
+  readonly variant?: "iptables" | "iptables-nft" | "iptables-legacy" | undefined;
+  readonly clock?: Clock | undefined;
+  readonly logger?: Logger | undefined;
+}
