@@ -2,7 +2,6 @@ import { describe, expect, test } from "vitest";
 import {
   type JsonObject,
   limitRanges,
-  mutatingWebhookConfigurations,
   namespaces,
   pods,
   priorityClasses,
@@ -12,13 +11,12 @@ import {
   serviceAccounts,
   statusErrors,
   storageClasses,
-  validatingWebhookConfigurations,
 } from "../../api/index.js";
 import { seededRandom } from "../../internal/random.js";
 import { VirtualClock } from "../../internal/virtual-clock.js";
-import type { AdmissionPlugin, AdmissionRequest } from "./admission.js";
 import { defaultStorageClass, runtimeClass, storageObjectInUseProtection } from "./class-defaults.js";
 import { FixtureCache } from "./fixture-cache.js";
+import { admit, outcome, pod, request } from "./fixture-request.js";
 import { limitRanger } from "./limit-ranger.js";
 import { namespaceLifecycle } from "./namespace-lifecycle.js";
 import { nodeRestriction } from "./node-restriction.js";
@@ -26,51 +24,6 @@ import { priority } from "./priority.js";
 import { resourceQuota } from "./resource-quota.js";
 import { serviceAccount } from "./service-account.js";
 import { defaultTolerationSeconds, taintNodesByCondition } from "./tolerations-and-taints.js";
-import { mutatingWebhooks, validatingWebhooks, type WebhookDeps } from "./webhooks.js";
-
-function request(object: JsonObject | undefined, more: Partial<AdmissionRequest> = {}): AdmissionRequest {
-  const warnings: string[] = [];
-  return {
-    group: "",
-    version: "v1",
-    resource: "pods",
-    kind: "Pod",
-    subresource: "",
-    namespace: "a",
-    name: "web",
-    operation: "CREATE",
-    user: { username: "jane", groups: [] },
-    object,
-    oldObject: undefined,
-    options: {},
-    dryRun: false,
-    warn: (text) => warnings.push(text),
-    ...more,
-  };
-}
-
-function pod(spec: object = {}, metadata: object = {}): JsonObject {
-  return {
-    apiVersion: "v1",
-    kind: "Pod",
-    metadata: { name: "web", namespace: "a", ...metadata },
-    spec: { containers: [{ name: "c" }], ...spec },
-  };
-}
-
-async function admit(plugin: AdmissionPlugin, asked: AdmissionRequest): Promise<JsonObject> {
-  if (plugin.handles !== undefined && !plugin.handles(asked)) return asked.object ?? {};
-  return (await plugin.admit?.(asked)) ?? asked.object ?? {};
-}
-
-async function outcome(act: () => unknown): Promise<string> {
-  try {
-    await act();
-    return "";
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
 
 describe("NamespaceLifecycle", () => {
   const cache = new FixtureCache()
@@ -458,100 +411,4 @@ test("classes: storage by default, runtime with its overhead, protection of volu
   expect(await outcome(() => admit(runtimeClass({ cache }), request(pod({ runtimeClassName: "x" }))))).toContain(
     'RuntimeClass "x" not found',
   );
-});
-
-describe("webhooks", () => {
-  const rules = [{ operations: ["CREATE"], apiGroups: [""], apiVersions: ["v1"], resources: ["pods"] }];
-  const hook = (more: object = {}) => ({
-    name: "h.example.com",
-    clientConfig: {},
-    rules,
-    sideEffects: "None",
-    admissionReviewVersions: ["v1"],
-    ...more,
-  });
-  const setup = (webhooks: object[], call: WebhookDeps["call"]) => {
-    const cache = new FixtureCache()
-      .put(namespaces, { metadata: { name: "a", labels: { team: "x" } } })
-      .put(mutatingWebhookConfigurations, { metadata: { name: "m" }, webhooks })
-      .put(validatingWebhookConfigurations, { metadata: { name: "v" }, webhooks });
-    const clock = new VirtualClock();
-    const deps: WebhookDeps = {
-      cache,
-      clock,
-      random: seededRandom(1),
-      call,
-      applyPatch: (object, patch) => ({ ...object, patched: [...((object["patched"] as unknown[]) ?? []), patch] }),
-    };
-    return { mutating: mutatingWebhooks(deps), validating: validatingWebhooks(deps), clock };
-  };
-  const answer = (review: object, response: object) => ({
-    response: { uid: (review as { request: { uid: string } }).request.uid, ...response },
-  });
-  const patch = Buffer.from('["p"]').toString("base64");
-
-  test("change objects in order, and again where asked to", async () => {
-    const asked: string[] = [];
-    const { mutating } = setup(
-      [
-        hook({ name: "1", clientConfig: { url: "1" }, reinvocationPolicy: "IfNeeded" }),
-        hook({ name: "2", clientConfig: { url: "2" } }),
-      ],
-      async (config, review) => {
-        asked.push(config.url ?? "");
-        return answer(review, { allowed: true, patchType: "JSONPatch", patch });
-      },
-    );
-    expect(await admit(mutating, request(pod()))).toMatchObject({ patched: [["p"], ["p"], ["p"]] });
-    expect(asked).toEqual(["1", "2", "1"]);
-  });
-
-  test("refuse in their own words", async () => {
-    const { validating } = setup([hook()], async (_, review) =>
-      answer(review, { allowed: false, status: { message: "no" } }),
-    );
-    expect(await outcome(() => validating.validate?.(request(pod())))).toBe(
-      'admission webhook "h.example.com" denied the request: no',
-    );
-  });
-
-  test.each([
-    ["an answer to something else", async () => ({ response: { uid: "x", allowed: true } })],
-    ["no answer", async () => Promise.reject(new Error("connection refused"))],
-  ])("%s fails the write, or is ignored where the policy says so", async (_, call) => {
-    expect(await outcome(() => setup([hook()], call).validating.validate?.(request(pod())))).toContain(
-      'failed calling webhook "h.example.com"',
-    );
-    expect(
-      await outcome(() => setup([hook({ failurePolicy: "Ignore" })], call).validating.validate?.(request(pod()))),
-    ).toBe("");
-  });
-
-  test("one that hangs is given up in time", async () => {
-    const { validating, clock } = setup(
-      [hook({ timeoutSeconds: 2 })],
-      (_, __, signal) =>
-        new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
-    );
-    const said = outcome(() => validating.validate?.(request(pod())));
-    await clock.advance(2000);
-    expect(await said).toContain("context deadline exceeded");
-  });
-
-  test.each([
-    ["another operation", {}, { operation: "UPDATE" as const }],
-    ["another namespace's label", { namespaceSelector: { matchLabels: { team: "y" } } }, {}],
-    ["another object's label", { objectSelector: { matchLabels: { a: "b" } } }, {}],
-    ["a subresource", {}, { subresource: "status" }],
-  ])("are not asked about %s", async (_, more, asked) => {
-    const { validating } = setup([hook(more)], () => Promise.reject(new Error("asked")));
-    expect(await outcome(() => validating.validate?.(request(pod(), asked)))).toBe("");
-  });
-
-  test("with side effects are not asked in a dry run", async () => {
-    const { validating } = setup([hook({ sideEffects: "Some" })], () => Promise.reject(new Error("asked")));
-    expect(await outcome(() => validating.validate?.(request(pod(), { dryRun: true })))).toBe(
-      'admission webhook "h.example.com" does not support dry run',
-    );
-  });
 });
