@@ -1,10 +1,11 @@
 // Makes src/api/gen/ from the type facts of @kubernetes/client-node and the overlays beside this script:
-// TypeScript types, the schema table, the list of resources, and the field documentation for OpenAPI.
+// TypeScript types, the schema table, the list of resources, the field numbers of protobuf, and the field documentation for OpenAPI.
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { readModels } from "./generate/models.mjs";
+import { renderProtobuf } from "./generate/protobuf.mjs";
 import { renderDocs, renderResources, renderSchemas, renderTypes } from "./generate/render.mjs";
 import { readResources } from "./generate/resources.mjs";
 
@@ -20,6 +21,8 @@ const inputs = [
     "models.mjs",
     "resources.mjs",
     "render.mjs",
+    "protobuf.mjs",
+    "protobuf-fields.json",
     "packages.json",
     "merge-rules.json",
     "quantities.json",
@@ -39,6 +42,7 @@ const overlay = {
   rules: readJson("merge-rules.json"),
   quantities: readJson("quantities.json"),
   defaults: readJson("defaults.json"),
+  protobuf: readJson("protobuf-fields.json"),
 };
 
 mkdirSync(out, { recursive: true });
@@ -47,6 +51,7 @@ const reachable = models.closure(resources.flatMap((resource) => resource.models
 const documented = models.closure([...reachable, "V1Status"]);
 writeFileSync(join(out, "types.ts"), renderTypes(reachable, resources, models));
 writeFileSync(join(out, "schemas.ts"), renderSchemas(documented, models, overlay, stamp));
+writeFileSync(join(out, "protobuf.ts"), renderProtobuf(documented, models, overlay));
 writeFileSync(join(out, "resources.ts"), renderResources(resources, models));
 writeFileSync(join(out, "docs.ts"), renderDocs(documented, models));
 writeFileSync(stampFile, stamp);

@@ -93,6 +93,12 @@ function typeCode(type, format, models) {
   return scalarCodes[type] ?? `#${models.id(type)}`;
 }
 
+/** The shape of a field in the schema table: `[]s`, `#core.v1.PodSpec`. */
+export function fieldCode(id, field, models, overlay) {
+  const code = typeCode(field.type, field.format, models);
+  return overlay.quantities[id]?.includes(field.name) ? code.replace(/s$/, "q") : code;
+}
+
 /**
  * One line a definition, one string a field, in the grammar that src/api/schema-table.ts reads:
  * `[[]|{}]*` then a scalar code or `#definition`, then options behind `|`.
@@ -105,10 +111,8 @@ export const definitions: Readonly<Record<string, Readonly<Record<string, string
   for (const name of reachable) {
     const id = models.id(name);
     const rules = overlay.rules[id] ?? {};
-    const quantities = new Set(overlay.quantities[id] ?? []);
     const fields = models.get(name).fields.map((field) => {
-      let code = typeCode(field.type, field.format, models);
-      if (quantities.has(field.name)) code = code.replace(/s$/, "q");
+      const code = fieldCode(id, field, models, overlay);
       const options = (rules[field.name] ?? "").split(" ").filter(Boolean);
       const fallback = overlay.defaults[id]?.[field.name];
       if (fallback !== undefined) options.push(`default:${JSON.stringify(fallback)}`);

@@ -1,0 +1,2 @@
+export type { ExpectedKind, ProtobufCodec } from "./codec.js";
+export { createProtobufCodec } from "./codec.js";
