@@ -15,6 +15,7 @@ import { type NodeLifecycleOptions, nodeLifecycleController } from "./nodelifecy
 import { podGarbageCollector } from "./podgc/podgc.js";
 import { replicaSetController } from "./replicaset/replicaset.js";
 import { replicationControllerController } from "./replicationcontroller/replicationcontroller.js";
+import { type QuotaEvaluator, resourceQuotaController } from "./resourcequota/resourcequota.js";
 import { rootCaPublisher, serviceAccountController } from "./serviceaccount/serviceaccount.js";
 import { statefulSetController } from "./statefulset/statefulset.js";
 import { taintEvictionController } from "./tainteviction/tainteviction.js";
@@ -23,13 +24,15 @@ export interface BuiltinOptions {
   /** PEM of the authorities that signed the API server's certificate, put into every namespace. Absent: not published. */
   readonly rootCa?: string | undefined;
   readonly nodeLifecycle?: NodeLifecycleOptions | undefined;
+  /** How objects count against quotas: the API server's own. Absent: quotas are not recounted. */
+  readonly quota?: QuotaEvaluator | undefined;
   /** Absent: nodes get no part of the pods' network from here. */
   readonly nodeIpam?: NodeIpamOptions | undefined;
 }
 
 /** All of upstream's controllers that there are here, under their names. */
 export function builtinControllers(options: BuiltinOptions = {}): readonly Controller[] {
-  const { rootCa, nodeLifecycle, nodeIpam } = options;
+  const { rootCa, nodeLifecycle, nodeIpam, quota } = options;
   return [
     deploymentController,
     replicaSetController,
@@ -50,6 +53,7 @@ export function builtinControllers(options: BuiltinOptions = {}): readonly Contr
     taintEvictionController,
     podGarbageCollector(),
     clusterRoleAggregationController,
+    ...(quota === undefined ? [] : [resourceQuotaController(quota)]),
     ...(nodeIpam === undefined ? [] : [nodeIpamController(nodeIpam)]),
   ];
 }

@@ -15,3 +15,4 @@ export type { ControllerManager, LeaderElectionOptions, ManagerOptions } from ".
 export { createManager, selectControllers } from "./manager.js";
 export type { NodeIpamOptions } from "./nodeipam/nodeipam.js";
 export type { NodeLifecycleOptions } from "./nodelifecycle/nodelifecycle.js";
+export type { QuotaEvaluator } from "./resourcequota/resourcequota.js";

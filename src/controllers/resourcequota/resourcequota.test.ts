@@ -1,0 +1,39 @@
+import { expect, test } from "vitest";
+import { pods, resourceQuotas, services } from "../../api/index.js";
+import { inScope, usageOf } from "../../apiserver/admission/quota-usage.js";
+import { makePod } from "../../testing/builders.js";
+import { Scenario } from "../../testing/controller-scenario.js";
+import { resourceQuotaController } from "./resourcequota.js";
+
+test("counts what there is, and counts anew when something goes or ends", async () => {
+  const scenario = new Scenario({ controllers: [resourceQuotaController({ inScope, usageOf })] });
+  await scenario.start();
+  const hard = { pods: "5", "requests.cpu": "2", services: "3", "count/deployments.apps": "2" };
+  await scenario.create(resourceQuotas, {
+    apiVersion: "v1",
+    kind: "ResourceQuota",
+    metadata: { name: "q", namespace: "default" },
+    spec: { hard },
+  });
+  await scenario.create(pods, makePod("a", { cpuMillis: 300 }));
+  await scenario.create(pods, makePod("b", { cpuMillis: 200 }));
+  await scenario.create(pods, makePod("elsewhere", { cpuMillis: 200, namespace: "other" }));
+  const spec = { selector: { a: "b" }, ports: [{ port: 80 }] };
+  await scenario.create(services, {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: "s", namespace: "default" },
+    spec,
+  });
+  await scenario.settle();
+  const used = async () => (await scenario.get(resourceQuotas, "q"))?.status?.used;
+  expect(await used()).toEqual({ pods: "2", "requests.cpu": "500m", services: "1", "count/deployments.apps": "0" });
+  await scenario.change(pods, "a", { status: { phase: "Succeeded" } }, "status");
+  await scenario.delete(services, "s");
+  await scenario.settle();
+  expect(await used()).toEqual({ pods: "1", "requests.cpu": "200m", services: "0", "count/deployments.apps": "0" });
+  await scenario.stop();
+  await scenario.delete(pods, "b");
+  await scenario.start();
+  expect(await used()).toMatchObject({ pods: "0", "requests.cpu": "0" });
+});
