@@ -108,7 +108,7 @@ function usageOf(pod: Pod): Usage {
   return { ...podRequests(pod), hostPorts };
 }
 
-export function tolerates(toleration: Toleration, taint: Taint): boolean {
+function tolerates(toleration: Toleration, taint: Taint): boolean {
   if (toleration.effect && toleration.effect !== taint.effect) return false;
   if (toleration.key && toleration.key !== taint.key) return false;
   if (!toleration.key && toleration.operator !== "Exists") return false;

@@ -26,6 +26,7 @@ import { addressesOf, type HostFacts, hollowHost, resourcesOf } from "./registra
 import { Registrar } from "./registration/registrar.js";
 import { watchRuntime } from "./runtime-watcher.js";
 import type { RunningNodeServer } from "./server/options.js";
+import { mirrorAnnotation, StaticPods } from "./static-pods.js";
 import { VolumeManager } from "./volumes/volume-manager.js";
 
 export interface NodeAgent extends Component {
@@ -61,6 +62,7 @@ class Agent implements NodeAgent {
   #context: NodeContext | undefined;
   #objects: ObjectWatcher | undefined;
   #server: RunningNodeServer | undefined;
+  #static: StaticPods | undefined;
 
   constructor(options: NodeAgentOptions) {
     this.#options = options;
@@ -108,9 +110,13 @@ class Agent implements NodeAgent {
         registrar.run(running),
         keepNodeLease(this.#leaseOptions(registrar), running),
         this.#watchRuntime(running),
-        this.#housekeep(source, running),
       );
+      this.#static = this.#makeStaticPods(context, registrar);
+      await this.#static?.load();
       const unsubscribe = await this.#subscribe(source, running);
+      if (this.#static !== undefined) tasks.push(this.#static.run(running));
+      // Not before all pods are known: what nobody wants is removed.
+      tasks.push(this.#housekeep(running));
       if (!running.aborted) ready();
       // A task that fails takes the whole agent down rather than leave it half alive.
       await Promise.race([Promise.all(tasks), aborted(running)]);
@@ -249,8 +255,27 @@ class Agent implements NodeAgent {
     await source.whenSynced(signal).catch(() => {});
     if (signal.aborted) return () => {};
     return source.subscribe(this.nodeName, {
-      set: (pod) => this.#set(pod),
-      remove: (pod) => this.#workers.get(pod.metadata.uid)?.remove(),
+      set: (pod) => (isMirror(pod) ? this.#static?.setMirror(pod) : this.#set(pod)),
+      remove: (pod) => {
+        if (isMirror(pod)) this.#static?.removeMirror(pod);
+        else this.#workers.get(pod.metadata.uid)?.remove();
+      },
+    });
+  }
+
+  #makeStaticPods(context: NodeContext, registrar: Registrar): StaticPods | undefined {
+    const { staticPodDir: directory, client, nodeName } = this.#options;
+    if (directory === undefined) return undefined;
+    return new StaticPods({
+      directory,
+      client,
+      nodeName,
+      clock: this.#clock,
+      logger: this.#logger,
+      node: () => registrar.node,
+      onSet: (pod) => this.#set(pod),
+      onRemove: (pod) => this.#workers.get(pod.metadata.uid)?.remove(),
+      onMirror: (podUid, mirror) => context.statuses.mirror(podUid, mirror),
     });
   }
 
@@ -294,10 +319,7 @@ class Agent implements NodeAgent {
   }
 
   /** Ends what the runtime holds of pods that this node has no business with any more. */
-  async #housekeep(source: PodSource, signal: AbortSignal): Promise<void> {
-    await source.whenSynced(signal).catch(() => {});
-    // The subscription follows the same promise: give it its turn.
-    await sleep(this.#clock, 0, signal);
+  async #housekeep(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
         await this.#removeOrphans(signal);
@@ -323,6 +345,10 @@ class Agent implements NodeAgent {
       await this.#context?.volumes?.unmount(podUid);
     }
   }
+}
+
+function isMirror({ metadata }: Pod): boolean {
+  return metadata.annotations !== undefined && Object.hasOwn(metadata.annotations, mirrorAnnotation);
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

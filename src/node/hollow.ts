@@ -37,7 +37,7 @@ export function createHollowNodes(options: HollowNodesOptions): HollowNodes {
 }
 
 /** The index-th /24 of an IPv4 range. */
-export function subnet(cidr: string, index: number): string {
+function subnet(cidr: string, index: number): string {
   const [base = "", bits = ""] = cidr.split("/");
   const size = Number(bits);
   if (size > 24 || index >= 2 ** (24 - size))

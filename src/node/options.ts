@@ -47,6 +47,8 @@ export interface NodeAgentOptions {
   readonly cgroupRoot?: string | undefined;
   /** Absent: no HTTP server. */
   readonly server?: NodeServerOptions | undefined;
+  /** Folder of manifests of static pods. */
+  readonly staticPodDir?: string | undefined;
   /** Default: 10 MiB, 5 files. */
   readonly logRotation?: LogRotationOptions | undefined;
   readonly prober?: Prober | undefined;

@@ -120,7 +120,7 @@ export class ObjectWatcher implements PodObjects {
 }
 
 /** `configmaps/ns/name` and `secrets/ns/name` of everything that a pod's volumes, env and image pulls name. */
-export function referencesOf(pod: Pod): string[] {
+function referencesOf(pod: Pod): string[] {
   const namespace = pod.metadata.namespace ?? "";
   const spec = specOf(pod);
   const found = new Set<string>();

@@ -54,7 +54,7 @@ export function containerStatus(input: ContainerStatusInput, { role, container }
 }
 
 /** Counted in the attempt, so that a restarted agent goes on counting. */
-export function restartCountOf(status: RuntimeContainerStatus): number {
+function restartCountOf(status: RuntimeContainerStatus): number {
   return status.metadata.attempt;
 }
 

@@ -134,7 +134,7 @@ export class ImagePuller {
 }
 
 /** `nginx` names `nginx:latest`. */
-export function withDefaultTag(reference: string): string {
+function withDefaultTag(reference: string): string {
   if (reference.includes("@")) return reference;
   const name = reference.slice(reference.lastIndexOf("/") + 1);
   return name.includes(":") ? reference : `${reference}:latest`;

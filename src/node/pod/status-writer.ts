@@ -4,8 +4,8 @@ import { type Clock, sleep } from "../../internal/clock.js";
 import type { Logger } from "../../internal/logger.js";
 
 interface Entry {
-  /** What the API is known to have. */
-  pod: Pod;
+  /** What the API is known to have; undefined for a static pod without its mirror. */
+  pod: Pod | undefined;
   wanted: PodStatus | undefined;
   writing: Promise<void> | undefined;
   dropped: boolean;
@@ -24,6 +24,7 @@ export class StatusWriter {
   readonly #logger: Logger;
   readonly #signal: AbortSignal;
   readonly #entries = new Map<string, Entry>();
+  readonly #mirrors = new Map<string, Pod | undefined>();
 
   constructor(options: {
     readonly client: Client;
@@ -40,7 +41,7 @@ export class StatusWriter {
   /** A version of the pod came from the API; a status that somebody else changed is set right. */
   observe(pod: Pod): void {
     const entry = this.#entries.get(pod.metadata.uid);
-    if (entry === undefined || !newer(pod, entry.pod)) return;
+    if (entry?.pod === undefined || !newer(pod, entry.pod)) return;
     entry.pod = pod;
     if (entry.wanted !== undefined) this.#start(entry);
   }
@@ -49,10 +50,21 @@ export class StatusWriter {
     const { uid } = pod.metadata;
     let entry = this.#entries.get(uid);
     if (entry === undefined) {
-      entry = { pod, wanted: undefined, writing: undefined, dropped: false };
+      const known = this.#mirrors.has(uid) ? this.#mirrors.get(uid) : pod;
+      entry = { pod: known, wanted: undefined, writing: undefined, dropped: false };
       this.#entries.set(uid, entry);
     }
     entry.wanted = status;
+    this.#start(entry);
+  }
+
+  /** The statuses of that static pod go to this object of the API; undefined: it has none at the moment. */
+  mirror(podUid: string, mirror: Pod | undefined): void {
+    this.#mirrors.set(podUid, mirror);
+    const entry = this.#entries.get(podUid);
+    if (entry === undefined) return;
+    const stale = mirror !== undefined && entry.pod?.metadata.uid === mirror.metadata.uid && !newer(mirror, entry.pod);
+    if (!stale) entry.pod = mirror;
     this.#start(entry);
   }
 
@@ -66,6 +78,7 @@ export class StatusWriter {
   }
 
   forget(podUid: string): void {
+    this.#mirrors.delete(podUid);
     const entry = this.#entries.get(podUid);
     if (entry === undefined) return;
     entry.dropped = true;
@@ -75,7 +88,12 @@ export class StatusWriter {
 
   #start(entry: Entry): void {
     if (entry.writing !== undefined || this.#signal.aborted) return;
-    if (entry.wanted === undefined || statusPatch(entry.pod.status, entry.wanted) === undefined) return;
+    if (
+      entry.wanted === undefined ||
+      entry.pod === undefined ||
+      statusPatch(entry.pod.status, entry.wanted) === undefined
+    )
+      return;
     entry.writing = this.#write(entry).finally(() => {
       entry.writing = undefined;
     });
@@ -84,9 +102,10 @@ export class StatusWriter {
   async #write(entry: Entry): Promise<void> {
     let retryMs = firstRetryMs;
     while (!entry.dropped && !this.#signal.aborted && entry.wanted !== undefined) {
-      const patch = statusPatch(entry.pod.status, entry.wanted);
-      if (patch === undefined) return;
-      const { namespace, name, uid } = entry.pod.metadata;
+      const before = entry.pod;
+      const patch = before === undefined ? undefined : statusPatch(before.status, entry.wanted);
+      if (before === undefined || patch === undefined) return;
+      const { namespace, name, uid } = before.metadata;
       try {
         const written = await this.#client.patch(
           pods,
@@ -97,7 +116,7 @@ export class StatusWriter {
         retryMs = firstRetryMs;
         if (written === undefined) return;
         // An answer that still differs would be written forever.
-        const stuck = entry.pod.metadata.resourceVersion === written.metadata.resourceVersion;
+        const stuck = before.metadata.resourceVersion === written.metadata.resourceVersion;
         entry.pod = written;
         if (stuck) return;
       } catch (error) {
@@ -137,7 +156,7 @@ const ownKeys: readonly (keyof PodStatus)[] = [
 ];
 
 /** The strategic merge patch of the fields that a node owns; undefined when nothing differs. */
-export function statusPatch(from: PodStatus | undefined, to: PodStatus): Record<string, unknown> | undefined {
+function statusPatch(from: PodStatus | undefined, to: PodStatus): Record<string, unknown> | undefined {
   let patch: Record<string, unknown> | undefined;
   for (const key of ownKeys) {
     const [old, now] = key === "conditions" ? conditionsOf(from, to) : [from?.[key], to[key]];

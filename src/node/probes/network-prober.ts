@@ -6,7 +6,7 @@ import { dialError, httpProbe } from "./http-probe.js";
 import { type ProbeOutcome, type Prober, portOf } from "./prober.js";
 
 const maxOutputBytes = 10 * 1024;
-export const probeUserAgent = "kube-probe/1.36";
+const probeUserAgent = "kube-probe/1.36";
 
 /** Probes over the network, and by exec through the runtime. */
 export function createProber(runtime: Runtime): Prober {
@@ -43,8 +43,7 @@ function overNetwork(
   }
   if (tcpSocket) return tcpProbe(tcpSocket.host || ip, portOf(container, tcpSocket.port), timeoutMs, signal);
   if (grpc) {
-    const userAgent = "kube-probe/1.36";
-    return grpcProbe({ ...common, userAgent, host: ip, port: grpc.port, service: grpc.service ?? "" });
+    return grpcProbe({ ...common, host: ip, port: grpc.port, service: grpc.service ?? "" });
   }
   return Promise.resolve({ result: "unknown", output: "missing probe handler" });
 }

@@ -69,7 +69,7 @@ async function carry(
 }
 
 /** Copies both ways; each side's end is passed on by itself. Resolves when both have ended. */
-export function join(outside: Duplex, inside: Duplex): Promise<void> {
+function join(outside: Duplex, inside: Duplex): Promise<void> {
   return new Promise((resolve) => {
     let open = 2;
     const over = (): void => {

@@ -55,7 +55,7 @@ function copy(from: Readable | undefined, to: Writable | undefined): Promise<voi
 }
 
 /** metav1.Status of a command's end, as clients of v4 and v5 read it. */
-export function exitStatus(exitCode: number, error: string | undefined): unknown {
+function exitStatus(exitCode: number, error: string | undefined): unknown {
   if (error !== undefined && exitCode !== 0) {
     return { metadata: {}, status: "Failure", message: error, reason: "InternalError", code: 500 };
   }

@@ -10,7 +10,7 @@ const dataLink = "..data";
 const dataLinkNext = "..data_tmp";
 
 /** Whether a file may be projected there: below the volume, and not among the writer's own names. */
-export function validProjectedPath(path: string): boolean {
+function validProjectedPath(path: string): boolean {
   if (path === "" || path.length > 4096 || posix.isAbsolute(path)) return false;
   return !normalize(path)
     .split("/")

@@ -124,7 +124,7 @@ export class ImageCatalogue implements ImageService {
 }
 
 /** Without tag, digest and the default registry. */
-export function repositoryOf(reference: string): string {
+function repositoryOf(reference: string): string {
   const [named = ""] = reference.split("@");
   const slash = named.lastIndexOf("/");
   const colon = named.indexOf(":", slash + 1);
