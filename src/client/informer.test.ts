@@ -100,6 +100,21 @@ test("a server that is not there is asked again, ever more slowly", async () => 
   stop.abort();
 });
 
+test("a kind that is not served is empty until it is", async () => {
+  const { clock, api, stop, create, informer } = setup();
+  await create("a");
+  api.intercept = () => {
+    throw statusErrors.pathNotFound();
+  };
+  void informer.run(stop.signal);
+  await informer.whenSynced();
+  expect(informer.size).toBe(0);
+  api.intercept = undefined;
+  await clock.advance(60_000);
+  expect(informer.size).toBe(1);
+  stop.abort();
+});
+
 test("a handler that is added late sees what is there, and one that throws harms nobody", async () => {
   const { clock, stop, create, informer, log } = setup();
   informer.addHandler({

@@ -54,6 +54,7 @@ class Reflector<T extends KubeObject> {
   readonly #backoff: Backoff;
   #resourceVersion = "0";
   #streaming: boolean;
+  #listed = false;
 
   constructor(options: ReflectorOptions<T>, sink: ReflectorSink<T>, signal: AbortSignal) {
     this.#options = options;
@@ -96,10 +97,16 @@ class Reflector<T extends KubeObject> {
     try {
       list = await client.list(resource, { ...options, resourceVersion: this.#resourceVersion });
     } catch (error) {
+      if (isNotServed(error) && !this.#listed) {
+        // Whoever waits for the first list need not wait for a kind that this server does not have; it may come yet.
+        this.#listed = true;
+        this.#sink.replace([]);
+      }
       // The version is one that this server has forgotten or has not reached: take what it has, from its store.
       if (!isExpired(error) && !isTooLargeVersion(error)) throw error;
       list = await client.list(resource, options);
     }
+    this.#listed = true;
     this.#sink.replace(list.items);
     this.#resourceVersion = list.metadata.resourceVersion ?? "0";
     this.#backoff.reset();
@@ -201,6 +208,11 @@ class Reflector<T extends KubeObject> {
 
 function isExpired(error: unknown): boolean {
   return isStatusError(error, "Expired") || isStatusError(error, "Gone");
+}
+
+/** The resource is not served, as opposed to: there is no such object. */
+function isNotServed(error: unknown): boolean {
+  return isStatusError(error, "NotFound") && error.status.details?.name === undefined;
 }
 
 function isTooLargeVersion(error: unknown): boolean {

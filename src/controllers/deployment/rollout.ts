@@ -168,7 +168,9 @@ export class Rollout {
     if (this.deployment.metadata.annotations?.[revisionAnnotation] === revision) return;
     const { client, signal } = this.context;
     const body = { metadata: { annotations: { [revisionAnnotation]: revision } } };
-    this.deployment = await client.patch(deployments, this.deployment.metadata, { type: "merge", body }, { signal });
+    // Through status, as upstream does it: a change of a Deployment's annotations by the main door is a new generation.
+    const options = { subresource: "status", signal };
+    this.deployment = await client.patch(deployments, this.deployment.metadata, { type: "merge", body }, options);
   }
 
   async #progress(status: string, reason: string, message: string): Promise<void> {

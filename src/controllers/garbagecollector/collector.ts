@@ -95,7 +95,8 @@ export class Collector {
       const live = await context.client.get(resource, { namespace, name: owner.name }, { signal: context.signal });
       if (live.metadata.uid === owner.uid) return isLiveWaiting(live) ? "waiting" : "solid";
     } catch (error) {
-      if (!isStatusError(error, "NotFound")) throw error;
+      // Of a kind that is not served just now nothing can be said.
+      if (!isStatusError(error, "NotFound") || error.status.details?.name === undefined) throw error;
     }
     this.noteAbsent(owner.uid);
     return "dangling";
