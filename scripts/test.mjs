@@ -11,15 +11,11 @@ build({ types: true });
 const folder = mkdtempSync(join(tmpdir(), "coxswain-test-"));
 const report = join(folder, "report.json");
 const only = process.argv.slice(2);
-const code = run("npx", [
-  "--no-install",
-  "vitest",
-  "run",
-  "--reporter=default",
-  "--reporter=json",
-  `--outputFile.json=${report}`,
-  ...only,
-], { cwd: root });
+const code = run(
+  "npx",
+  ["--no-install", "vitest", "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...only],
+  { cwd: root },
+);
 
 let counts = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numFailedTestSuites: 0 };
 try {

@@ -43,6 +43,8 @@ export interface ClusterOptions {
   readonly controllers?: readonly string[] | undefined;
   /** Further parts: nodes, proxies, and whatever is the user's own. They may depend on `apiserver` and `system-objects`. */
   readonly parts?: (context: ClusterContext) => readonly Component[] | Promise<readonly Component[]>;
+  /** Bearer tokens and whose they are. */
+  readonly tokens?: ReadonlyMap<string, UserInfo> | undefined;
   /** False: none. */
   readonly scheduler?: false | Omit<SchedulerOptions, "client"> | undefined;
   readonly clock?: Clock | undefined;
@@ -116,7 +118,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     bootstrapPart(api.transport(), () => ({
       serviceCidr,
       clusterIp: first,
-      addresses: [{ ip: advertise, port: api.https.port }],
+      // A loopback address means another host to each pod, unless all pods are on this one.
+      addresses: advertise.startsWith("127.") && !options.loopback ? [] : [{ ip: advertise, port: api.https.port }],
     })),
     ...controlParts(options, context),
   ];
@@ -160,6 +163,7 @@ function apiServer(
     store,
     port: options.port ?? 0,
     insecurePort: options.insecurePort,
+    tokens: options.tokens,
     resources: builtinDescriptions(strategies),
     allowLocalAddresses: options.loopback === true,
     hooks: (server) => serviceHooks(server, { store, serviceCidr }),

@@ -1,0 +1,4 @@
+import { deploymentReady } from "./deployments.js";
+import type { Row } from "./rows.js";
+
+export const run = (): Promise<readonly Row[]> => deploymentReady("deployment-100", 3, 100);

@@ -1,0 +1,19 @@
+import { fetchOnce, throughput } from "./load.js";
+import { alternate, type Row, rate } from "./rows.js";
+import { startServer } from "./servers.js";
+
+const path = "/api/v1/pods";
+
+/** LIST of 5,000 pods over TLS, against a bare https server that sends the same bytes. */
+export async function run(): Promise<readonly Row[]> {
+  await using api = await startServer("api", 5000);
+  await using bare = await startServer("bare", 0);
+  const { body } = await fetchOnce(api, path);
+  await bare.ask("bodies", { [path]: body });
+  const measured = await alternate(
+    5,
+    () => throughput(api, path, 1, 2500),
+    () => throughput(bare, path, 1, 2500),
+  );
+  return [rate(`list-5000 (${(body.length / 2 ** 20).toFixed(1)} MiB)`, measured.ours, "lists/s", measured.bare)];
+}

@@ -1,0 +1,102 @@
+import { fork } from "node:child_process";
+import type { ServerResponse } from "node:http";
+import { createServer } from "node:https";
+import { fileURLToPath } from "node:url";
+import { pods } from "coxswain/api";
+import { startCluster } from "coxswain/cluster";
+import { MemoryStore } from "coxswain/store";
+import { type Addresses, benchPod } from "./pods.js";
+
+const token = "bench-token";
+
+/** A server in a process of its own, so that the load does not share its core. */
+export interface BenchServer extends AsyncDisposable {
+  readonly port: number;
+  readonly ca: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Microseconds of CPU that it has used so far. */
+  cpu(): Promise<number>;
+  ask<T>(question: string, argument?: unknown): Promise<T>;
+}
+
+export async function startServer(kind: "api" | "bare", count: number): Promise<BenchServer> {
+  const child = fork(fileURLToPath(import.meta.url).replace(/[^/]*$/, "main.js"), ["--serve", kind, String(count)], {
+    serialization: "advanced",
+  });
+  const ask = <T>(question: string, argument?: unknown): Promise<T> =>
+    new Promise((resolve, reject) => {
+      child.once("message", (answer) => resolve(answer as T));
+      child.once("exit", (code) => reject(new Error(`the ${kind} server ended with ${code}`)));
+      if (question !== "") child.send({ question, argument });
+    });
+  const ready = await ask<Addresses>("");
+  return {
+    port: ready.port,
+    ca: ready.ca,
+    headers: { authorization: `Bearer ${token}` },
+    cpu: () => ask<number>("cpu"),
+    ask,
+    [Symbol.asyncDispose]: async () => {
+      child.kill();
+    },
+  };
+}
+
+interface Question {
+  readonly question: string;
+  readonly argument: unknown;
+}
+
+/** The child's side. */
+export async function serve([kind = "api", count = "0"]: readonly string[]): Promise<void> {
+  const cluster = await startCluster({
+    store: new MemoryStore(),
+    controllers: [],
+    scheduler: false,
+    tokens: new Map([[token, { username: "bench", groups: ["system:masters"] }]]),
+  });
+  for (let at = 0; at < Number(count); at++) await cluster.client.create(pods, benchPod(at));
+  const { certificate, key } = cluster.pki.apiserver;
+  let bodies: Readonly<Record<string, Buffer>> = {};
+  const watchers: ServerResponse[] = [];
+  const bare = createServer({ cert: certificate, key }, (request, response) => {
+    if (request.url?.includes("watch=")) {
+      response.writeHead(200, { "content-type": "application/json" });
+      response.flushHeaders();
+      watchers.push(response);
+      return;
+    }
+    const body = bodies[request.url ?? ""] ?? Buffer.alloc(0);
+    response.writeHead(200, { "content-type": "application/json", "content-length": body.length });
+    response.end(body);
+  });
+  await new Promise<void>((resolve) => bare.listen(0, "127.0.0.1", resolve));
+  const barePort = (bare.address() as { port: number }).port;
+  process.on("message", async (message) => {
+    const { question, argument } = message as Question;
+    if (question === "cpu") {
+      const { user, system } = process.cpuUsage();
+      process.send?.(user + system);
+    } else if (question === "bodies") {
+      bodies = argument as typeof bodies;
+      process.send?.("taken");
+    } else if (question === "broadcast") {
+      const { frame, count } = argument as { frame: Buffer; count: number };
+      for (let at = 0; at < count; at++) {
+        for (const watcher of watchers) watcher.write(Buffer.from(frame));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      process.send?.("sent");
+    } else if (question === "touch") {
+      const { from, to } = argument as { from: number; to: number };
+      const label = String(to);
+      for (let at = from; at < to; at++) {
+        const patch = { type: "merge", body: { metadata: { labels: { touched: label } } } } as const;
+        await cluster.client.patch(pods, { namespace: "default", name: benchPod(at).metadata.name ?? "" }, patch);
+      }
+      process.send?.("touched");
+    }
+  });
+  const port = kind === "bare" ? barePort : cluster.api.https.port;
+  process.send?.({ port, ca: cluster.pki.ca.certificate } satisfies Addresses);
+}
