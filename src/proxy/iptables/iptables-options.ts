@@ -11,10 +11,10 @@ export interface IptablesProxyOptions {
   /** The address families to care for. Default IPv4 only. */
   readonly families?: readonly (4 | 6)[] | undefined;
   /**
-   * The range of all pods, one per family. What comes to a cluster IP from elsewhere is masqueraded, and with external policy Local
-   * pods reach every endpoint. Absent: neither.
+   * The range of all pods; for two families two with a comma between. What comes to a cluster IP from elsewhere is masqueraded, and
+   * with external policy Local pods reach every endpoint. Absent: neither.
    */
-  readonly podCidrs?: readonly string[] | undefined;
+  readonly clusterCidr?: string | undefined;
   /** Masquerades all traffic to cluster IPs. Default false. */
   readonly masqueradeAll?: boolean | undefined;
   /** Bit 14, as kube-proxy. */

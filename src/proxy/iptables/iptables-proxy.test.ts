@@ -21,7 +21,7 @@ function tracedSubject(variant: "legacy" | "nf_tables"): ProxySubject {
     random: seededRandom(7),
   });
   return {
-    createBackend: () => new IptablesProxy({ exec: iptables.exec, podCidrs: ["10.244.0.0/16"] }),
+    createBackend: () => new IptablesProxy({ exec: iptables.exec, clusterCidr: "10.244.0.0/16" }),
     endpoints,
     nodeAddress: node,
     outsideAddress: outside,

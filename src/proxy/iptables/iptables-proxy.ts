@@ -26,7 +26,7 @@ export class IptablesProxy implements ProxyBackend {
     this.#families = (options.families ?? [4]).map(
       (family) =>
         new IptablesFamily(family, new IptablesTools(exec, family, options.variant ?? "iptables"), {
-          podCidr: options.podCidrs?.find((cidr) => parseCidr(cidr)?.family === family),
+          podCidr: options.clusterCidr?.split(",").find((cidr) => parseCidr(cidr)?.family === family),
           masqueradeAll: options.masqueradeAll ?? false,
           mark: options.masqueradeMark ?? "0x4000",
         }),

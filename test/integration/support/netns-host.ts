@@ -1,0 +1,120 @@
+import type { ProxyBackend } from "../../../src/proxy/index.js";
+import { type Exec, hostExec } from "../../../src/proxy/iptables/index.js";
+import type { DialPlace, ProxySubject } from "../../../src/testing/proxy-checks.js";
+import { NetnsAgent } from "./netns-agent.js";
+
+const podIps = ["10.244.0.2", "10.244.0.3", "10.244.0.4"] as const;
+export const podCidr = "10.244.0.0/16";
+const nodeAddress = "10.0.0.1";
+const outsideAddress = "10.0.0.99";
+const run = hostExec();
+
+async function must(command: string, ...args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await run(command, args);
+  if (code !== 0) throw new Error(`${command} ${args.join(" ")}: ${stderr}`);
+  return stdout;
+}
+
+export interface NetnsHost extends AsyncDisposable {
+  /** Of the node. */
+  readonly netns: string;
+  /** In the node's namespace. */
+  readonly exec: Exec;
+  agent(place: DialPlace): NetnsAgent;
+}
+
+/**
+ * A node with three pods on a bridge and a host beside it, each in a network namespace of its own, with no route to anywhere
+ * else: a packet for which a rule is missing ends in the node's namespace.
+ */
+export async function makeNetnsHost(agentScript?: string): Promise<NetnsHost> {
+  const prefix = `cxp${process.pid}${Math.random().toString(36).slice(2, 6)}`;
+  const node = `${prefix}-node`;
+  const made: string[] = [];
+  const agents = new Map<DialPlace, NetnsAgent>();
+  const add = async (name: string): Promise<void> => {
+    await must("ip", "netns", "add", name);
+    made.push(name);
+    await must("ip", "-n", name, "link", "set", "lo", "up");
+  };
+  /** A cable between the node and a new namespace, which gets the address and routes by the gateway. */
+  const attach = async (name: string, device: string, address: string, routes: readonly string[]): Promise<void> => {
+    await add(name);
+    await must("ip", "-n", node, "link", "add", device, "type", "veth", "peer", "name", "eth0", "netns", name);
+    await must("ip", "-n", node, "link", "set", device, "up");
+    await must("ip", "-n", name, "addr", "add", address, "dev", "eth0");
+    await must("ip", "-n", name, "link", "set", "eth0", "up");
+    const gateway = address.startsWith("10.244.") ? "10.244.0.1" : nodeAddress;
+    for (const route of routes) await must("ip", "-n", name, "route", "add", route, "via", gateway);
+  };
+  const dispose = async (): Promise<void> => {
+    await Promise.all([...agents.values()].map((agent) => agent[Symbol.asyncDispose]()));
+    for (const name of made.splice(0).reverse()) await run("ip", ["netns", "del", name]);
+  };
+  try {
+    await add(node);
+    const exec = hostExec({ netns: `/run/netns/${node}` });
+    await exec("sh", ["-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
+    await must("ip", "-n", node, "link", "add", "br0", "type", "bridge");
+    await must("ip", "-n", node, "addr", "add", "10.244.0.1/24", "dev", "br0");
+    await must("ip", "-n", node, "link", "set", "br0", "up");
+    for (const [index, ip] of podIps.entries()) {
+      const name = `${prefix}-pod${index}`;
+      await attach(name, `pod${index}`, `${ip}/24`, []);
+      await must("ip", "-n", node, "link", "set", `pod${index}`, "master", "br0");
+      // Netfilter on bridges sends a translated packet back out of the port that it came in by.
+      await must("bridge", "-n", node, "link", "set", "dev", `pod${index}`, "hairpin", "on");
+      await must("ip", "-n", name, "route", "add", "default", "via", "10.244.0.1");
+      agents.set(index, new NetnsAgent(name, agentScript));
+    }
+    await attach(`${prefix}-out`, "out", `${outsideAddress}/24`, []);
+    await must("ip", "-n", node, "addr", "add", `${nodeAddress}/24`, "dev", "out");
+    await must("ip", "-n", `${prefix}-out`, "route", "add", "203.0.113.0/24", "via", nodeAddress);
+    // The node must have a way to virtual addresses before rules can turn it; this one leads nowhere.
+    await must("ip", "-n", node, "link", "add", "void0", "type", "bridge");
+    await must("ip", "-n", node, "link", "set", "void0", "up");
+    for (const range of ["10.96.0.0/16", "203.0.113.0/24"])
+      await must("ip", "-n", node, "route", "add", range, "dev", "void0", "src", nodeAddress);
+    agents.set("node", new NetnsAgent(node, agentScript));
+    agents.set("outside", new NetnsAgent(`${prefix}-out`, agentScript));
+    for (const [index, ip] of podIps.entries()) await agents.get(index)?.serve(ip, 8080, String(index));
+    return {
+      netns: node,
+      exec,
+      agent(place) {
+        const agent = agents.get(place);
+        if (agent === undefined) throw new Error(`nobody at ${place}`);
+        return agent;
+      },
+      [Symbol.asyncDispose]: dispose,
+    };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+export interface NetnsSubjectOptions {
+  createBackend(host: NetnsHost): ProxyBackend;
+  flush(host: NetnsHost): Promise<void>;
+  leftovers(host: NetnsHost): Promise<readonly string[]>;
+  readonly agentScript?: string | undefined;
+}
+
+export async function netnsSubject(options: NetnsSubjectOptions): Promise<ProxySubject> {
+  const host = await makeNetnsHost(options.agentScript);
+  return {
+    createBackend: () => options.createBackend(host),
+    endpoints: podIps.map((ip) => ({ ip, port: 8080 })),
+    nodeAddress,
+    outsideAddress,
+    clusterIPs: ["10.96.0.10", "10.96.0.11"],
+    externalIPs: ["203.0.113.1", "203.0.113.2"],
+    nodePort: 30_080,
+    dial: ({ from, to, port, protocol = "TCP", sourcePort }) =>
+      host.agent(from).dial({ to, port, protocol, sourcePort, timeoutMs: 700 }),
+    flush: () => options.flush(host),
+    leftovers: () => options.leftovers(host),
+    dispose: async () => host[Symbol.asyncDispose](),
+  };
+}
