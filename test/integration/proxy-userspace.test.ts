@@ -51,7 +51,6 @@ describeProxyBackend({
   },
   skip: {
     "damage is noticed and repaired": "nobody can take a listening socket away from this process",
-      "the check's service is watched at port 80 and is UDP or Local: see below",
   },
 });
 
