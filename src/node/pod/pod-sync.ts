@@ -21,6 +21,8 @@ export class PodSync {
   readonly #context: NodeContext;
   readonly #record: PodRecord;
   #seen = false;
+  /** Containers that this step found not to be startable yet. */
+  readonly #blocked = new Set<string>();
 
   constructor(context: NodeContext, record: PodRecord) {
     this.#context = context;
@@ -36,6 +38,7 @@ export class PodSync {
   async step(signal: AbortSignal): Promise<number | undefined> {
     const record = this.#record;
     const next = new Soonest();
+    this.#blocked.clear();
     await this.refresh(signal);
     if (!this.#admit()) return undefined;
     if (this.#pastDeadline(next)) return undefined;
@@ -51,6 +54,8 @@ export class PodSync {
       if (record.dirty) await this.refresh(signal);
       this.#ensureProbes();
       if (!acted) break;
+      // Where a round takes its time, what came of it is shown before the next.
+      if (this.#context.volumes !== undefined) this.report();
     }
     await this.#refreshVolumes(next, signal);
     this.report();
@@ -186,10 +191,12 @@ export class PodSync {
     let acted = plan.kill.length > 0;
     for (const container of plan.start) {
       const entry = findContainer(record.pod, container.name);
-      if (entry === undefined || plan.sandboxId === undefined) continue;
+      if (entry === undefined || plan.sandboxId === undefined || this.#blocked.has(container.name)) continue;
       const { started, retryInMs } = await startContainer(this.#context, record, entry, plan.sandboxId, signal);
       acted ||= started;
-      if (retryInMs !== undefined) next.add(retryInMs);
+      if (retryInMs === undefined) continue;
+      next.add(retryInMs);
+      this.#blocked.add(container.name);
     }
     return acted;
   }
