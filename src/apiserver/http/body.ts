@@ -2,7 +2,7 @@ import { type Decoded, DecodeError } from "../../api/decode/decode-error.js";
 import { decodeJson } from "../../api/decode/json.js";
 import { decodeYaml } from "../../api/decode/yaml.js";
 import { statusErrors } from "../../api/index.js";
-import { mediaTypeOf, mediaTypes } from "./negotiate.js";
+import { mediaTypeOf, mediaTypesOf } from "./negotiate.js";
 import type { WireRequest } from "./wire.js";
 
 export const defaultBodyLimitBytes: number = 3 * 1024 * 1024;
@@ -49,38 +49,18 @@ function tooLarge(limitBytes: number): Error {
   return statusErrors.requestEntityTooLarge(`Request entity too large: limit is ${limitBytes}`);
 }
 
-const protobufType = "application/vnd.kubernetes.protobuf";
-
-/** What reads bodies in Kubernetes' protobuf, with its envelope: upstream's typed clients send nothing else. Throws DecodeError. */
-export interface ProtobufBodies {
-  decode(bytes: Uint8Array): { readonly [key: string]: unknown };
-}
-
-/** `decode` that also takes protobuf. Without a codec such bodies are 415. */
-export function withProtobuf(decode: BodyDecoder, codec: ProtobufBodies | undefined): BodyDecoder {
-  if (codec === undefined) return decode;
-  return (bytes, type) => {
-    if (type !== protobufType) return decode(bytes, type);
-    try {
-      return { value: codec.decode(bytes), duplicates: [] };
-    } catch (error) {
-      throw error instanceof DecodeError ? error.toStatusError() : error;
-    }
-  };
-}
-
-/** Turns a body into a value, bounded in depth; `type` is the bare media type, one of `mediaTypes`. Throws StatusError. */
+/** Turns a body into a value, bounded in depth; `type` is JSON's bare media type, or YAML's. Throws StatusError. */
 export type BodyDecoder = (bytes: Buffer, type: string) => Decoded;
 
-/** The media type of a body that is an object. Throws 415. */
-export function objectTypeOf(contentType: string | undefined): string {
+/** The media type of a body that is an object, which may be protobuf or not. Throws 415. */
+export function objectTypeOf(contentType: string | undefined, protobuf: boolean): string {
   const type = contentType === undefined || contentType === "" ? "application/json" : mediaTypeOf(contentType);
-  if (type !== protobufType && !mediaTypes.includes(type)) throw statusErrors.unsupportedMediaType(mediaTypes);
+  const mediaTypes = mediaTypesOf(protobuf);
+  if (!mediaTypes.includes(type)) throw statusErrors.unsupportedMediaType(mediaTypes);
   return type;
 }
 
 export const decodeBody: BodyDecoder = (bytes, type) => {
-  if (type === protobufType) throw statusErrors.unsupportedMediaType(mediaTypes);
   try {
     return type === "application/yaml" ? decodeYaml(bytes) : decodeJson(bytes);
   } catch (error) {

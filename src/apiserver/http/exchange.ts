@@ -2,6 +2,7 @@ import type { UserInfo } from "../../api/index.js";
 import type { InFlightKind } from "./in-flight.js";
 import type { RequestLabels } from "./metrics.js";
 import type { Accepted } from "./negotiate.js";
+import type { RequestProtobuf } from "./protobuf.js";
 import type { RequestInfo } from "./request-info.js";
 import { formatWarning } from "./warning.js";
 import type { WireRequest, WireResponse } from "./wire.js";
@@ -17,6 +18,8 @@ export class Exchange {
   info: RequestInfo | undefined;
   user: UserInfo | undefined;
   accepted: Accepted = { format: "json" };
+  /** Present when the body or the answer may be protobuf. */
+  protobuf: RequestProtobuf | undefined;
   /** For metrics: what it was, once known. */
   labels: RequestLabels = { verb: "", group: "", version: "", resource: "", subresource: "", scope: "" };
   code = 0;

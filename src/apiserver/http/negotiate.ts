@@ -2,7 +2,7 @@ import { type PatchType, patchContentTypes, statusErrors } from "../../api/index
 
 /** What a client wants back. */
 export interface Accepted {
-  readonly format: "json" | "yaml";
+  readonly format: "json" | "yaml" | "protobuf";
   /** Absent: the object itself. */
   readonly as?: "Table" | "PartialObjectMetadata" | "PartialObjectMetadataList";
   /** Only `meta.k8s.io/v1` and `v1beta1` can be asked for. */
@@ -10,8 +10,15 @@ export interface Accepted {
   readonly pretty?: boolean;
 }
 
-/** The media types of the codecs. Protobuf joins here once there is a codec for it. */
-export const mediaTypes: readonly string[] = ["application/json", "application/yaml"];
+export const protobufType = "application/vnd.kubernetes.protobuf";
+
+const jsonTypes: readonly string[] = ["application/json", "application/yaml"];
+const allTypes: readonly string[] = [...jsonTypes, protobufType];
+
+/** The media types of what has a protobuf form, and of what has none. */
+export function mediaTypesOf(protobuf: boolean): readonly string[] {
+  return protobuf ? allTypes : jsonTypes;
+}
 
 const plainJson: Accepted = { format: "json" };
 
@@ -20,12 +27,13 @@ export class Negotiator {
   readonly #known = new Map<string, Accepted>();
 
   /** Throws 406 when nothing that is asked for can be given. */
-  accept(header: string | undefined): Accepted {
+  accept(header: string | undefined, protobuf = false): Accepted {
     if (header === undefined || header === "" || header === "*/*" || header === "application/json") return plainJson;
-    let accepted = this.#known.get(header);
+    const key = protobuf ? `+${header}` : header;
+    let accepted = this.#known.get(key);
     if (accepted === undefined) {
-      accepted = negotiate(header);
-      if (this.#known.size < 256 && header.length < 1024) this.#known.set(header, accepted);
+      accepted = negotiate(header, protobuf);
+      if (this.#known.size < 256 && header.length < 1024) this.#known.set(key, accepted);
     }
     return accepted;
   }
@@ -37,8 +45,12 @@ interface Clause {
   readonly quality: number;
 }
 
-/** The first acceptable clause by quality, then order. Throws 406. */
-export function negotiate(header: string): Accepted {
+/**
+ * The first acceptable clause by quality, then order. Metadata alone has a protobuf form for every resource, objects only where
+ * `protobuf` says so. Throws 406.
+ */
+export function negotiate(header: string, protobuf = false): Accepted {
+  const mediaTypes = mediaTypesOf(protobuf);
   if (header.length > 4096) throw statusErrors.notAcceptable(mediaTypes);
   const clauses = header.split(",").map(parseClause);
   clauses.sort((left, right) => right.quality - left.quality);
@@ -47,9 +59,14 @@ export function negotiate(header: string): Accepted {
     const format = formatOf(clause.type);
     if (format === undefined) continue;
     const accepted = transformOf(clause, format);
-    if (accepted !== undefined) return accepted;
+    if (accepted !== undefined && (format !== "protobuf" || hasProtobuf(accepted, protobuf))) return accepted;
   }
   throw statusErrors.notAcceptable(mediaTypes);
+}
+
+/** Tables are JSON only. */
+function hasProtobuf({ as }: Accepted, resource: boolean): boolean {
+  return as === undefined ? resource : as !== "Table";
 }
 
 function parseClause(text: string): Clause {
@@ -73,6 +90,8 @@ function formatOf(type: string): Accepted["format"] | undefined {
       return "json";
     case "application/yaml":
       return "yaml";
+    case protobufType:
+      return "protobuf";
     default:
       return undefined;
   }

@@ -12,15 +12,17 @@ import type { ConnectHandler } from "./connect.js";
 import type { Admit, DispatcherOptions } from "./dispatcher-options.js";
 import type { Exchange } from "./exchange.js";
 import type { RequestLabels } from "./metrics.js";
-import { Negotiator } from "./negotiate.js";
+import { Negotiator, protobufType } from "./negotiate.js";
 import { sendNotFound } from "./path-service.js";
+import { ProtobufLoader } from "./protobuf.js";
+import { sendProtobufList } from "./protobuf-list.js";
 import type { RepresentContext } from "./represent.js";
 import type { ResourceRequestInfo } from "./request-info.js";
 import { completeRequest, routeResource } from "./resources.js";
 import { type Stall, sendEncoded, sendList, sendObject, wantsPretty } from "./respond.js";
 import { SlabCache } from "./slabs.js";
 import type { PendingUpgrade } from "./upgrade.js";
-import { FrameJoiner, type FrameSink, pumpWatch } from "./watch-stream.js";
+import { type FrameEncoder, FrameJoiner, type FrameSink, pumpWatch } from "./watch-stream.js";
 import { drained, headerOf } from "./wire.js";
 
 /** Subresources that run or reach into a container: the permission to create is needed however they are asked for. */
@@ -33,6 +35,7 @@ export class ResourceService {
   readonly #negotiator = new Negotiator();
   readonly #slabs = new SlabCache();
   readonly #joiner = new FrameJoiner();
+  readonly #protobuf = new ProtobufLoader();
   readonly #stall: Stall;
 
   constructor(options: DispatcherOptions, admit: Admit) {
@@ -58,7 +61,10 @@ export class ResourceService {
     if (passedOn !== undefined) return this.#serveConnect(exchange, info, user, passedOn, upgrade);
     const call = routeResource(info, description, exchange.query);
     exchange.labels = labelsOf(info, call.verb);
-    exchange.accepted = this.#negotiator.accept(headerOf(exchange.request.headers, "accept"));
+    const protobuf = this.#protobuf.forRequest(exchange, description, call.subresource);
+    exchange.protobuf = protobuf instanceof Promise ? await protobuf : protobuf;
+    const accept = headerOf(exchange.request.headers, "accept");
+    exchange.accepted = this.#negotiator.accept(accept, exchange.protobuf?.resource);
     if (call.verb === "watch") return this.#serveWatch(exchange, call, description, upgrade);
     this.#admit(exchange, call.verb === "get" || call.verb === "list" ? "readOnly" : "mutating");
     const { bodyLimitBytes, decode, handler } = this.#options;
@@ -78,7 +84,7 @@ export class ResourceService {
   }
 
   #answer(exchange: Exchange, result: ServerResult, description: ResourceDescription): void | Promise<void> {
-    const { accepted } = exchange;
+    const { accepted, protobuf } = exchange;
     const representer = accepted.as === undefined ? undefined : this.#options.representer;
     if (result.type === "list") {
       if (representer !== undefined) {
@@ -86,6 +92,9 @@ export class ResourceService {
       }
       if (accepted.format === "json" && !wantsPretty(exchange)) {
         return sendList(exchange, result.list, this.#slabs, this.#stall);
+      }
+      if (accepted.format === "protobuf" && protobuf !== undefined) {
+        return sendProtobufList(exchange, result.list, protobuf.objects, this.#stall);
       }
       const { kind, apiVersion, metadata, items } = result.list;
       return sendObject(exchange, 200, { kind, apiVersion, metadata, items: items.map((item) => item.object) });
@@ -96,7 +105,9 @@ export class ResourceService {
       const dressed = isStatus(object) ? object : representer.object(object, this.#context(exchange, description));
       return sendObject(exchange, result.code, dressed);
     }
-    if (result.type === "stored") sendEncoded(exchange, result.code, result.stored.bytes);
+    if (result.type === "stored" && accepted.format !== "protobuf") {
+      sendEncoded(exchange, result.code, result.stored.bytes);
+    } else if (result.type === "stored") sendObject(exchange, result.code, result.stored.object);
     else sendObject(exchange, result.code, result.object);
   }
 
@@ -115,22 +126,37 @@ export class ResourceService {
     this.#admit(exchange, "longRunning");
     const events = await handler.watch(await this.#watchRequest(exchange, call));
     if (exchange.ended) return;
+    if (upgrade?.protocol === "websocket") exchange.accepted = { ...exchange.accepted, format: "json" };
     const represent = this.#eventRepresenter(exchange, description);
+    const { contentType, joiner, encode } = this.#framing(exchange);
     metrics.watchStarted(call.resource);
     try {
       if (upgrade?.protocol === "websocket") {
         const sink = await upgrade.webSocket(this.#stall);
-        await pumpWatch(events, sink, { joiner: this.#joiner, represent });
+        await pumpWatch(events, sink, { joiner, represent, encode });
         sink.close();
         return;
       }
-      exchange.writeHead(200, exchange.headers("application/json"));
+      exchange.writeHead(200, exchange.headers(contentType));
       exchange.response.flushHeaders();
-      await pumpWatch(events, this.#sink(exchange), { joiner: this.#joiner, represent });
+      await pumpWatch(events, this.#sink(exchange), { joiner, represent, encode });
       exchange.response.end();
     } finally {
       metrics.watchEnded(call.resource);
     }
+  }
+
+  #framing({ accepted, protobuf }: Exchange): {
+    readonly contentType: string;
+    readonly joiner: FrameJoiner;
+    readonly encode?: FrameEncoder;
+  } {
+    if (accepted.format !== "protobuf" || protobuf === undefined) {
+      return { contentType: "application/json", joiner: this.#joiner };
+    }
+    const { objects } = protobuf;
+    const encode: FrameEncoder = (type, object) => objects.encodeFrame(type, object);
+    return { contentType: `${protobufType};stream=watch`, joiner: objects.joiner, encode };
   }
 
   /** Every watch ends some time, at a random one, so that clients of a restarted server do not come back all at once. */

@@ -1,5 +1,6 @@
 import {
   type ApiRequest,
+  type Decoded,
   type RequestOptions,
   type ResourceDescription,
   StatusError,
@@ -9,7 +10,8 @@ import {
 import type { ServerRequest } from "../request.js";
 import { type BodyDecoder, objectTypeOf, readBody } from "./body.js";
 import type { Exchange } from "./exchange.js";
-import { patchTypeOf } from "./negotiate.js";
+import { patchTypeOf, protobufType } from "./negotiate.js";
+import { decodeProtobuf } from "./protobuf.js";
 import { parseDeleteParameters, parseRequestOptions, validateWriteOptions, wantsWatch } from "./query.js";
 import type { ResourceRequestInfo } from "./request-info.js";
 import { headerOf } from "./wire.js";
@@ -99,8 +101,9 @@ export async function completeRequest(
     case "create":
     case "update": {
       validateWriteOptions(call.verb === "create" ? "CreateOptions" : "UpdateOptions", options);
-      const type = objectTypeOf(headerOf(request.headers, "content-type"));
-      const decoded = decode(await readBody(request, limitBytes), type);
+      const type = objectTypeOf(headerOf(request.headers, "content-type"), exchange.protobuf?.resource === true);
+      const bytes = await readBody(request, limitBytes);
+      const decoded = decodeObject(exchange, bytes, type, decode);
       const body = decoded.value;
       return { ...call, ...common, options: withManager(options, exchange), body, decoded, signal: exchange.signal };
     }
@@ -115,12 +118,24 @@ export async function completeRequest(
     case "delete":
     case "deletecollection": {
       const bytes = await readBody(request, limitBytes);
-      const contentType = headerOf(request.headers, "content-type");
-      const body =
-        bytes.length > 0 ? decode(bytes, objectTypeOf(contentType)).value : parseDeleteParameters(exchange.query);
+      const body = bytes.length > 0 ? deleteOptionsOf(exchange, bytes, decode) : parseDeleteParameters(exchange.query);
       return { ...call, ...common, body: body ?? undefined, signal: exchange.signal };
     }
   }
+}
+
+function decodeObject(exchange: Exchange, bytes: Buffer, type: string, decode: BodyDecoder): Decoded {
+  const { protobuf } = exchange;
+  if (type !== protobufType || protobuf === undefined) return decode(bytes, type);
+  return { value: decodeProtobuf(protobuf.objects.codec, bytes, protobuf.expected), duplicates: [] };
+}
+
+/** Options may be protobuf for every resource. */
+function deleteOptionsOf(exchange: Exchange, bytes: Buffer, decode: BodyDecoder): unknown {
+  const { protobuf } = exchange;
+  const type = objectTypeOf(headerOf(exchange.request.headers, "content-type"), protobuf !== undefined);
+  if (type !== protobufType || protobuf === undefined) return decode(bytes, type).value;
+  return decodeProtobuf(protobuf.objects.codec, bytes, { apiVersion: "v1", kind: "DeleteOptions" });
 }
 
 /** Who writes a field is known by the agent's name when nothing else is said: what comes before the first slash. */

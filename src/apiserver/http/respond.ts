@@ -3,7 +3,7 @@ import { stringify as stringifyYaml } from "yaml";
 import { type Status, StatusError, statusErrors } from "../../api/index.js";
 import type { StoredList } from "../request.js";
 import type { Exchange } from "./exchange.js";
-import { acceptsGzip } from "./negotiate.js";
+import { acceptsGzip, protobufType } from "./negotiate.js";
 import type { SlabCache } from "./slabs.js";
 import { drained, headerOf } from "./wire.js";
 
@@ -34,8 +34,13 @@ export function sendBytes(exchange: Exchange, code: number, contentType: string,
   exchange.response.end(exchange.request.method === "HEAD" ? undefined : bytes);
 }
 
-/** Writes an object in the negotiated format. */
+/** Writes an object in the negotiated format; as JSON what has no protobuf form. */
 export function sendObject(exchange: Exchange, code: number, object: unknown): void {
+  const protobuf = exchange.accepted.format === "protobuf" ? exchange.protobuf?.objects.tryEncode(object) : undefined;
+  if (protobuf !== undefined) {
+    sendBytes(exchange, code, protobufType, protobuf);
+    return;
+  }
   if (exchange.accepted.format === "yaml") {
     sendBytes(exchange, code, "application/yaml", Buffer.from(stringifyYaml(object, { aliasDuplicateObjects: false })));
     return;
@@ -76,11 +81,12 @@ export function sendError(exchange: Exchange, error: unknown): void {
     return;
   }
   const status = statusOf(error);
-  const headers = exchange.headers("application/json");
+  const protobuf = exchange.accepted.format === "protobuf" ? exchange.protobuf?.objects.tryEncode(status) : undefined;
+  const headers = exchange.headers(protobuf === undefined ? "application/json" : protobufType);
   const retryAfter = status.details?.retryAfterSeconds;
   if (retryAfter !== undefined && retryAfter > 0) headers["Retry-After"] = retryAfter;
   if (status.code === 413 && exchange.request.httpVersionMajor === 1) headers["Connection"] = "close";
-  const bytes = Buffer.from(`${JSON.stringify(status)}\n`);
+  const bytes = protobuf ?? Buffer.from(`${JSON.stringify(status)}\n`);
   headers["Content-Length"] = bytes.length;
   exchange.writeHead(status.code, headers);
   exchange.response.end(bytes);
@@ -93,7 +99,18 @@ export async function sendList(exchange: Exchange, list: StoredList, slabs: Slab
   );
   const tail = Buffer.from("]}\n");
   const size = sizeOf(list, head.length + tail.length);
-  const headers = exchange.headers("application/json");
+  await sendPieces(exchange, "application/json", size, bytesOf(head, list, slabs, tail), stall);
+}
+
+/** Writes an answer piece by piece, no faster than the client takes it. `size` is of all pieces together. */
+export async function sendPieces(
+  exchange: Exchange,
+  contentType: string,
+  size: number,
+  source: Generator<Buffer>,
+  stall: Stall,
+): Promise<void> {
+  const headers = exchange.headers(contentType);
   const pack = size > gzipThresholdBytes && wantsGzip(exchange);
   if (pack) {
     headers["Content-Encoding"] = "gzip";
@@ -105,10 +122,9 @@ export async function sendList(exchange: Exchange, list: StoredList, slabs: Slab
   const { response } = exchange;
   if (exchange.request.method === "HEAD") return void response.end();
   if (!pack && size <= 64 * 1024) {
-    response.end(Buffer.concat([head, ...pieces(list, slabs), tail]));
+    response.end(Buffer.concat([...source], size));
     return;
   }
-  const source = bytesOf(head, list, slabs, tail);
   if (pack) return sendPacked(exchange, source, stall);
   for (const piece of source) {
     if (!response.write(piece) && !(await drained(response, stall))) return void response.destroy();

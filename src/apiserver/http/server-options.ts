@@ -4,7 +4,7 @@ import type { Random } from "../../internal/random.js";
 import type { Authenticator } from "../authn/authenticator.js";
 import type { Authorizer } from "../authz/authorizer.js";
 import type { RequestHandler } from "../request.js";
-import type { BodyDecoder, ProtobufBodies } from "./body.js";
+import type { BodyDecoder } from "./body.js";
 import type { ConnectHandler } from "./connect.js";
 import type { HealthCheck } from "./health.js";
 import type { InFlightLimits } from "./in-flight.js";
@@ -41,9 +41,8 @@ export interface HttpServerOptions {
   /** Beside `ping`, and `shutdown` of readyz. */
   readonly checks?: readonly HealthCheck[];
   readonly version?: VersionInfo;
+  /** Reads JSON and YAML. */
   readonly decode?: BodyDecoder;
-  /** Reads protobuf bodies; without it they are refused with 415. */
-  readonly protobuf?: ProtobufBodies;
   readonly bodyLimitBytes?: number;
   readonly inFlight?: InFlightLimits;
   /** How long anything but a watch or a stream may take. */

@@ -6,7 +6,7 @@ import type { Duplex } from "node:stream";
 import { realClock } from "../../internal/clock.js";
 import { silentLogger } from "../../internal/logger.js";
 import { systemRandom } from "../../internal/random.js";
-import { decodeBody, defaultBodyLimitBytes, withProtobuf } from "./body.js";
+import { decodeBody, defaultBodyLimitBytes } from "./body.js";
 import { Dispatcher } from "./dispatcher.js";
 import { Exchange } from "./exchange.js";
 import { InFlight } from "./in-flight.js";
@@ -60,7 +60,7 @@ class ApiHttpServer implements HttpServer {
       connect: options.connect ?? [],
       representer: options.representer,
       checks: this.#checks(),
-      decode: withProtobuf(options.decode ?? decodeBody, options.protobuf),
+      decode: options.decode ?? decodeBody,
       bodyLimitBytes: options.bodyLimitBytes ?? defaultBodyLimitBytes,
       stallTimeoutMs: options.stallTimeoutMs ?? 30_000,
       minWatchTimeoutSeconds: options.minWatchTimeoutSeconds ?? 1800,

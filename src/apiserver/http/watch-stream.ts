@@ -10,25 +10,35 @@ export interface FrameSink {
   send(frames: Buffer): boolean | Promise<boolean>;
 }
 
-/** Joins the frames of batches, once for all watchers that were given the same batch. */
+/** Joins the frames of batches, once for all watchers that were given the same batch. One for each format. */
 export class FrameJoiner {
+  readonly #frame: (event: StoredEvent) => Buffer;
   readonly #joined = new WeakMap<readonly StoredEvent[], Buffer>();
 
+  constructor(frame: (event: StoredEvent) => Buffer = (event) => event.frame) {
+    this.#frame = frame;
+  }
+
   join(batch: readonly StoredEvent[]): Buffer {
-    if (batch.length === 1) return (batch[0] as StoredEvent).frame;
+    if (batch.length === 1) return this.#frame(batch[0] as StoredEvent);
     let bytes = this.#joined.get(batch);
     if (bytes === undefined) {
-      bytes = Buffer.concat(batch.map((event) => event.frame));
+      bytes = Buffer.concat(batch.map(this.#frame));
       this.#joined.set(batch, bytes);
     }
     return bytes;
   }
 }
 
+/** Makes one whole frame. */
+export type FrameEncoder = (type: string, object: unknown) => Buffer;
+
 export interface PumpOptions {
   readonly joiner: FrameJoiner;
   /** Makes each event's object what the client asked for; absent: frames go as they are. */
   readonly represent?: ((object: KubeObject, first: boolean) => unknown) | undefined;
+  /** Makes a frame of what `represent` gave, and of the Status of an error. Default: a line of JSON. */
+  readonly encode?: FrameEncoder | undefined;
 }
 
 /**
@@ -40,11 +50,12 @@ export async function pumpWatch(
   sink: FrameSink,
   options: PumpOptions,
 ): Promise<void> {
+  const encode = options.encode ?? jsonFrame;
   let first = true;
   try {
     for await (const batch of events) {
       if (batch.length === 0) continue;
-      const frames = options.represent === undefined ? undefined : represented(batch, options.represent, first);
+      const frames = options.represent === undefined ? undefined : represented(batch, options.represent, encode, first);
       first = false;
       if (!sink.single) {
         const sent = sink.send(frames === undefined ? options.joiner.join(batch) : Buffer.concat(frames));
@@ -57,19 +68,20 @@ export async function pumpWatch(
       }
     }
   } catch (error) {
-    await sink.send(frameOf("ERROR", statusOf(error)));
+    await sink.send(encode("ERROR", statusOf(error)));
     if (!(error instanceof StatusError)) throw error;
   }
 }
 
-function frameOf(type: string, object: unknown): Buffer {
+function jsonFrame(type: string, object: unknown): Buffer {
   return Buffer.from(`{"type":"${type}","object":${JSON.stringify(object)}}\n`);
 }
 
 function represented(
   batch: readonly StoredEvent[],
   represent: (object: KubeObject, first: boolean) => unknown,
+  encode: FrameEncoder,
   first: boolean,
 ): readonly Buffer[] {
-  return batch.map((event, at) => frameOf(event.type, represent(event.stored.object, first && at === 0)));
+  return batch.map((event, at) => encode(event.type, represent(event.stored.object, first && at === 0)));
 }
