@@ -1,4 +1,5 @@
 import { type Clock, realClock, sleep } from "../../internal/clock.js";
+import { type Logger, silentLogger } from "../../internal/logger.js";
 import type {
   Container,
   ContainerConfig,
@@ -26,9 +27,10 @@ import { CriImages } from "./cri-images.js";
 import { containerFilter, containerRequest, resourcesRequest, sandboxFilter, sandboxRequest } from "./requests.js";
 
 export interface CriRuntimeOptions {
-  /** `unix:///run/containerd/containerd.sock`, or the socket's path alone. */
-  readonly endpoint: string;
+  /** Path of the runtime's socket, or `unix://` before it. */
+  readonly socket: string;
   readonly clock?: Clock | undefined;
+  readonly logger?: Logger | undefined;
 }
 
 /** As upstream: a sandbox may have to pull its image. */
@@ -44,12 +46,14 @@ const firstRetryMs = 100;
  */
 export class CriRuntime extends CriImages implements Runtime {
   readonly #clock: Clock;
+  readonly #logger: Logger;
   /** Only the listing of containers says whose they are, and it never changes. */
   readonly #sandboxOf = new Map<string, string>();
 
-  constructor({ endpoint, clock = realClock }: CriRuntimeOptions) {
-    super(new CriChannel(endpoint.startsWith("unix:") ? endpoint : `unix://${endpoint}`));
+  constructor({ socket, clock = realClock, logger = silentLogger }: CriRuntimeOptions) {
+    super(new CriChannel(socket.startsWith("unix:") ? socket : `unix://${socket}`));
     this.#clock = clock;
+    this.#logger = logger;
   }
 
   async version(options?: CallOptions): Promise<RuntimeVersion> {
@@ -239,6 +243,7 @@ export class CriRuntime extends CriImages implements Runtime {
         if (isRuntimeError(error, "not-found")) return;
         const passing = isRuntimeError(error, "internal") || isRuntimeError(error, "unavailable");
         if (!passing || attempt === removeTries) throw error;
+        this.#logger.debug("trying again to stop or remove", { attempt, error });
       }
       await sleep(this.#clock, firstRetryMs * 2 ** (attempt - 1), signal);
       signal?.throwIfAborted();

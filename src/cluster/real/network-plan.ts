@@ -1,0 +1,80 @@
+/** An IPv4 network in numbers. */
+export interface Network {
+  readonly base: number;
+  readonly size: number;
+}
+
+export interface NodePlan {
+  readonly name: string;
+  /** Network namespace. */
+  readonly netns: string;
+  readonly address: string;
+  readonly podCidr: string;
+}
+
+export interface NetworkPlan {
+  /** `coxswain-3`: what every name begins with. */
+  readonly prefix: string;
+  /** The namespace that holds the bridge between the nodes. */
+  readonly lan: string;
+  /** The one link of the host's own; its address is how nodes and pods reach the host. */
+  readonly hostLink: string;
+  readonly hostAddress: string;
+  /** Everything but services. */
+  readonly cidr: string;
+  readonly serviceCidr: string;
+  readonly nodes: readonly NodePlan[];
+}
+
+export interface NodeRequest {
+  readonly name: string;
+  /** Default: a /24 of the host's choice. */
+  readonly podCidr?: string | undefined;
+}
+
+/** How many may live on one machine at a time. */
+export const maxHosts = 60;
+/** Each its address in one /24. */
+export const maxNodes = 200;
+const firstSecondOctet = 180;
+
+/** Of `10.180.0.0/16` and the following ones: .0 is between the nodes, the others are the nodes' pods. */
+export function planNetwork(index: number, nodes: readonly NodeRequest[], serviceCidr: string): NetworkPlan {
+  const prefix = prefixOf(index);
+  const start = `10.${firstSecondOctet + index}`;
+  return {
+    prefix,
+    lan: `${prefix}-lan`,
+    hostLink: `cxw${index}`,
+    hostAddress: `${start}.0.1`,
+    cidr: `${start}.0.0/16`,
+    serviceCidr,
+    nodes: nodes.map(({ name, podCidr }, position) => ({
+      name,
+      netns: `${prefix}-node-${name}`,
+      address: `${start}.0.${position + 10}`,
+      podCidr: podCidr ?? `${start}.${position + 1}.0/24`,
+    })),
+  };
+}
+
+export function prefixOf(index: number): string {
+  return `coxswain-${index}`;
+}
+
+export function parseCidr(text: string): Network {
+  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?:\/(\d{1,2}))?$/.exec(text);
+  const octets = match?.slice(1, 5).map(Number) ?? [];
+  const bits = Number(match?.[5] ?? 32);
+  if (octets.length !== 4 || octets.some((octet) => octet > 255) || bits > 32) {
+    throw new Error(`${JSON.stringify(text)} is not an IPv4 network`);
+  }
+  const size = 2 ** (32 - bits);
+  const address = octets.reduce((sum, octet) => sum * 256 + octet, 0);
+  return { base: address - (address % size), size };
+}
+
+export function overlap(one: string, other: string): boolean {
+  const [a, b] = [parseCidr(one), parseCidr(other)];
+  return a.base < b.base + b.size && b.base < a.base + a.size;
+}

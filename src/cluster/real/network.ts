@@ -1,0 +1,106 @@
+import { readdir } from "node:fs/promises";
+import { attempt, run } from "./command.js";
+import { type NetworkPlan, overlap } from "./network-plan.js";
+
+/** Where named network namespaces are kept. */
+export const netnsFolder = "/run/netns";
+/** Ours are asked last of all routes. */
+const lastMetric = 1_000_000;
+
+/**
+ * Makes the nodes' namespaces and what joins them: a bridge in a namespace of its own, so that no rule of the host's
+ * firewall sees what goes between nodes. No namespace has a way out: none has a default route, and what the host does
+ * not know of pods and services it refuses instead of sending it on.
+ */
+export async function buildNetwork(plan: NetworkPlan): Promise<void> {
+  const { lan, hostLink, hostAddress, nodes } = plan;
+  const names = [lan, ...nodes.map(({ netns }) => netns)];
+  await batch(names.map((name) => `netns add ${name}`));
+  await batch([
+    `link add ${hostLink} type veth peer name host netns ${lan}`,
+    ...refusals(plan).map(({ cidr, metric }) => `route add unreachable ${cidr} metric ${metric}`),
+    `addr add ${hostAddress}/24 dev ${hostLink}`,
+    `link set ${hostLink} up`,
+  ]);
+  await batch(
+    [
+      "link set lo up",
+      "link add br0 type bridge",
+      "link set br0 up",
+      "link set host master br0",
+      "link set host up",
+      ...nodes.flatMap(({ netns }, index) => [
+        `link add node${index} type veth peer name eth0 netns ${netns}`,
+        `link set node${index} master br0`,
+        `link set node${index} up`,
+      ]),
+    ],
+    lan,
+  );
+  await Promise.all(nodes.map((_, index) => buildNode(plan, index)));
+  await batch(nodes.map(({ podCidr, address }) => `route add ${podCidr} via ${address} dev ${hostLink}`));
+}
+
+async function buildNode({ nodes, serviceCidr }: NetworkPlan, index: number): Promise<void> {
+  const node = nodes[index];
+  if (node === undefined) return;
+  const others = nodes.filter((other) => other !== node);
+  await batch(
+    [
+      "link set lo up",
+      `addr add ${node.address}/24 dev eth0`,
+      "link set eth0 up",
+      // Translation comes after routing: without a route a service's address would be refused before it is looked up.
+      `route add ${serviceCidr} dev eth0`,
+      ...others.map(({ podCidr, address }) => `route add ${podCidr} via ${address}`),
+    ],
+    node.netns,
+  );
+  const settings = [
+    "echo 1 >/proc/sys/net/ipv4/ip_forward",
+    // Traffic between pods of one node passes the rules of services only if bridges ask them.
+    "if [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]; then echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables; fi",
+  ];
+  await run([...enter(node.netns), "sh", "-ec", settings.join("\n")]);
+}
+
+/** Takes down all that `buildNetwork` made of it, however far it came. */
+export async function removeNetwork(plan: NetworkPlan): Promise<void> {
+  const names = await namespacesOf(plan.prefix);
+  for (const name of names) await attempt(["ip", "netns", "del", name]);
+  await attempt(["ip", "link", "del", plan.hostLink]);
+  for (const { cidr, metric } of refusals(plan)) {
+    await attempt(["ip", "route", "del", "unreachable", cidr, "metric", String(metric)]);
+  }
+}
+
+export async function namespacesOf(prefix: string): Promise<readonly string[]> {
+  const names = await readdir(netnsFolder).catch(() => []);
+  return names.filter((name) => name.startsWith(`${prefix}-`));
+}
+
+/** How a program is run in a namespace. `ip netns exec` would hide the control groups. */
+export function enter(netns: string): readonly string[] {
+  return ["nsenter", `--net=${netnsFolder}/${netns}`];
+}
+
+/** The host's networks, of routes other than the default one. */
+export async function hostNetworks(): Promise<readonly string[]> {
+  const text = await run(["ip", "-4", "-o", "route", "show"]);
+  return text.split("\n").flatMap((line) => {
+    const match = /^(?:unreachable |blackhole |prohibit )?(\d+\.\d+\.\d+\.\d+(?:\/\d+)?) /.exec(`${line} `);
+    return match?.[1] === undefined ? [] : [match[1]];
+  });
+}
+
+/** What the host must not send anywhere else. A metric of its own lets two clusters have the same services. */
+function refusals({ cidr, serviceCidr, nodes, hostLink }: NetworkPlan): readonly { cidr: string; metric: number }[] {
+  const metric = lastMetric + Number(hostLink.replace(/\D/g, ""));
+  const others = nodes.map(({ podCidr }) => podCidr).filter((podCidr) => !overlap(podCidr, cidr));
+  return [cidr, serviceCidr, ...others].map((each) => ({ cidr: each, metric }));
+}
+
+async function batch(commands: readonly string[], netns?: string): Promise<void> {
+  const where = netns === undefined ? [] : ["-n", netns];
+  await run(["ip", ...where, "-batch", "-"], `${commands.join("\n")}\n`);
+}
