@@ -1,6 +1,6 @@
-import type { MasqueradeMark } from "./iptables-options.js";
-
-export type TableName = "filter" | "nat";
+import type { MasqueradeMark } from "../netfilter/iptables-tools.js";
+import { type Jump, jump } from "../netfilter/saved-rules.js";
+import type { TableName } from "../netfilter/table-edit.js";
 
 /** Chains to which all services add rules. */
 export type SharedChain =
@@ -19,19 +19,6 @@ export const sharedChains: readonly SharedChain[] = [
   "nat KUBE-SERVICES",
   "nat KUBE-NODEPORTS",
 ];
-
-/** How packets get from the kernel's own chains into ours. */
-export interface Jump {
-  readonly table: TableName;
-  readonly from: string;
-  readonly to: string;
-  /** As iptables-save prints it, without `-A CHAIN`. */
-  readonly rule: string;
-}
-
-function jump(table: TableName, from: string, to: string, comment: string, match = ""): Jump {
-  return { table, from, to, rule: `${match}-m comment --comment "${comment}" -j ${to}` };
-}
 
 const fresh = "-m conntrack --ctstate NEW ";
 
@@ -86,12 +73,3 @@ export const lastRules: Readonly<Partial<Record<SharedChain, string>>> = {
   "nat KUBE-SERVICES":
     '-m comment --comment "kubernetes service nodeports; NOTE: this must be the last rule in this chain" -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS',
 };
-
-/** Whether a chain of this table is one that this proxy makes. */
-export function ownsSharedChain(table: string, chain: string): boolean {
-  return (
-    sharedChains.some((shared) => shared === `${table} ${chain}`) ||
-    (table === "filter" && chain === "KUBE-FORWARD") ||
-    (table === "nat" && (chain === "KUBE-POSTROUTING" || chain === "KUBE-MARK-MASQ"))
-  );
-}

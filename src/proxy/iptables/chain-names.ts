@@ -38,6 +38,3 @@ export function endpointChain(port: Named, endpoint: ProxyEndpoint): string {
 export function endpointText({ ip, port }: Pick<ProxyEndpoint, "ip" | "port">): string {
   return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;
 }
-
-/** Chains that belong to a single service port or endpoint, whoever made them. */
-export const perServiceChain: RegExp = /^KUBE-(SVC|SVL|EXT|FW|SEP|XLB)-/;

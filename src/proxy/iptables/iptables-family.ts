@@ -1,10 +1,10 @@
+import type { IptablesTools, MasqueradeMark } from "../netfilter/iptables-tools.js";
+import { ownsChain } from "../netfilter/owned-chains.js";
+import { addJumps, hasAllJumps, parseSaved, removeOwned, type SavedTable } from "../netfilter/saved-rules.js";
+import { renderEdits, TableEdit, type TableName } from "../netfilter/table-edit.js";
 import type { ProxyServicePort, ServiceTableUpdate } from "../proxy.js";
-import { fixedChains, jumps, lastRules, type SharedChain, sharedChains, type TableName } from "./base-chains.js";
-import type { MasqueradeMark } from "./iptables-options.js";
-import type { IptablesTools } from "./iptables-tools.js";
+import { fixedChains, jumps, lastRules, type SharedChain, sharedChains } from "./base-chains.js";
 import { type RenderedPort, type RenderOptions, renderPort } from "./render.js";
-import { renderEdits, TableEdit } from "./restore-plan.js";
-import { hasAllJumps, ownsChain, parseSaved, type SavedTable } from "./saved-rules.js";
 
 /** Lines that the nft variant is given at once. */
 const pieceLines = 2000;
@@ -63,7 +63,7 @@ export class IptablesFamily {
     }
     for (const table of ["filter", "nat"] as const) {
       const saved = await this.#saved(table, signal);
-      if (saved.ownRules !== expected[table] || !hasAllJumps(saved)) return false;
+      if (saved.ownRules !== expected[table] || !hasAllJumps(saved, jumps)) return false;
     }
     return true;
   }
@@ -76,8 +76,7 @@ export class IptablesFamily {
     for (const table of ["filter", "nat"] as const) {
       const saved = await this.#saved(table);
       const edit = new TableEdit(table);
-      for (const { chain, rule } of saved.jumps) edit.removeRule(chain, rule);
-      for (const chain of saved.chains) if (ownsChain(table, chain)) edit.remove(chain);
+      removeOwned(edit, saved);
       edits.push(edit);
     }
     for (const input of renderEdits([edits])) await this.#tools.restore(input);
@@ -102,7 +101,7 @@ export class IptablesFamily {
     for (const table of ["filter", "nat"] as const) {
       const saved = await this.#saved(table, signal);
       for (const chain of saved.chains) if (ownsChain(table, chain) && !wanted.has(chain)) last[table].remove(chain);
-      addJumps(last[table], saved);
+      addJumps(last[table], saved, jumps);
     }
     return this.#arrange(own, last, [marking], signal);
   }
@@ -201,19 +200,5 @@ function sharedDifference(
     const rules = into.get(chain) ?? [];
     rules.push(rule);
     into.set(chain, rules);
-  }
-}
-
-/** Puts in the jumps that are missing, and takes out those that are no longer ours or in another form. */
-function addJumps(edit: TableEdit, saved: SavedTable): void {
-  const kept = new Set<string>();
-  for (const { chain, rule } of saved.jumps) {
-    const id = `${chain}\n${rule}`;
-    const wanted = jumps.some((jump) => jump.table === edit.table && jump.from === chain && jump.rule === rule);
-    if (wanted && !kept.has(id)) kept.add(id);
-    else edit.removeRule(chain, rule);
-  }
-  for (const { table, from, rule } of jumps.toReversed()) {
-    if (table === edit.table && !kept.has(`${from}\n${rule}`)) edit.insertRule(from, rule);
   }
 }

@@ -1,9 +1,7 @@
 import type { Clock } from "../../internal/clock.js";
 import type { Logger } from "../../internal/logger.js";
 import type { Exec } from "../exec.js";
-
-/** `0x4000`: a single bit of a packet's mark. */
-export type MasqueradeMark = `0x${string}`;
+import type { IptablesVariant, MasqueradeMark } from "../netfilter/iptables-tools.js";
 
 export interface IptablesProxyOptions {
   /** How programs are run; default `hostExec()`. For a node in a network namespace: `hostExec({ netns })`. */
@@ -19,8 +17,8 @@ export interface IptablesProxyOptions {
   readonly masqueradeAll?: boolean | undefined;
   /** Bit 14, as kube-proxy. */
   readonly masqueradeMark?: MasqueradeMark | undefined;
-  /** `iptables`, `iptables-nft` or `iptables-legacy`; default `iptables`, whichever of the two that is on the host. */
-  readonly variant?: "iptables" | "iptables-nft" | "iptables-legacy" | undefined;
+  /** Default `iptables`. */
+  readonly variant?: IptablesVariant | undefined;
   readonly clock?: Clock | undefined;
   readonly logger?: Logger | undefined;
 }

@@ -2,10 +2,10 @@ import { parseCidr } from "../../api/index.js";
 import { type Logger, silentLogger } from "../../internal/logger.js";
 import { ConntrackCleaner } from "../conntrack.js";
 import { type Exec, hostExec } from "../exec.js";
+import { IptablesTools } from "../netfilter/iptables-tools.js";
 import type { ProxyBackend, ProxyServicePort, ServiceTable, ServiceTableUpdate } from "../proxy.js";
 import { IptablesFamily } from "./iptables-family.js";
 import type { IptablesProxyOptions } from "./iptables-options.js";
-import { IptablesTools } from "./iptables-tools.js";
 
 /**
  * Forwards in the kernel by iptables (either variant), with kube-proxy's chains and names, so that one can take over from the other.

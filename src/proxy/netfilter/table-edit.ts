@@ -1,4 +1,4 @@
-import type { TableName } from "./base-chains.js";
+export type TableName = "filter" | "nat";
 
 /** What is to happen to one table, as input for iptables-restore --noflush: atomic for each table and piece. */
 export class TableEdit {
@@ -15,13 +15,6 @@ export class TableEdit {
 
   get empty(): boolean {
     return this.#written.size + this.#removedChains.size + this.#removedRules.length + this.#insertedRules.length === 0;
-  }
-
-  /** The number of lines it will be, about. */
-  get size(): number {
-    let size = this.#removedChains.size * 2 + this.#removedRules.length + this.#insertedRules.length;
-    for (const rules of this.#written.values()) size += rules.length + 1;
-    return size;
   }
 
   write(chain: string, rules: readonly string[]): void {
