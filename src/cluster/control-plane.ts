@@ -6,7 +6,7 @@ import { liveDeps } from "../apiserver/admission/live-deps.js";
 import { ensureNamespaces, ensurePriorityClasses } from "../apiserver/bootstrap/system-objects.js";
 import { type AdmissionPlugin, ApiServer, serviceHooks } from "../apiserver/index.js";
 import { type Client, createClient } from "../client/index.js";
-import { builtinControllers } from "../controllers/index.js";
+import { builtinControllers, type Controller } from "../controllers/index.js";
 import { type ControllerManager, createManager } from "../controllers/manager.js";
 import { type Clock, realClock } from "../internal/clock.js";
 import type { Component } from "../internal/component.js";
@@ -22,6 +22,8 @@ export interface ControlPlaneOptions {
   readonly store?: Store;
   /** Which controllers run, as upstream's `--controllers`. Default: all; empty: none. */
   readonly controllers?: readonly string[];
+  /** Controllers of the user's own, run beside those. */
+  readonly custom?: readonly Controller[];
   /** False: none; otherwise what the scheduler is given beside the client. Default: one, when there are nodes. */
   readonly scheduler?: false | Omit<SchedulerOptions, "client">;
   /** Hollow nodes, which run pods as records: how many (named `node-0`, `node-1` ...), or what they are. Default: none. */
@@ -130,8 +132,10 @@ function managerOf(
   options: ControlPlaneOptions,
   shared: Shared & { readonly client: Client },
 ): ControllerManager | undefined {
-  const select = options.controllers ?? ["*"];
-  return select.length === 0 ? undefined : createManager({ ...shared, select, controllers: builtinControllers({}) });
+  const { custom = [] } = options;
+  const select = [...custom.map(({ name }) => name), ...(options.controllers ?? ["*"])];
+  const controllers = [...custom, ...builtinControllers({})];
+  return select.length === 0 ? undefined : createManager({ ...shared, select, controllers });
 }
 
 function hollowNodes(nodes: ControlPlaneOptions["nodes"], client: Client, shared: Shared): Component[] | undefined {

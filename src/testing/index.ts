@@ -1,3 +1,6 @@
+// For everybody's tests.
+export { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "../cluster/index.js";
+export { VirtualClock } from "../internal/virtual-clock.js";
 export {
   type DeploymentOptions,
   type MetaOptions,
@@ -10,6 +13,7 @@ export {
   type PodOptions,
   type ServiceOptions,
 } from "./builders.js";
+// Contracts, for those who build their own parts.
 export {
   describeSchedulingPolicy,
   type PolicyCheck,
@@ -19,6 +23,24 @@ export {
   policyChecks,
   runPolicyCheck,
 } from "./policy-contract.js";
+export {
+  type Dial,
+  type DialPlace,
+  type DialResult,
+  type ProxyCheck,
+  type ProxyCheckContext,
+  type ProxySubject,
+  proxyChecks,
+  runProxyCheck,
+} from "./proxy-checks.js";
+export { describeProxyBackend, type ProxyContractOptions } from "./proxy-contract.js";
+export {
+  describeRuntime,
+  type RuntimeCheck,
+  type RuntimeContractOptions,
+  type RuntimeSubject,
+  runtimeChecks,
+} from "./runtime-contract.js";
 export {
   describeStore,
   runStoreCheck,
