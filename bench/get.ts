@@ -1,5 +1,5 @@
-import { fetchOnce, throughput } from "./load.js";
-import { alternate, type Row, rate } from "./rows.js";
+import { comparedPace, fetchOnce } from "./load.js";
+import type { Row } from "./rows.js";
 import { startServer } from "./servers.js";
 
 const path = "/api/v1/namespaces/default/pods/web-000001";
@@ -10,10 +10,5 @@ export async function run(): Promise<readonly Row[]> {
   await using bare = await startServer("bare", 0);
   const { body } = await fetchOnce(api, path);
   await bare.ask("bodies", { [path]: body });
-  const measured = await alternate(
-    5,
-    () => throughput(api, path, 16, 1500),
-    () => throughput(bare, path, 16, 1500),
-  );
-  return [rate("get", measured.ours, "req/s", measured.bare)];
+  return comparedPace("get", "req/s", api, bare, { path, connections: 16, ms: 1500 });
 }

@@ -1,5 +1,5 @@
-import { fetchOnce, throughput } from "./load.js";
-import { alternate, type Row, rate } from "./rows.js";
+import { comparedPace, fetchOnce } from "./load.js";
+import type { Row } from "./rows.js";
 import { startServer } from "./servers.js";
 
 const path = "/api/v1/pods";
@@ -10,10 +10,9 @@ export async function run(): Promise<readonly Row[]> {
   await using bare = await startServer("bare", 0);
   const { body } = await fetchOnce(api, path);
   await bare.ask("bodies", { [path]: body });
-  const measured = await alternate(
-    5,
-    () => throughput(api, path, 1, 2500),
-    () => throughput(bare, path, 1, 2500),
-  );
-  return [rate(`list-5000 (${(body.length / 2 ** 20).toFixed(1)} MiB)`, measured.ours, "lists/s", measured.bare)];
+  return comparedPace(`list-5000 (${(body.length / 2 ** 20).toFixed(1)} MiB)`, "lists/s", api, bare, {
+    path,
+    connections: 1,
+    ms: 2500,
+  });
 }

@@ -1,4 +1,5 @@
 import { connect, type TLSSocket } from "node:tls";
+import { cost, median, type Row, rate } from "./rows.js";
 import type { BenchServer } from "./servers.js";
 
 /** Opens a TLS connection to a bench server. */
@@ -45,8 +46,15 @@ function unchunk(data: Buffer): Buffer {
   return Buffer.concat(parts);
 }
 
-/** Requests a second over `connections` kept-alive connections, one request at a time on each, for `ms`. */
-export async function throughput(server: BenchServer, path: string, connections: number, ms: number): Promise<number> {
+export interface Pace {
+  readonly perSecond: number;
+  /** Microseconds of the server's CPU for each request. */
+  readonly cpu: number;
+}
+
+/** Requests over `connections` kept-alive connections, one request at a time on each, for `ms`. */
+export async function throughput(server: BenchServer, path: string, connections: number, ms: number): Promise<Pace> {
+  const cpu = await server.cpu();
   const text = requestText(server, path);
   const until = performance.now() + ms;
   const began = performance.now();
@@ -58,7 +66,8 @@ export async function throughput(server: BenchServer, path: string, connections:
       return count;
     }),
   );
-  return (counts.reduce((sum, count) => sum + count, 0) * 1000) / (performance.now() - began);
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  return { perSecond: (total * 1000) / (performance.now() - began), cpu: ((await server.cpu()) - cpu) / total };
 }
 
 /** Sends a request as soon as the answer to the last one has come in full, which its content-length or last chunk tells. */
@@ -69,7 +78,10 @@ function requestLoop(socket: TLSSocket, text: string, until: number): Promise<nu
     let chunked = false;
     let head = "";
     const next = (): void => {
-      if (performance.now() >= until) return resolve(count);
+      if (performance.now() >= until) {
+        resolve(count);
+        return;
+      }
       left = -1;
       head = "";
       socket.write(text);
@@ -93,4 +105,26 @@ function requestLoop(socket: TLSSocket, text: string, until: number): Promise<nu
     });
     next();
   });
+}
+
+/** Both servers under the same load, in turn: how fast, and at what cost. */
+export async function comparedPace(
+  name: string,
+  unit: string,
+  api: BenchServer,
+  bare: BenchServer,
+  load: { readonly path: string; readonly connections: number; readonly ms: number },
+): Promise<readonly Row[]> {
+  const paces: { readonly api: Pace[]; readonly bare: Pace[] } = { api: [], bare: [] };
+  for (let round = 0; round < 5; round++) {
+    paces.bare.push(await throughput(bare, load.path, load.connections, load.ms));
+    paces.api.push(await throughput(api, load.path, load.connections, load.ms));
+  }
+  const middle = (list: readonly Pace[], of: (pace: Pace) => number): number => median(list.map(of));
+  const speed = (pace: Pace): number => pace.perSecond;
+  const cpu = (pace: Pace): number => pace.cpu;
+  return [
+    rate(name, middle(paces.api, speed), unit, middle(paces.bare, speed)),
+    cost(`${name}: CPU`, middle(paces.api, cpu), "us", middle(paces.bare, cpu)),
+  ];
 }

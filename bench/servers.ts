@@ -2,7 +2,8 @@ import { fork } from "node:child_process";
 import type { ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import { fileURLToPath } from "node:url";
-import { pods } from "coxswain/api";
+import { pods, serviceAccounts } from "coxswain/api";
+import { waitFor } from "coxswain/client";
 import { startCluster } from "coxswain/cluster";
 import { MemoryStore } from "coxswain/store";
 import { type Addresses, benchPod } from "./pods.js";
@@ -22,6 +23,10 @@ export interface BenchServer extends AsyncDisposable {
 export async function startServer(kind: "api" | "bare", count: number): Promise<BenchServer> {
   const child = fork(fileURLToPath(import.meta.url).replace(/[^/]*$/, "main.js"), ["--serve", kind, String(count)], {
     serialization: "advanced",
+    execArgv:
+      process.env["BENCH_PROFILE"] === undefined
+        ? []
+        : ["--cpu-prof", `--cpu-prof-dir=${process.env["BENCH_PROFILE"]}`],
   });
   const ask = <T>(question: string, argument?: unknown): Promise<T> =>
     new Promise((resolve, reject) => {
@@ -51,10 +56,16 @@ interface Question {
 export async function serve([kind = "api", count = "0"]: readonly string[]): Promise<void> {
   const cluster = await startCluster({
     store: new MemoryStore(),
-    controllers: [],
+    controllers: ["serviceaccount"],
     scheduler: false,
     tokens: new Map([[token, { username: "bench", groups: ["system:masters"] }]]),
   });
+  await waitFor(
+    cluster.client,
+    serviceAccounts,
+    { namespace: "default", name: "default" },
+    (account) => account !== undefined,
+  );
   for (let at = 0; at < Number(count); at++) await cluster.client.create(pods, benchPod(at));
   const { certificate, key } = cluster.pki.apiserver;
   let bodies: Readonly<Record<string, Buffer>> = {};
@@ -98,5 +109,7 @@ export async function serve([kind = "api", count = "0"]: readonly string[]): Pro
     }
   });
   const port = kind === "bare" ? barePort : cluster.api.https.port;
+  process.on("SIGTERM", () => process.exit(0));
+  process.on("disconnect", () => process.exit(0));
   process.send?.({ port, ca: cluster.pki.ca.certificate } satisfies Addresses);
 }
