@@ -103,7 +103,6 @@ describe("the wire form", () => {
     const expected = envelope(object.apiVersion, object.kind, bytes(raw));
     expect(codec.encode(object).toString("hex")).toBe(expected.toString("hex"));
     expect(codec.decode(expected)).toEqual(object);
-    expect(codec.wrap(object, codec.encodeMessage(object))).toEqual(expected);
   });
 
   it("frames watch events by their length", () => {
@@ -113,10 +112,7 @@ describe("the wire form", () => {
   it("makes a list of items that were encoded before", () => {
     const items = ["a", "b"].map((name) => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } }));
     const list = { apiVersion: "v1", kind: "NamespaceList", metadata: { resourceVersion: "7" } };
-    const parts = items.flatMap((item) => {
-      const message = codec.encodeMessage(item);
-      return [codec.itemPrefix(message.length), message];
-    });
+    const parts = items.map((item) => codec.encodeItem(item));
     const size = parts.reduce((sum, part) => sum + part.length, 0);
     const joined = Buffer.concat([codec.listHead(list, size), ...parts, codec.listTail]);
     expect(joined).toEqual(codec.encode({ ...list, items } as Vector["object"]));
@@ -146,6 +142,30 @@ describe("decoding", () => {
     expect(codec.decode(envelope("apps/v1", "Deployment", bytes("12 02 08 00")))).toMatchObject({
       spec: { replicas: 0 },
     });
+  });
+
+  it.each([
+    {
+      id: "core.v1.PodSpec",
+      told: ["priority", "enableServiceLinks"],
+      untold: ["hostNetwork", "nodeName", "hostname"],
+    },
+    { id: "core.v1.PersistentVolumeClaimSpec", told: ["storageClassName", "volumeMode"], untold: ["volumeName"] },
+    { id: "core.v1.Container", told: ["name", "restartPolicy"], untold: ["image", "tty", "workingDir"] },
+    { id: "core.v1.ContainerPort", told: ["containerPort"], untold: ["hostPort", "protocol"] },
+    { id: "core.v1.ServicePort", told: ["port", "appProtocol"], untold: ["targetPort", "nodePort"] },
+    { id: "core.v1.Probe", told: ["terminationGracePeriodSeconds"], untold: ["initialDelaySeconds", "timeoutSeconds"] },
+    { id: "core.v1.SecretKeySelector", told: ["key", "optional"], untold: [] },
+    { id: "batch.v1.JobSpec", told: ["suspend", "parallelism", "backoffLimit"], untold: [] },
+    { id: "apps.v1.DeploymentSpec", told: ["replicas"], untold: ["paused", "minReadySeconds"] },
+    { id: "meta.v1.ObjectMeta", told: ["deletionGracePeriodSeconds"], untold: ["name", "generation"] },
+    { id: "meta.v1.Preconditions", told: ["uid", "resourceVersion"], untold: [] },
+    { id: "policy.v1.PodDisruptionBudgetSpec", told: ["minAvailable", "maxUnavailable"], untold: [] },
+  ])("knows what zero says in $id", ({ id, told, untold }) => {
+    const fields = new MessageTable(messages).get(id)?.fields ?? [];
+    const keeps = (name: string): unknown => fields.find((field) => field.name === name)?.keepsZero;
+    expect(told.map(keeps)).toEqual(told.map(() => true));
+    expect(untold.map(keeps)).toEqual(untold.map(() => false));
   });
 
   it("leaves out a time that is not set", () => {

@@ -24,15 +24,11 @@ export interface ProtobufCodec {
   supports(apiVersion: string, kind: string): boolean;
   /** An object with its envelope. Throws TypeError for a kind without a protobuf form, and for values of wrong types. */
   encode(object: { readonly apiVersion: string; readonly kind: string }): Buffer;
-  /** An object without envelope, as the items of lists are. Throws like `encode`. */
-  encodeMessage(object: { readonly apiVersion: string; readonly kind: string }): Buffer;
-  /** The envelope around what `encodeMessage` gave. */
-  wrap(kind: ExpectedKind, message: Buffer): Buffer;
-  /** A watch event with its length before it: `event` is ADDED ..., `object` what `encode` or `wrap` gave. */
+  /** An object as it stands in a list, with the bytes that say so. Throws like `encode`. */
+  encodeItem(object: { readonly apiVersion: string; readonly kind: string }): Buffer;
+  /** A watch event with its length before it: `event` is ADDED ..., `object` what `encode` gave. */
   frame(event: string, object: Buffer): Buffer;
-  /** The bytes before an item of a list. */
-  itemPrefix(lengthBytes: number): Buffer;
-  /** The bytes before all items of a list; `itemsBytes` counts the items with their prefixes. */
+  /** The bytes before all items of a list, which together are `itemsBytes`. */
   listHead(list: ExpectedKind & { readonly metadata: object }, itemsBytes: number): Buffer;
   /** The bytes after all items of a list. */
   readonly listTail: Buffer;
@@ -71,15 +67,10 @@ class Codec implements ProtobufCodec {
     });
   }
 
-  encodeMessage(object: ExpectedKind): Buffer {
-    return this.#write(() => this.#writeObject(object));
-  }
-
-  wrap(kind: ExpectedKind, message: Buffer): Buffer {
+  encodeItem(object: ExpectedKind): Buffer {
     return this.#write((writer) => {
-      writer.bytes(envelopeTail);
-      writer.bytes(message);
-      this.#writeStart(kind, message.length);
+      this.#writeObject(object);
+      writer.prefix(2, 0);
     });
   }
 
@@ -92,13 +83,6 @@ class Codec implements ProtobufCodec {
       const length = Buffer.allocUnsafe(4);
       length.writeUInt32BE(writer.length);
       writer.bytes(length);
-    });
-  }
-
-  itemPrefix(lengthBytes: number): Buffer {
-    return this.#write((writer) => {
-      writer.varint(lengthBytes);
-      writer.tag(2, 2);
     });
   }
 

@@ -83,6 +83,33 @@ export function toOracle(type: MessageType, object: Fields): Fields {
   return result;
 }
 
+/** What upstream's encoder adds: every field that is no pointer there, whether it says something or not. */
+export function withZeros(type: MessageType, object: Fields): Fields {
+  const result: Fields = { ...object };
+  for (const field of type.fields) {
+    const name = fieldName(field);
+    const value = result[name];
+    if (field.message !== undefined && field.shape === "message" && field.repeat === "single") {
+      if (field.embedded || value !== undefined) result[name] = withZeros(field.message, (value ?? {}) as Fields);
+    } else if (value === undefined && field.repeat === "single" && !field.keepsZero) {
+      const zero = zeros[field.shape];
+      if (zero !== undefined) result[name] = zero;
+    }
+  }
+  return result;
+}
+
+const zeros: { readonly [shape in MessageField["shape"]]?: unknown } = {
+  string: "",
+  bool: false,
+  int32: 0,
+  int64: 0,
+  bytes: "",
+  time: {},
+  microTime: {},
+  intOrString: { type: 0, intVal: 0, strVal: "" },
+};
+
 function wireValue(field: MessageField, value: unknown): unknown {
   switch (field.shape) {
     case "bytes":

@@ -6,7 +6,7 @@ import { builtinSchema, builtinSchemaIds } from "../schema-table.js";
 import { readMessage } from "./decode.js";
 import { writeMessage } from "./encode.js";
 import { MessageTable, type MessageType } from "./message.js";
-import { oracleName, oracleObject, oracleRoot, toOracle } from "./oracle.fixture.js";
+import { oracleName, oracleObject, oracleRoot, toOracle, withZeros } from "./oracle.fixture.js";
 import { randomMessage } from "./random-message.fixture.js";
 import { WireReader } from "./wire-reader.js";
 import { WireWriter } from "./wire-writer.js";
@@ -61,6 +61,8 @@ describe("random objects of every definition", () => {
         const expected = toOracle(type, object);
         expect(oracleObject(oracle, bytes), context).toEqual(expected);
         expect(decode(type, oracle.encode(oracle.fromObject(expected)).finish()), context).toEqual(object);
+        const padded = withZeros(type, expected);
+        expect(decode(type, oracle.encode(oracle.fromObject(padded)).finish()), context).toEqual(object);
         count++;
       }
     }

@@ -28,10 +28,9 @@ export async function sendProtobufList(
       await nextTurn();
       if (exchange.ended) return;
     }
-    const message = objects.message(item);
-    const prefix = codec.itemPrefix(message.length);
-    parts.push(prefix, message);
-    size += prefix.length + message.length;
+    const bytes = objects.item(item);
+    parts.push(bytes);
+    size += bytes.length;
   }
   const head = codec.listHead(list, size);
   const tail = codec.listTail;

@@ -15,7 +15,7 @@ export class ProtobufObjects {
   readonly codec: ProtobufCodec;
   readonly joiner: FrameJoiner = new FrameJoiner((event) => this.frame(event));
   readonly #limitBytes: number;
-  readonly #messages = new Map<StoredObject, Buffer>();
+  readonly #items = new Map<StoredObject, Buffer>();
   readonly #frames = new WeakMap<StoredEvent, Buffer>();
   #bytes = 0;
 
@@ -28,25 +28,25 @@ export class ProtobufObjects {
     return this.#bytes;
   }
 
-  /** Whether `message` gives it without work. */
+  /** Whether `item` gives it without work. */
   has(stored: StoredObject): boolean {
-    return this.#messages.has(stored);
+    return this.#items.has(stored);
   }
 
   /** An object as it stands in a list. Kept within a bound, least recently used out first. */
-  message(stored: StoredObject): Buffer {
-    let message = this.#messages.get(stored);
-    if (message === undefined) {
-      message = this.codec.encodeMessage(stored.object);
-      this.#bytes += message.length;
-    } else this.#messages.delete(stored);
-    this.#messages.set(stored, message);
-    for (const [oldest, bytes] of this.#messages) {
+  item(stored: StoredObject): Buffer {
+    let item = this.#items.get(stored);
+    if (item === undefined) {
+      item = this.codec.encodeItem(stored.object);
+      this.#bytes += item.length;
+    } else this.#items.delete(stored);
+    this.#items.set(stored, item);
+    for (const [oldest, bytes] of this.#items) {
       if (this.#bytes <= this.#limitBytes) break;
-      this.#messages.delete(oldest);
+      this.#items.delete(oldest);
       this.#bytes -= bytes.length;
     }
-    return message;
+    return item;
   }
 
   /** An object by itself; undefined for what has no protobuf form. */

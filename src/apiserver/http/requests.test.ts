@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { KubeObject } from "../../api/index.js";
-import type { StoredObject } from "../request.js";
+import { createProtobufCodec } from "../../api/protobuf/index.js";
+import type { StoredEvent, StoredObject } from "../request.js";
 import { answerHealth, healthPath } from "./health.js";
 import { acceptsGzip, negotiate, patchTypeOf } from "./negotiate.js";
+import { ProtobufObjects } from "./protobuf.js";
 import { parseRequestOptions, validateWriteOptions, wantsWatch } from "./query.js";
 import { parseRequestInfo } from "./request-info.js";
 import { SlabCache } from "./slabs.js";
@@ -108,6 +110,23 @@ describe("negotiation", () => {
     expect(negotiate(header)).toEqual(expected);
   });
 
+  const pb = "application/vnd.kubernetes.protobuf";
+  const as = (kind: string): string => `;as=${kind};g=meta.k8s.io;v=v1`;
+
+  test.each([
+    { header: `${pb},application/json`, builtin: "protobuf", custom: "json" },
+    { header: `application/json,${pb}`, builtin: "json", custom: "json" },
+    { header: `${pb};q=0.5,application/json;q=0.4`, builtin: "protobuf", custom: "json" },
+    { header: `${pb};stream=watch,${pb}`, builtin: "protobuf", custom: undefined },
+    { header: `${pb}${as("Table")},application/json${as("Table")}`, builtin: "json", custom: "json" },
+    { header: `${pb}${as("PartialObjectMetadata")}`, builtin: "protobuf", custom: "protobuf" },
+    { header: `${pb}${as("PartialObjectMetadataList")},${pb}`, builtin: "protobuf", custom: "protobuf" },
+  ])("protobuf where there is one: $header", ({ header, builtin, custom }) => {
+    expect(negotiate(header, true).format).toBe(builtin);
+    if (custom === undefined) expect(() => negotiate(header)).toThrowError("application/json, application/yaml");
+    else expect(negotiate(header).format).toBe(custom);
+  });
+
   test("what cannot be had is 406, what cannot be read 415", () => {
     expect(() => negotiate("text/html;q=1")).toThrowError(expect.objectContaining({ code: 406 }));
     expect(() => patchTypeOf("application/json")).toThrowError(expect.objectContaining({ code: 415 }));
@@ -142,6 +161,36 @@ describe("health", () => {
     expect(await answerHealth(checks, "readyz", "nope", "")).toBeUndefined();
     expect(healthPath("/readyz/store")).toEqual({ endpoint: "readyz", check: "store" });
     expect(healthPath("/readyz/a/b")).toBeUndefined();
+  });
+});
+
+describe("objects as protobuf", () => {
+  const stored = (name: string, revision: number): StoredObject => {
+    const object: KubeObject = {
+      apiVersion: "v1",
+      kind: "Namespace",
+      metadata: { name, uid: "", resourceVersion: String(revision), creationTimestamp: "2024-01-01T00:00:00Z" },
+    };
+    return { key: name, revision, bytes: Buffer.from(JSON.stringify(object)), object };
+  };
+
+  test("are encoded once while they are kept, within the bound", () => {
+    const objects = new ProtobufObjects(createProtobufCodec(), 4096);
+    const items = Array.from({ length: 1000 }, (_, at) => stored(`p${at}`, at + 1));
+    for (const one of items) objects.item(one);
+    expect(objects.sizeBytes).toBeLessThanOrEqual(4096);
+    const [first, last] = [items[0], items[999]] as [StoredObject, StoredObject];
+    expect([objects.has(first), objects.has(last)]).toEqual([false, true]);
+    expect(objects.item(last)).toBe(objects.item(last));
+  });
+
+  test("go to all watchers in the same bytes", () => {
+    const objects = new ProtobufObjects(createProtobufCodec());
+    const event: StoredEvent = { type: "ADDED", stored: stored("a", 1), frame: Buffer.alloc(0) };
+    expect(objects.joiner.join([event])).toBe(objects.joiner.join([event]));
+    const batch = [event, { ...event, type: "DELETED" as const }];
+    expect(objects.joiner.join(batch)).toBe(objects.joiner.join(batch));
+    expect(objects.joiner.join(batch).readUInt32BE()).toBe(objects.frame(event).length - 4);
   });
 });
 
