@@ -1,6 +1,6 @@
 import { Client, credentials, Metadata, type MethodDefinition, type ServiceError, status } from "@grpc/grpc-js";
 import { fromJSON } from "@grpc/proto-loader";
-import { RuntimeError } from "../errors.js";
+import { isRuntimeError, RuntimeError } from "../errors.js";
 import { definition } from "./definition.js";
 import { runtimeError } from "./errors.js";
 import type { CriAnswers, CriEvent } from "./messages.js";
@@ -17,6 +17,9 @@ type Method = MethodDefinition<object, object>;
 const defaultTimeoutMs = 120_000;
 /** ExecSync gives up to 16 MiB of each stream. */
 const maxMessageBytes = 64 * 1024 * 1024;
+
+/** How long a call waits for a runtime that cannot be reached. */
+const reconnectLimitMs = 1000;
 
 const imageMethods: ReadonlySet<string> = new Set([
   "ListImages",
@@ -39,40 +42,61 @@ export class CriChannel {
       "grpc.max_receive_message_length": maxMessageBytes,
       "grpc.max_send_message_length": maxMessageBytes,
       "grpc.initial_reconnect_backoff_ms": 50,
-      "grpc.max_reconnect_backoff_ms": 500,
+      "grpc.max_reconnect_backoff_ms": 200,
       "grpc.use_local_subchannel_pool": 1,
     });
   }
 
   /** Fails with RuntimeError, or with the reason of `signal`. */
-  call<Name extends keyof CriAnswers>(
+  async call<Name extends keyof CriAnswers>(
     name: Name,
     request: object,
-    { signal, timeoutMs = defaultTimeoutMs }: CriCallOptions = {},
+    options: CriCallOptions = {},
   ): Promise<CriAnswers[Name]> {
-    const method = this.#method(name);
+    try {
+      return await this.#send(name, request, options);
+    } catch (error) {
+      if (!isNotConnected(error)) throw error;
+    }
+    // Nothing was sent: the runtime is just restarting, or down.
+    await this.#connected();
+    return this.#send(name, request, options);
+  }
+
+  #send<Name extends keyof CriAnswers>(
+    name: Name,
+    request: object,
+    { signal, timeoutMs = defaultTimeoutMs }: CriCallOptions,
+  ): Promise<CriAnswers[Name]> {
+    const { path, requestSerialize, responseDeserialize } = this.#method(name);
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
-      const deadline = Number.isFinite(timeoutMs) ? { deadline: Date.now() + timeoutMs } : {};
+      const limits = Number.isFinite(timeoutMs) ? { deadline: Date.now() + timeoutMs } : {};
       const done = (error: ServiceError | null, answer?: object): void => {
         signal?.removeEventListener("abort", cancel);
         if (error === null) resolve(answer as CriAnswers[Name]);
         else if (signal?.aborted) reject(signal.reason);
         else reject(runtimeError(error));
       };
-      const { requestSerialize, responseDeserialize } = method;
-      const call = this.#client.makeUnaryRequest(
-        method.path,
+      const metadata = new Metadata();
+      const client = this.#client;
+      const call = client.makeUnaryRequest(
+        path,
         requestSerialize,
         responseDeserialize,
         request,
-        new Metadata(),
-        deadline,
+        metadata,
+        limits,
         done,
       );
       const cancel = (): void => call.cancel();
       signal?.addEventListener("abort", cancel, { once: true });
     });
+  }
+
+  /** Resolves with a connection, or without one when it has been tried for long enough. */
+  #connected(): Promise<void> {
+    return new Promise((resolve) => this.#client.waitForReady(Date.now() + reconnectLimitMs, () => resolve()));
   }
 
   /** The events from now on, until `signal` aborts. */
@@ -123,4 +147,9 @@ function isServiceError(error: unknown): error is ServiceError {
 
 function isCancelled(error: unknown): boolean {
   return isServiceError(error) && error.code === status.CANCELLED;
+}
+
+/** What gRPC says when the call has not left this process. */
+function isNotConnected(error: unknown): boolean {
+  return isRuntimeError(error, "unavailable") && error.message.startsWith("No connection established");
 }
