@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { type Logger, silentLogger } from "../../internal/logger.js";
 import { abandoned, type ClaimRecord, claim, exclusively, openStateDir, runDirOf } from "./claim.js";
 import { removeHost } from "./cleanup.js";
-import { findProgram } from "./command.js";
+import { findProgram, run } from "./command.js";
 import { containerd } from "./containerd.js";
 import type { Daemon } from "./daemon.js";
 import { type Etcd, etcd } from "./etcd.js";
@@ -36,7 +36,7 @@ export interface RealNode {
   readonly criSocket: string;
   /** The parent of its pods' control groups. */
   readonly cgroupRoot: string;
-  /** For the node agent's own files. */
+  /** For the node agent's own files: volumes, logs. A shared mount. */
   readonly rootDir: string;
   readonly containerd: Daemon;
   /** What to run for `argv` to run on this node. What runs there is killed when the host is taken down. */
@@ -154,6 +154,9 @@ class HostBuild {
     const folder = join(this.#record.stateDir, "nodes", name);
     const rootDir = join(folder, "agent");
     await mkdir(rootDir, { recursive: true });
+    // What is mounted below it later can then be propagated into containers, and back.
+    await run(["mount", "--bind", rootDir, rootDir]);
+    await run(["mount", "--make-rshared", rootDir]);
     const { socket, daemon } = await containerd({
       plan,
       dataDir: join(folder, "containerd"),
