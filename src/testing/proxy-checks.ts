@@ -1,12 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  type ProxyBackend,
-  type ProxyEndpoint,
-  type ProxyProtocol,
-  type ProxyServicePort,
-  pickEndpoints,
-  type ServiceTable,
-} from "../proxy/index.js";
+import { pickEndpoints } from "../proxy/pick-endpoints.js";
+import type { ProxyBackend, ProxyEndpoint, ProxyProtocol, ProxyServicePort, ServiceTable } from "../proxy/proxy.js";
 
 /** The node itself, a host beside it, or the pod of the endpoint with this index. */
 export type DialPlace = "node" | "outside" | number;

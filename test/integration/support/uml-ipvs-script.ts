@@ -1,0 +1,84 @@
+// Runs in the guest: the whole contract over a real IPVS, and what only IPVS has.
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { IpvsProxy } from "../../../src/proxy/ipvs/index.js";
+import { type ProxySubject, proxyChecks, runProxyCheck } from "../../../src/testing/proxy-checks.js";
+import { type NetnsHost, netnsSubject, podCidr } from "./netns-host.js";
+
+export interface GuestResult {
+  readonly name: string;
+  readonly ms: number;
+  readonly error?: string;
+}
+
+const { RESULT = "", AGENT = "", ONLY } = process.env;
+let host: NetnsHost | undefined;
+
+const subject = await netnsSubject({
+  agentScript: AGENT,
+  createBackend(made) {
+    host = made;
+    return new IpvsProxy({ exec: made.exec, variant: "iptables-legacy", clusterCidr: podCidr, drainPeriodMs: 200 });
+  },
+  async flush({ exec }) {
+    await exec("ipvsadm", ["-C"]);
+    for (const table of ["filter", "nat"]) await exec("iptables-legacy", ["-t", table, "-F"]);
+    await exec("ip", ["link", "del", "kube-ipvs0"]);
+  },
+  async leftovers({ exec }) {
+    const { stdout: servers } = await exec("ipvsadm", ["-Sn"]);
+    const { stdout: sets } = await exec("ipset", ["list", "-n"]);
+    const { stdout: links } = await exec("ip", ["-o", "link"]);
+    const rules = await Promise.all(["filter", "nat"].map((table) => exec("iptables-legacy-save", ["-t", table])));
+    return [servers, sets, links, ...rules.map(({ stdout }) => stdout)]
+      .flatMap((text) => text.split("\n"))
+      .filter((line) => /^-A -|KUBE-|kube-/.test(line) || /^-a /.test(line));
+  },
+});
+
+async function ipvs(...args: readonly string[]): Promise<string> {
+  return (await host?.exec("ipvsadm", args))?.stdout ?? "";
+}
+
+const more: readonly { readonly name: string; run(subject: ProxySubject): Promise<void> }[] = [
+  {
+    name: "a removed endpoint is gone from the kernel once it has no connections",
+    async run(one) {
+      const check = proxyChecks.find(({ name }) => name.startsWith("changes take effect"));
+      assert.ok(check);
+      let drained = "";
+      await runProxyCheck(
+        {
+          name: check.name,
+          async run(context) {
+            await check.run(context);
+            for (let tries = 0; tries < 100; tries++) {
+              drained = await ipvs("-Sn");
+              if (!drained.includes("-w 0")) break;
+              await new Promise((resolve) => setTimeout(resolve, 100));
+            }
+          },
+        },
+        one,
+      );
+      assert.match(drained, /-A -t/);
+      assert.doesNotMatch(drained, /-w 0/);
+    },
+  },
+];
+
+const results: GuestResult[] = [];
+const all = [...proxyChecks.map((check) => ({ name: check.name, run: () => runProxyCheck(check, subject) })), ...more];
+for (const { name, run } of all) {
+  if (ONLY !== undefined && !name.includes(ONLY)) continue;
+  const started = performance.now();
+  try {
+    await run(subject);
+    results.push({ name, ms: performance.now() - started });
+  } catch (error) {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    results.push({ name, ms: performance.now() - started, error: text });
+  }
+}
+await subject.dispose();
+await writeFile(RESULT, JSON.stringify(results));
