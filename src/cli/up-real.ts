@@ -1,6 +1,5 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { folderPkiStorage } from "../apiserver/pki/pki-storage.js";
 import { writeKubeconfig } from "../client/kubeconfig.js";
@@ -105,7 +104,7 @@ async function nodeParts(node: RealNode, context: ClusterContext, parts: RealPar
   const pair = await pki.node(name, { ipAddresses: [address] });
   await writeKubeconfig(agentConfig, await kubeconfigFor(pki, server, `system:node:${name}`, pair));
   await writeKubeconfig(proxyConfig, await kubeconfigFor(pki, server, "system:kube-proxy", pki.proxy));
-  const cli = [process.execPath, fileURLToPath(new URL("./main.js", import.meta.url))];
+  const cli = [process.execPath, process.argv[1] ?? "coxswain"];
   const verbose = options.verbose ? ["--verbose"] : [];
   const shared = { dependencies: ["apiserver", "system-objects"], logDir: join(rootDir, "logs-of-parts"), logger };
   const agent = [
