@@ -36,9 +36,10 @@ export interface ContainerRecord {
     | undefined;
 }
 
-// $0 is the container's folder. The waiter's own words ("Killed") must not get into the container's output.
+// $0 is the container's folder. The waiter's own words ("Killed") must not get into the container's output; dash keeps the redirections
+// of a plain command in force for itself until that has ended, those within a subshell not.
 const waiterScript = `exec 3>&2 2>/dev/null 4>"$0/pid"
-"$@" 2>&3
+(exec "$@" 2>&3)
 code=$?
 echo "$code" > "$0/exit.tmp" && mv "$0/exit.tmp" "$0/exit"`;
 
