@@ -79,8 +79,7 @@ export function describeScenarios(
         beforeAll(async () => {
           if (scenario.needsAgents && cluster.agents === undefined)
             throw new Error("its node agents cannot be killed alone");
-          const stdin = JSON.stringify({ apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
-          await cluster.kubectl.ok("create -f -", { stdin });
+          await cluster.kubectl.ok(["create", "namespace", namespace]);
         });
         for (const step of scenario.steps) {
           const run = async (): Promise<void> => {
