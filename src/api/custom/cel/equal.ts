@@ -1,0 +1,24 @@
+/** Whether two values of expressions are equal: numbers across their types, lists in order, maps and objects by their fields. */
+export function celEqual(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (isNumber(a) && isNumber(b)) return Number(a) === Number(b);
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
+  if (Array.isArray(a)) {
+    return Array.isArray(b) && a.length === b.length && a.every((item, index) => celEqual(item, b[index]));
+  }
+  if (a instanceof Date) return b instanceof Date && a.getTime() === b.getTime();
+  if (a instanceof Map) {
+    if (!(b instanceof Map) || a.size !== b.size) return false;
+    return [...a].every(([key, value]) => b.has(key) && celEqual(value, b.get(key)));
+  }
+  if (a.constructor !== b.constructor) return false;
+  if (a instanceof Uint8Array) return Buffer.compare(a, b as Uint8Array) === 0;
+  const left = Object.entries(a);
+  const right = new Map(Object.entries(b));
+  if (left.length === 0 && right.size === 0) return a.valueOf() === b.valueOf() || a.constructor !== undefined;
+  return left.length === right.size && left.every(([key, value]) => right.has(key) && celEqual(value, right.get(key)));
+}
+
+function isNumber(value: unknown): value is number | bigint {
+  return typeof value === "number" || typeof value === "bigint";
+}

@@ -1,0 +1,163 @@
+import type { Environment } from "@marcbachmann/cel-js";
+import { Duration } from "@marcbachmann/cel-js/evaluator";
+import { isJsonObject } from "../../json-value.js";
+import { additionalOf, itemsOf, type JsonSchema, propertiesOf } from "../json-schema.js";
+import { celEqual } from "./equal.js";
+import { escapeFieldName } from "./names.js";
+
+/** How the values of one schema look to expressions. */
+export interface CelType {
+  /** The type's name in the environment: `int`, `list<string>`, `object_3`. */
+  readonly name: string;
+  /** The value as the engine wants it. Values that do not fit the schema must not get here. */
+  readonly convert: (value: unknown) => unknown;
+}
+
+const timestamp = "google.protobuf.Timestamp";
+const identityFields: readonly (readonly [string, JsonSchema])[] = [
+  ["apiVersion", { type: "string" }],
+  ["kind", { type: "string" }],
+  ["metadata", { type: "object", properties: { name: { type: "string" }, generateName: { type: "string" } } }],
+];
+
+/** Declares the types of a schema in an environment; each object with properties is a type of its own, so that names of fields are checked. */
+export class CelTypes {
+  readonly #environment: Environment;
+  readonly #known = new Map<JsonSchema, CelType>();
+  #objects = 0;
+
+  constructor(environment: Environment) {
+    this.#environment = environment;
+  }
+
+  typeOf(schema: JsonSchema, isRoot = false): CelType {
+    const known = this.#known.get(schema);
+    if (known !== undefined) return known;
+    const type = this.#declare(schema, isRoot);
+    this.#known.set(schema, type);
+    return type;
+  }
+
+  #declare(schema: JsonSchema, isRoot: boolean): CelType {
+    if (schema["x-kubernetes-int-or-string"] === true) return { name: "dyn", convert: dynamic };
+    switch (schema.type) {
+      case "string":
+        return textType(schema.format);
+      case "integer":
+        return { name: "int", convert: (value) => (typeof value === "number" ? BigInt(Math.trunc(value)) : value) };
+      case "number":
+        return { name: "double", convert: (value) => value };
+      case "boolean":
+        return { name: "bool", convert: (value) => value };
+      case "array": {
+        const items = itemsOf(schema);
+        const { name, convert } = items === undefined ? { name: "dyn", convert: dynamic } : this.typeOf(items);
+        return { name: `list<${name}>`, convert: (value) => (Array.isArray(value) ? value.map(convert) : value) };
+      }
+      case "object":
+        return this.#object(schema, isRoot);
+      default:
+        return { name: "dyn", convert: dynamic };
+    }
+  }
+
+  #object(schema: JsonSchema, isRoot: boolean): CelType {
+    const additional = additionalOf(schema);
+    if (additional !== undefined) return this.#map(this.typeOf(additional));
+    const embedded = isRoot || schema["x-kubernetes-embedded-resource"] === true;
+    const properties = new Map([...propertiesOf(schema), ...(embedded ? identityFields : [])]);
+    if (properties.size === 0) return { name: "dyn", convert: dynamic };
+    const fields = new Map<string, { readonly escaped: string; readonly type: CelType }>();
+    for (const [name, property] of properties) {
+      const escaped = escapeFieldName(name);
+      if (escaped !== undefined) fields.set(name, { escaped, type: this.typeOf(property) });
+    }
+    const Type = class {};
+    const name = `object_${this.#objects++}`;
+    const declared = Object.fromEntries([...fields.values()].map(({ escaped, type }) => [escaped, type.name]));
+    this.#environment.registerType(name, { ctor: Type, fields: declared });
+    this.#environment.registerOperator(`${name} == ${name}`, celEqual);
+    this.#environment.registerOperator(`${name} == null`, () => false);
+    return { name, convert: objectConverter(Type, fields) };
+  }
+
+  #map({ name, convert }: CelType): CelType {
+    return {
+      name: `map<string, ${name}>`,
+      convert: (value) => {
+        if (!isJsonObject(value)) return value;
+        return new Map(
+          Object.entries(value)
+            .filter(([, inner]) => inner !== null)
+            .map(([key, inner]) => [key, convert(inner)]),
+        );
+      },
+    };
+  }
+}
+
+/** Fields that are null count as absent. */
+function objectConverter(
+  Type: new () => object,
+  fields: ReadonlyMap<string, { readonly escaped: string; readonly type: CelType }>,
+): (value: unknown) => unknown {
+  return (value) => {
+    if (!isJsonObject(value)) return value;
+    const object: object = new Type();
+    for (const [key, inner] of Object.entries(value)) {
+      const field = fields.get(key);
+      if (field === undefined || inner === null || inner === undefined) continue;
+      Object.defineProperty(object, field.escaped, { value: field.type.convert(inner), enumerable: true });
+    }
+    return object;
+  };
+}
+
+function textType(format: string | undefined): CelType {
+  switch (format) {
+    case "date":
+    case "date-time":
+      return { name: timestamp, convert: (value) => (typeof value === "string" ? new Date(value) : value) };
+    case "duration":
+      return {
+        name: "google.protobuf.Duration",
+        convert: (value) => (typeof value === "string" ? durationOf(value) : value),
+      };
+    case "byte":
+      return { name: "bytes", convert: (value) => (typeof value === "string" ? bytesOf(value) : value) };
+    default:
+      return { name: "string", convert: (value) => value };
+  }
+}
+
+function bytesOf(base64: string): Uint8Array {
+  return new Uint8Array(Buffer.from(base64, "base64"));
+}
+
+const unitMs: ReadonlyMap<string, number> = new Map([
+  ["ns", 1e-6],
+  ["us", 1e-3],
+  ["µs", 1e-3],
+  ["ms", 1],
+  ["s", 1000],
+  ["m", 60_000],
+  ["h", 3_600_000],
+  ["d", 86_400_000],
+  ["w", 604_800_000],
+]);
+
+function durationOf(text: string): Duration {
+  let ms = 0;
+  for (const [, number = "0", unit = ""] of text.matchAll(/([\d.]+)\s*(ns|us|µs|ms|[smhdw])/g)) {
+    ms += Number(number) * (unitMs.get(unit) ?? 0);
+  }
+  return Duration.fromMilliseconds(text.startsWith("-") ? -ms : ms);
+}
+
+/** A value without a schema: whole numbers are integers. */
+function dynamic(value: unknown): unknown {
+  if (typeof value === "number") return Number.isInteger(value) ? BigInt(value) : value;
+  if (Array.isArray(value)) return value.map(dynamic);
+  if (!isJsonObject(value)) return value;
+  return new Map(Object.entries(value).map(([key, inner]) => [key, dynamic(inner)]));
+}
