@@ -41,12 +41,16 @@ export class ProtobufObjects {
       this.#bytes += item.length;
     } else this.#items.delete(stored);
     this.#items.set(stored, item);
+    if (this.#bytes > this.#limitBytes) this.#evict();
+    return item;
+  }
+
+  #evict(): void {
     for (const [oldest, bytes] of this.#items) {
       if (this.#bytes <= this.#limitBytes) break;
       this.#items.delete(oldest);
       this.#bytes -= bytes.length;
     }
-    return item;
   }
 
   /** An object by itself; undefined for what has no protobuf form. */
