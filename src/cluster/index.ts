@@ -1,3 +1,4 @@
+export { folderPkiStorage, type PkiStorage } from "../apiserver/pki/pki-storage.js";
 export type { Cluster, ClusterContext, ClusterOptions } from "./cluster.js";
 export { afterBootstrap, identities, kubeconfigFor, startCluster } from "./cluster.js";
 export type { ControlPlane, ControlPlaneOptions } from "./control-plane.js";
@@ -7,4 +8,6 @@ export { startLocalCluster } from "./local-cluster.js";
 // For those who build their own.
 export type { LoopbackRange } from "./loopback-range.js";
 export { claimLoopbackRange } from "./loopback-range.js";
+export type { MachineOptions } from "./machine.js";
+export { machine } from "./machine.js";
 export { ComponentError, Supervisor, type SupervisorEvents } from "./supervisor.js";

@@ -1,0 +1,73 @@
+import { hostname } from "node:os";
+import type { NodeAddress } from "../api/index.js";
+import type { Component } from "../internal/component.js";
+import { createNodeAgent, hostResources } from "../node/index.js";
+import { createProxy, type ProxyBackend } from "../proxy/index.js";
+import type { Runtime } from "../runtime/index.js";
+import { afterBootstrap, type ClusterContext, type ClusterOptions, identities } from "./cluster.js";
+
+export interface MachineOptions {
+  /** By which the API server and other nodes reach this machine; the node's API listens there. */
+  readonly address: string;
+  /** Folder for volumes, logs and state. */
+  readonly rootDir: string;
+  /** Stays its owner's to dispose. */
+  readonly runtime: Runtime;
+  /** Disposed when the cluster stops. Absent: nobody serves Services here. */
+  readonly proxy?: ProxyBackend | undefined;
+  /** Of the node. Default: the host's. */
+  readonly name?: string | undefined;
+  /** The addresses of this node's pods; absent: the network's own business. */
+  readonly podCidr?: string | undefined;
+  /** Name servers of pods. */
+  readonly clusterDns?: readonly string[] | undefined;
+  /** Parent control group of all pods. Absent: the runtime decides. */
+  readonly cgroupRoot?: string | undefined;
+  /** Of the node's API. Default 10250. */
+  readonly port?: number | undefined;
+}
+
+/** For `startCluster({ parts })`: makes the machine that the cluster runs on a node of it. */
+export function machine(options: MachineOptions): NonNullable<ClusterOptions["parts"]> {
+  return async (context) => {
+    const name = options.name ?? hostname().toLowerCase();
+    const parts = [await agent(options, context, name)];
+    const { proxy: backend } = options;
+    if (backend !== undefined) {
+      const { clock, random, logger, clientFor } = context;
+      const client = clientFor(identities.proxy, "kube-proxy");
+      parts.push(createProxy({ client, backend, nodeName: name, clock, random, logger }));
+    }
+    return parts.map((part) => afterBootstrap(part));
+  };
+}
+
+async function agent(options: MachineOptions, context: ClusterContext, nodeName: string): Promise<Component> {
+  const { clock, random, logger, pki, clientFor } = context;
+  const { address, rootDir, runtime, podCidr, clusterDns, cgroupRoot, port = 10_250 } = options;
+  const pair = await pki.node(nodeName, { ipAddresses: [address] });
+  const addresses: readonly NodeAddress[] = [
+    { type: "InternalIP", address },
+    { type: "Hostname", address: nodeName },
+  ];
+  return createNodeAgent({
+    client: clientFor(identities.node(nodeName), "kubelet"),
+    runtime,
+    nodeName,
+    clock,
+    random,
+    logger,
+    rootDir,
+    addresses,
+    resources: hostResources(),
+    podCidr,
+    clusterDns,
+    cgroupRoot,
+    server: {
+      address,
+      port,
+      tls: { key: pair.key, cert: pair.certificate, clientCa: pki.ca.certificate },
+      authorization: "webhook",
+    },
+  });
+}
