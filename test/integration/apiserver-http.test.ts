@@ -116,6 +116,7 @@ const resources = [
   description("", "pods", "Pod", true),
   description("", "nodes", "Node", false),
   description("", "namespaces", "Namespace", false),
+  description("example.com", "widgets", "Widget", true),
 ];
 
 function optionsFor(fake: FakeHandler, more: Partial<HttpServerOptions> = {}): HttpServerOptions {
@@ -305,17 +306,30 @@ describe("answers", () => {
       415,
     ],
     [
-      "415 for protobuf",
+      "400 for protobuf that is none",
       "POST",
       "/api/v1/namespaces/a/pods",
       { "Content-Type": "application/vnd.kubernetes.protobuf" },
+      400,
+    ],
+    [
+      "415 for protobuf of a custom resource",
+      "POST",
+      "/apis/example.com/v1/namespaces/a/widgets",
+      { "Content-Type": "application/vnd.kubernetes.protobuf" },
       415,
     ],
-    ["406 for protobuf alone", "GET", "/api/v1/pods", { Accept: "application/vnd.kubernetes.protobuf" }, 406],
+    [
+      "406 for protobuf alone of a custom resource",
+      "GET",
+      "/apis/example.com/v1/widgets",
+      { Accept: "application/vnd.kubernetes.protobuf" },
+      406,
+    ],
     [
       "JSON where protobuf is only preferred",
       "GET",
-      "/api/v1/pods",
+      "/apis/example.com/v1/widgets",
       { Accept: "application/vnd.kubernetes.protobuf,application/json" },
       200,
     ],
