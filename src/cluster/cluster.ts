@@ -19,6 +19,7 @@ import { type Random, systemRandom } from "../internal/random.js";
 import { createScheduler, type SchedulerOptions } from "../scheduler/index.js";
 import type { Store } from "../store/index.js";
 import { bootstrapPart } from "./bootstrap-part.js";
+import { identities } from "./identities.js";
 import { loopbackStrategies } from "./loopback-endpoints.js";
 import { type ComponentError, Supervisor, type SupervisorEvents } from "./supervisor.js";
 
@@ -79,20 +80,7 @@ export interface Cluster extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-const authenticated = "system:authenticated";
-
-export const identities: {
-  readonly controllerManager: UserInfo;
-  readonly scheduler: UserInfo;
-  readonly proxy: UserInfo;
-  node(name: string): UserInfo;
-} = {
-  // The garbage collector alone must be able to delete everything.
-  controllerManager: { username: "system:kube-controller-manager", groups: ["system:masters", authenticated] },
-  scheduler: { username: "system:kube-scheduler", groups: [authenticated] },
-  proxy: { username: "system:kube-proxy", groups: ["system:node-proxier", authenticated] },
-  node: (name) => ({ username: `system:node:${name}`, groups: ["system:nodes", authenticated] }),
-};
+export { identities } from "./identities.js";
 
 /** Wires a complete cluster in this process and starts it. Rejects, with nothing left running, when a part cannot start. */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
@@ -187,6 +175,7 @@ function controlParts(options: ClusterOptions, context: ClusterContext): readonl
     const manager = createManager({
       ...shared,
       client: clientFor(identities.controllerManager, "kube-controller-manager"),
+      clientFor: (account, name) => clientFor(identities.controller(account), `kube-controller-manager/${name}`),
       controllers: builtinControllers({ rootCa: pki.ca.certificate }),
       select,
     });

@@ -9,14 +9,8 @@ import { createProxy } from "../proxy/index.js";
 import { UserspaceProxy } from "../proxy/userspace/index.js";
 import { ProcessRuntime } from "../runtime/process/index.js";
 import type { Store } from "../store/index.js";
-import {
-  afterBootstrap,
-  type Cluster,
-  type ClusterContext,
-  type ClusterOptions,
-  identities,
-  startCluster,
-} from "./cluster.js";
+import { afterBootstrap, type Cluster, type ClusterContext, type ClusterOptions, startCluster } from "./cluster.js";
+import { identities } from "./identities.js";
 import { claimLoopbackRange, type LoopbackRange } from "./loopback-range.js";
 
 export interface LocalClusterOptions

@@ -42,6 +42,8 @@ export interface Controller {
   readonly optIn?: boolean;
   /** Who it says it is in events; absent: its name. */
   readonly eventSource?: string;
+  /** The service account in kube-system whose rights it works with; absent: one of its own name. False: the manager's own rights. */
+  readonly account?: string | false;
   /** Asks for its informers and adds handlers; does no I/O. */
   setup(context: ControllerContext): RunningController;
 }

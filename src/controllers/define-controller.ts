@@ -28,6 +28,7 @@ export interface ControllerDefinition<T extends KubeObject> {
   readonly aliases?: readonly string[];
   readonly optIn?: boolean;
   readonly eventSource?: string;
+  readonly account?: string | false;
   /** The kind that is reconciled: each change of one has its key reconciled. */
   readonly for?: ResourceType<T>;
   /** Kinds made by this controller: a change has the key of the controlling owner reconciled, when that is of the kind `for`. */
@@ -56,12 +57,13 @@ export interface StatefulDefinition<T extends KubeObject> extends Omit<Controlle
 
 /** Like defineController, for those that keep state between calls. */
 export function defineStatefulController<T extends KubeObject>(definition: StatefulDefinition<T>): Controller {
-  const { name, aliases, optIn, eventSource } = definition;
+  const { name, aliases, optIn, eventSource, account } = definition;
   return {
     name,
     ...(aliases === undefined ? {} : { aliases }),
     ...(optIn === undefined ? {} : { optIn }),
     ...(eventSource === undefined ? {} : { eventSource }),
+    ...(account === undefined ? {} : { account }),
     setup: (context) => new QueueController(definition, context),
   };
 }

@@ -38,6 +38,27 @@ test("a controller of one's own, in a few lines", async () => {
   expect((await scenario.get(configMaps, "c"))?.data).toEqual({ greeting: "hello" });
 });
 
+test("a scenario fails when a controller needs more than its account may do upstream", async () => {
+  const greedy = defineController({
+    name: "greedy",
+    account: "job-controller",
+    for: configMaps,
+    async reconcile(_, { client }) {
+      await client.list(configMaps);
+    },
+  });
+  const scenario = new Scenario({ controllers: [greedy] });
+  await scenario.start();
+  await scenario.create(configMaps, {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "c", namespace: "default" },
+  });
+  await expect(scenario.settle()).rejects.toThrow(
+    "beyond upstream's rights: system:serviceaccount:kube-system:job-controller cannot list configmaps",
+  );
+});
+
 test("one that fails is tried again, ever later, and does not stop others", async () => {
   let tries = 0;
   const failing = defineController({

@@ -25,8 +25,11 @@ export interface ManagerOptions {
    * out; the first that speaks of a controller counts. Default `*`.
    */
   readonly select?: readonly string[] | undefined;
-  /** A client of its own for each controller, to write under its own name. Default: `client`. */
-  readonly clientFor?: ((controller: string) => Client) | undefined;
+  /**
+   * A client with the rights of a service account in kube-system, for the controllers that work as it: upstream's
+   * `--use-service-account-credentials`. Informers are shared, and so read as `client`. Default: `client` for all.
+   */
+  readonly clientFor?: ((account: string, controller: string) => Client) | undefined;
   readonly leaderElection?: LeaderElectionOptions | undefined;
   /** Shared with other parts of the process. Default: one of its own. The owner starts and stops it. */
   readonly informers?: InformerFactory | undefined;
@@ -127,7 +130,8 @@ class Manager implements ControllerManager {
     try {
       this.#running = this.#chosen.map((controller) => {
         const logger = withFields(this.#logger, { controller: controller.name });
-        const ownClient = clientFor?.(controller.name) ?? client;
+        const account = controller.account ?? controller.name;
+        const ownClient = account === false ? client : (clientFor?.(account, controller.name) ?? client);
         const component = controller.eventSource ?? controller.name;
         const events = createEventRecorder({ client: ownClient, component, clock, random: this.#random, logger });
         recorders.push(events);

@@ -11,16 +11,23 @@ import {
   type ResourceType,
   type Status,
   type Transport,
+  type UserInfo,
   type WatchEvent,
 } from "../api/index.js";
 import { builtinStrategies } from "../api/kinds/index.js";
+import { controllerRoles } from "../apiserver/authz/bootstrap/controller-roles.js";
 import { ApiServer } from "../apiserver/index.js";
 import { type Client, createClient } from "../client/index.js";
+import { identities } from "../cluster/identities.js";
 import { createManager, type ManagerOptions } from "../controllers/manager.js";
 import { timestamp } from "../internal/clock.js";
 import { seededRandom } from "../internal/random.js";
 import { VirtualClock } from "../internal/virtual-clock.js";
 import { MemoryStore } from "../store/index.js";
+import { UpstreamRights } from "./upstream-rights.js";
+
+/** Accounts of upstream's controllers; a controller of somebody else's may do everything. */
+const known: ReadonlySet<string> = new Set(Object.keys(controllerRoles));
 
 /** Sees every request on its way to a server, and may make it fail. */
 export class Tap implements Transport {
@@ -40,27 +47,47 @@ export class Tap implements Transport {
     this.#transport = transport;
   }
 
-  async request(request: ApiRequest): Promise<KubeObject | KubeList | Status> {
+  /** The same tap on another way in. */
+  on(transport: Transport): Transport {
+    return {
+      request: (request) => this.#request(request, transport),
+      watch: (request) => this.#watch(request, transport),
+    };
+  }
+
+  request(request: ApiRequest): Promise<KubeObject | KubeList | Status> {
+    return this.#request(request, this.#transport);
+  }
+
+  watch(request: ApiRequest): AsyncIterable<readonly WatchEvent[]> {
+    return this.#watch(request, this.#transport);
+  }
+
+  async #request(request: ApiRequest, transport: Transport): Promise<KubeObject | KubeList | Status> {
     this.requests.push(request);
     await this.intercept?.(request);
-    const result = await this.#transport.request(request);
+    const result = await transport.request(request);
     if (request.verb === "create" && "metadata" in result && "uid" in result.metadata) {
       this.#order.set(result.metadata.uid, this.#order.size);
     }
     return result;
   }
 
-  watch(request: ApiRequest): AsyncIterable<readonly WatchEvent[]> {
+  #watch(request: ApiRequest, transport: Transport): AsyncIterable<readonly WatchEvent[]> {
     this.requests.push(request);
-    return this.#transport.watch(request);
+    return transport.watch(request);
   }
 }
 
-/** Controllers at work on virtual time over the API server in memory, with somebody who runs the pods. */
+/**
+ * Controllers at work on virtual time over the API server in memory, with somebody who runs the pods. Those that there are
+ * upstream have the rights that they have there and no others: a scenario in which one is refused anything fails.
+ */
 export class Scenario {
   readonly clock: VirtualClock = new VirtualClock();
   readonly api: Tap;
   readonly server: ApiServer;
+  readonly rights: UpstreamRights = new UpstreamRights();
   readonly #serving = new AbortController();
   readonly client: Client;
   /** Called for each pod that has no phase yet; gives its status. Absent: it becomes ready at once. */
@@ -77,7 +104,13 @@ export class Scenario {
     const random = seededRandom(1);
     const store = new MemoryStore({ clock: this.clock });
     const resources = builtinDescriptions(builtinStrategies);
-    this.server = new ApiServer({ store, resources, clock: this.clock, random });
+    this.server = new ApiServer({
+      store,
+      resources,
+      clock: this.clock,
+      random,
+      authorizer: this.rights.authorizer,
+    });
     this.api = new Tap(this.server.transport());
     this.client = createClient(this.api);
     this.#options = options;
@@ -102,7 +135,8 @@ export class Scenario {
     const manager = createManager({
       logger,
       ...this.#options,
-      client: this.client,
+      client: this.#clientAs(identities.controllerManager),
+      clientFor: (account) => (known.has(account) ? this.#clientAs(identities.controller(account)) : this.client),
       clock: this.clock,
       random: seededRandom(2),
     });
@@ -110,6 +144,10 @@ export class Scenario {
       this.#running = manager.run({ signal, ready: resolve });
     });
     await this.settle();
+  }
+
+  #clientAs(user: UserInfo): Client {
+    return createClient(this.api.on(this.server.transport(user, "kube-controller-manager")));
   }
 
   async stop(): Promise<void> {
@@ -130,6 +168,7 @@ export class Scenario {
       await this.#breathe();
       if (this.kubelet) await this.#runPods();
       await this.#breathe();
+      this.rights.check();
       if (this.api.requests.filter((request, index) => index >= before && request.verb !== "list").length === 0) return;
     }
     throw new Error("it does not settle");

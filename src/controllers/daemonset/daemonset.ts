@@ -38,6 +38,7 @@ const failedBackoff = { firstMs: 1_000, maxMs: 15 * 60_000 };
 /** Runs one pod of a set on every node that fits. */
 export const daemonSetController: Controller = defineStatefulController<DaemonSet>({
   name: "daemonset-controller",
+  account: "daemon-set-controller",
   aliases: ["daemonset"],
   for: daemonSets,
   owns: [controllerRevisions, pods],

@@ -65,10 +65,9 @@ export class Rollout {
         spec: { ...spec, ...(minReadySeconds === undefined ? {} : { minReadySeconds }) },
       });
     }
-    await this.#setRevision(annotations[revisionAnnotation] ?? String(revision));
-    if (!findCondition(this.deployment.status?.conditions, "Progressing")) {
-      await this.#progress("True", "FoundNewReplicaSet", `Found new replica set "${current.metadata.name}"`);
-    }
+    const known = findCondition(this.deployment.status?.conditions, "Progressing") !== undefined;
+    const found = this.#progress("True", "FoundNewReplicaSet", `Found new replica set "${current.metadata.name}"`);
+    await this.writeStatus(known ? this.#status : found, annotations[revisionAnnotation] ?? String(revision));
   }
 
   async #createNewest(revision: number): Promise<void> {
@@ -83,7 +82,7 @@ export class Rollout {
       if (!isStatusError(error, "AlreadyExists")) {
         const message = `Failed to create new replica set "${name}": ${messageOf(error)}`;
         events.event(this.deployment, "Warning", "ReplicaSetCreateError", message);
-        await this.#progress("False", "ReplicaSetCreateError", message);
+        await this.writeStatus(this.#progress("False", "ReplicaSetCreateError", message));
         throw error;
       }
       // Ours, and the cache is behind; or another template's, with the same hash.
@@ -107,8 +106,8 @@ export class Rollout {
     if (!existed && size > 0) {
       events.event(this.deployment, "Normal", "ScalingReplicaSet", `Scaled up replica set ${name} from 0 to ${size}`);
     }
-    await this.#setRevision(String(revision));
-    if (!existed) await this.#progress("True", "NewReplicaSetCreated", `Created new replica set "${name}"`);
+    const progress = this.#progress("True", "NewReplicaSetCreated", `Created new replica set "${name}"`);
+    await this.writeStatus(existed ? this.#status : progress, String(revision));
   }
 
   #make(revision: number): New<ReplicaSet> {
@@ -159,29 +158,26 @@ export class Rollout {
     if (this.newest === before) this.newest = written;
   }
 
-  async writeStatus(status: DeploymentStatus): Promise<void> {
+  /** `revision` goes through status too, as upstream does it: a change of annotations by the main door is a new generation. */
+  async writeStatus(status: DeploymentStatus, revision?: string): Promise<void> {
     const { client, signal } = this.context;
-    this.deployment = (await writeStatus(client, deployments, this.deployment, status, signal)) ?? this.deployment;
+    const annotations = revision === undefined ? {} : { [revisionAnnotation]: revision };
+    this.deployment =
+      (await writeStatus(client, deployments, this.deployment, status, signal, annotations)) ?? this.deployment;
   }
 
-  async #setRevision(revision: string): Promise<void> {
-    if (this.deployment.metadata.annotations?.[revisionAnnotation] === revision) return;
-    const { client, signal } = this.context;
-    const body = { metadata: { annotations: { [revisionAnnotation]: revision } } };
-    // Through status, as upstream does it: a change of a Deployment's annotations by the main door is a new generation.
-    const options = { subresource: "status", signal };
-    this.deployment = await client.patch(deployments, this.deployment.metadata, { type: "merge", body }, options);
+  get #status(): DeploymentStatus {
+    return this.deployment.status ?? {};
   }
 
-  async #progress(status: string, reason: string, message: string): Promise<void> {
-    if (progressDeadlineMs(this.deployment) === undefined) return;
+  /** The status with that said of the rollout's progress. */
+  #progress(status: string, reason: string, message: string): DeploymentStatus {
+    if (progressDeadlineMs(this.deployment) === undefined) return this.#status;
     const condition = makeCondition(this.context.clock, "Progressing", status, reason, message);
-    const before = this.deployment.status ?? {};
-    await this.writeStatus({ ...before, conditions: withCondition(before.conditions ?? [], condition) });
+    return { ...this.#status, conditions: withCondition(this.#status.conditions ?? [], condition) };
   }
 
   async #collide(): Promise<void> {
-    const before = this.deployment.status ?? {};
-    await this.writeStatus({ ...before, collisionCount: (before.collisionCount ?? 0) + 1 });
+    await this.writeStatus({ ...this.#status, collisionCount: (this.#status.collisionCount ?? 0) + 1 });
   }
 }

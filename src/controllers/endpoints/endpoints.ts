@@ -23,6 +23,7 @@ const maxAddresses = 1000;
 /** Keeps the legacy Endpoints object of every service with a selector. */
 export const endpointsController: Controller = defineStatefulController<Service>({
   name: "endpoints-controller",
+  account: "endpoint-controller",
   aliases: ["endpoint", "endpoints"],
   eventSource: "endpoint-controller",
   for: services,

@@ -18,6 +18,7 @@ const ignored: ReadonlySet<string> = new Set(["events"]);
 /** Deletes objects whose owners are gone, over all resources, custom ones included. */
 export const garbageCollector: Controller = {
   name: "garbage-collector-controller",
+  account: "generic-garbage-collector",
   aliases: ["garbagecollector"],
   setup: (context) => new GarbageCollector(context),
 };

@@ -16,6 +16,7 @@ export function nodeIpamController(options: NodeIpamOptions): Controller {
   const pools = options.clusterCidrs.map((text) => makePool(text, options));
   return defineStatefulController<Node>({
     name: "node-ipam-controller",
+    account: "node-controller",
     aliases: ["nodeipam"],
     eventSource: "cidrAllocator",
     for: nodes,

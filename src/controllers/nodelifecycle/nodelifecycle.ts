@@ -34,6 +34,7 @@ const kubeletConditions = ["Ready", "MemoryPressure", "DiskPressure", "PIDPressu
 export function nodeLifecycleController(options: NodeLifecycleOptions = {}): Controller {
   return {
     name: "node-lifecycle-controller",
+    account: "node-controller",
     aliases: ["nodelifecycle"],
     eventSource: "node-controller",
     setup: (context) => new NodeLifecycle(context, options),

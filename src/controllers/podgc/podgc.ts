@@ -14,6 +14,7 @@ const outOfService = "node.kubernetes.io/out-of-service";
 export function podGarbageCollector(options: { readonly terminatedLimit?: number } = {}): Controller {
   return {
     name: "pod-garbage-collector-controller",
+    account: "pod-garbage-collector",
     aliases: ["podgc"],
     setup: (context) => new PodCollector(context, options.terminatedLimit ?? 12_500),
   };

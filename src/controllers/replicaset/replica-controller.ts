@@ -30,6 +30,7 @@ export interface ReplicaKind<T extends ReplicaObject> {
   readonly name: string;
   readonly aliases: readonly string[];
   readonly eventSource: string;
+  readonly account?: string;
   readonly resource: ResourceType<T>;
   selectorOf(object: T): Selector;
   specOf(object: T): {
@@ -50,6 +51,7 @@ export function replicaController<T extends ReplicaObject>(kind: ReplicaKind<T>)
     name: kind.name,
     aliases: kind.aliases,
     eventSource: kind.eventSource,
+    ...(kind.account === undefined ? {} : { account: kind.account }),
     for: kind.resource,
     prepare: (context, enqueue) => new Replicas(kind, context, enqueue).reconcile,
   });

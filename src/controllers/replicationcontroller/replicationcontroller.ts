@@ -4,6 +4,7 @@ import { replicaController } from "../replicaset/replica-controller.js";
 
 export const replicationControllerController: Controller = replicaController<ReplicationController>({
   name: "replicationcontroller-controller",
+  account: "replication-controller",
   aliases: ["replicationcontroller"],
   eventSource: "replication-controller",
   resource: replicationControllers,

@@ -5,6 +5,7 @@ import { defineController, watching } from "../define-controller.js";
 /** Gives every namespace the service account that pods have which name none. */
 export const serviceAccountController: Controller = defineController<Namespace>({
   name: "serviceaccount-controller",
+  account: "service-account-controller",
   aliases: ["serviceaccount"],
   for: namespaces,
   watches: [
@@ -35,6 +36,7 @@ export function rootCaPublisher(caBundle: string): Controller {
   const annotations = { "kubernetes.io/description": description };
   return defineController<Namespace>({
     name: "root-ca-certificate-publisher-controller",
+    account: "root-ca-cert-publisher",
     aliases: ["root-ca-cert-publisher"],
     for: namespaces,
     watches: [

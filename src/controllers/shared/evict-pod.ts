@@ -1,10 +1,12 @@
-import { type Pod, type PodCondition, pods } from "../../api/index.js";
+import { isStatusError, type Pod, type PodCondition, pods } from "../../api/index.js";
 import type { Client } from "../../client/index.js";
 import { type Clock, timestamp } from "../../internal/clock.js";
-import { setCondition } from "./conditions.js";
-import { writeStatus } from "./write-status.js";
+import { findCondition } from "./conditions.js";
 
-/** Says on the pod why it is about to be ended from outside; `phase` is set too where nobody is left to do it. */
+/**
+ * Says on the pod why it is about to be ended from outside; `phase` is set too where nobody is left to do it. A patch, as
+ * upstream's: the kubelet may be writing the same status, and not everybody who may end pods may read them.
+ */
 export async function markDisrupted(
   client: Client,
   clock: Clock,
@@ -21,12 +23,16 @@ export async function markDisrupted(
     message,
     lastTransitionTime: timestamp(clock),
   };
-  const conditions = setCondition(pod.status?.conditions, condition);
-  await writeStatus(
-    client,
-    pods,
-    pod,
-    { ...pod.status, ...(phase === undefined ? {} : { phase }), conditions },
-    signal,
-  );
+  const current = findCondition(pod.status?.conditions, "DisruptionTarget");
+  if (current?.status === "True" && current.reason === reason && (phase ?? pod.status?.phase) === pod.status?.phase)
+    return;
+  const { namespace, name, uid } = pod.metadata;
+  const status = { ...(phase === undefined ? {} : { phase }), conditions: [condition] };
+  const body = { metadata: { uid }, status };
+  try {
+    await client.patch(pods, { namespace, name }, { type: "strategic", body }, { subresource: "status", signal });
+  } catch (error) {
+    // Gone, or another one of its name by now.
+    if (!isStatusError(error, "NotFound") && !isStatusError(error, "Conflict")) throw error;
+  }
 }

@@ -5,8 +5,8 @@ import { equalJson } from "./hash.js";
 type WithStatus = KubeObject & { readonly status?: unknown };
 
 /**
- * Writes the status where it differs from what the object has. Only its controller writes a status, so a conflict is about
- * something else: the status is then put on the newest version. Undefined when the object is gone.
+ * Writes the status, and annotations beside it, where they differ from what the object has. Only its controller writes a status, so
+ * a conflict is about something else: the status is then put on the newest version. Undefined when the object is gone.
  */
 export async function writeStatus<T extends WithStatus>(
   client: Client,
@@ -14,12 +14,16 @@ export async function writeStatus<T extends WithStatus>(
   object: T,
   status: NonNullable<T["status"]>,
   signal: AbortSignal,
+  annotations: { readonly [name: string]: string } = {},
 ): Promise<T | undefined> {
-  if (equalJson(object.status, status)) return object;
+  const annotated = Object.entries(annotations).every(([name, value]) => object.metadata.annotations?.[name] === value);
+  if (annotated && equalJson(object.status ?? {}, status)) return object;
   let current = object;
   for (let tries = 1; ; tries++) {
     try {
-      return await client.update(resource, { ...current, status }, { subresource: "status", signal });
+      const { metadata } = current;
+      const next = annotated ? metadata : { ...metadata, annotations: { ...metadata.annotations, ...annotations } };
+      return await client.update(resource, { ...current, metadata: next, status }, { subresource: "status", signal });
     } catch (error) {
       if (isStatusError(error, "NotFound")) return undefined;
       if (!isStatusError(error, "Conflict") || tries >= 5) throw error;

@@ -10,6 +10,7 @@ import { deleteExactly } from "../shared/write-status.js";
 /** Deletes pods that do not tolerate a NoExecute taint of their node, or no longer. */
 export const taintEvictionController: Controller = defineStatefulController<Pod>({
   name: "taint-eviction-controller",
+  account: "node-controller",
   concurrency: 8,
   prepare: (context, enqueue) => {
     const podInformer = context.informer(pods);
