@@ -41,6 +41,10 @@ async function sweep(): Promise<void> {
 
 /** Ends the pods that a killed cluster left, and removes its folder. */
 async function removeCluster(path: string): Promise<void> {
+  if (await readdir(join(path, "real")).catch(() => undefined)) {
+    const { removeAbandonedHosts } = await import("../cluster/real/index.js");
+    await removeAbandonedHosts();
+  }
   const nodes = await readdir(join(path, "nodes")).catch(() => []);
   for (const node of nodes) {
     const runtime = await ProcessRuntime.open({ rootDir: join(path, "nodes", node, "runtime") });
