@@ -368,6 +368,52 @@ describe("what typed clients send", () => {
   });
 });
 
+describe("subresources", () => {
+  const pods = "/api/v1/namespaces/default/pods";
+  const post = async (path: string, object: Parameters<typeof codec.encode>[0]): Promise<[number, unknown]> => {
+    const answer = await call("POST", path, both, codec.encode(object));
+    return [answer.code, codec.decode(answer.body)];
+  };
+
+  test("bind, evict, scale and make tokens", async () => {
+    const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "sub" }, spec: template.spec };
+    expect((await post(pods, pod))[0]).toBe(201);
+    const binding = {
+      apiVersion: "v1",
+      kind: "Binding",
+      metadata: { name: "sub" },
+      target: { kind: "Node", name: "n" },
+    };
+    expect(await post(`${pods}/sub/binding`, binding)).toMatchObject([201, { kind: "Status", status: "Success" }]);
+    const bound = await call("GET", `${pods}/sub`, { Accept: protobuf });
+    expect(codec.decode(bound.body)).toMatchObject({ spec: { nodeName: "n" } });
+    const eviction = {
+      apiVersion: "policy/v1",
+      kind: "Eviction",
+      metadata: { name: "sub", namespace: "default" },
+      deleteOptions: { gracePeriodSeconds: 0 },
+    };
+    expect(await post(`${pods}/sub/eviction`, eviction)).toMatchObject([201, { status: "Success" }]);
+    const request = { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: { audiences: [] } };
+    expect(await post("/api/v1/namespaces/default/serviceaccounts/robot/token", request)).toMatchObject([
+      201,
+      { kind: "TokenRequest", status: { token: expect.stringContaining(".") } },
+    ]);
+    const deployments = "/apis/apps/v1/namespaces/default/deployments";
+    await post(deployments, {
+      apiVersion: "apps/v1",
+      kind: "Deployment",
+      metadata: { name: "sub" },
+      spec: { selector, template },
+    } as Parameters<typeof codec.encode>[0]);
+    const scale = { apiVersion: "autoscaling/v1", kind: "Scale", metadata: { name: "sub" }, spec: { replicas: 0 } };
+    const scaled = await call("PUT", `${deployments}/sub/scale`, both, codec.encode(scale));
+    expect(codec.decode(scaled.body)).toMatchObject({ kind: "Scale", spec: { replicas: 0 } });
+    const after = await call("GET", `${deployments}/sub`, { Accept: protobuf });
+    expect(codec.decode(after.body)).toMatchObject({ spec: { replicas: 0 } });
+  });
+});
+
 /** WatchEvent { type = 1; object = 2 { raw = 1 } }, read by its tags alone. */
 function eventOf(frame: Buffer): { type: string; object: unknown } {
   const typeBytes = frame[1] ?? 0;
