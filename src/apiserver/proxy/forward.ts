@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream";
@@ -190,6 +191,8 @@ function tunnel(
       client.end();
       end();
     });
+    // Two pipelines listen to the same two sockets: more listeners than Node thinks can be meant.
+    setMaxListeners(0, client, backend);
     pipeline(client, backend, end);
     pipeline(backend, client, end);
   });
