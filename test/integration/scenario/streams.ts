@@ -42,11 +42,14 @@ export const streams: Scenario = {
     {
       name: "logs by tail, time, container, label, and a wrong name",
       async run({ kubectl }) {
+        expect(await kubectl.ok("logs counter -c quiet --tail=2")).toBe("two\nonly this\n");
         const tail = counted(await kubectl.ok("logs counter -c main --tail=5"));
-        expect(tail).toHaveLength(5);
+        // What is written while it reads comes too.
+        expect(tail.length).toBeGreaterThanOrEqual(5);
+        expect(tail[0]).toBeGreaterThan(0);
         expect(following(tail)).toBe(true);
         expect(counted(await kubectl.ok("logs counter -c main --since=1s")).length).toBeLessThan(25);
-        const stamped = await kubectl.ok("logs counter -c quiet --timestamps");
+        const stamped = await kubectl.ok("logs counter -c quiet --timestamps --tail=1");
         expect(stamped).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+(Z|[+-]\d\d:\d\d) only this\n$/);
         expect(await kubectl.ok("logs counter")).toContain("line 0\n");
         const all = await kubectl.ok("logs -l part=talker --all-containers --prefix --tail=1");
