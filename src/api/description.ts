@@ -23,6 +23,11 @@ export interface ResourceDescription extends ResourceType {
   /** Selectable fields by whose value servers keep an index, because many clients select by them (pods: spec.nodeName). */
   readonly indexedFields?: readonly string[];
   readonly strategy: ResourceStrategy;
+  /**
+   * Made by a CustomResourceDefinition: what is not in the schema is pruned and not refused, strategic merge patches are unknown, and a
+   * write to status leaves metadata as it is.
+   */
+  readonly custom?: boolean;
 }
 
 export interface SubresourceDescription {
@@ -46,6 +51,22 @@ export interface StorageDescription {
     readonly toStorage: (object: JsonObject) => JsonObject;
     readonly fromStorage: (object: JsonObject) => JsonObject;
   };
+  /** For objects that may be stored at other versions than the one that is stored now: those of custom resources. */
+  readonly versions?: VersionedStorage;
+}
+
+export interface VersionedStorage {
+  /** Sets what objects at this version may lack since they were written; absent: nothing. Gives the object itself where it lacks nothing. */
+  readonly complete?: (object: JsonObject) => JsonObject;
+  /**
+   * Converts objects, in order, to an API version of the same resource. Absent: only apiVersion is rewritten. Rejects with a StatusError
+   * when it cannot.
+   */
+  readonly convert?: (
+    objects: readonly JsonObject[],
+    apiVersion: string,
+    signal: AbortSignal | undefined,
+  ) => Promise<readonly JsonObject[]>;
 }
 
 export interface PrinterColumn {

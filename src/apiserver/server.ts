@@ -112,6 +112,12 @@ export class ApiServer implements RequestHandler {
     this.table.add(description);
   }
 
+  /** Serves a resource by another description from now on. What watches it goes on. */
+  replaceResource(old: ResourceDescription, description: ResourceDescription): void {
+    this.addResource(description);
+    this.#endpoints.delete(old);
+  }
+
   /** Serves a resource no more; what is stored stays. */
   removeResource(description: ResourceDescription): void {
     this.table.remove(description);

@@ -21,7 +21,7 @@ export function compileEmbeddedCheck(schema: JsonSchema): EmbeddedCheck | undefi
   const each = items && compileEmbeddedCheck(items);
   if (!own && fields.size === 0 && others === undefined && each === undefined) return undefined;
   return (value, path, errors) => {
-    if (Array.isArray(value)) value.forEach((item, index) => each?.(item, `${path}[${index}]`, errors));
+    if (Array.isArray(value)) for (const [index, item] of value.entries()) each?.(item, `${path}[${index}]`, errors);
     if (!isJsonObject(value)) return;
     if (own) checkIdentity(value, path, errors);
     for (const key of Object.keys(value)) (fields.get(key) ?? others)?.(getOwn(value, key), join(path, key), errors);

@@ -21,7 +21,8 @@ function* listChecks(schema: JsonSchema, items: JsonSchema): Generator<ListCheck
   const inner = compileListCheck(items);
   if (inner !== undefined) {
     yield (value, path, errors) => {
-      if (Array.isArray(value)) value.forEach((item, index) => inner(item, `${path}[${index}]`, errors));
+      if (!Array.isArray(value)) return;
+      for (const [index, item] of value.entries()) inner(item, `${path}[${index}]`, errors);
     };
   }
   const keys = schema["x-kubernetes-list-map-keys"];

@@ -1,3 +1,4 @@
+import { checkCustomResource } from "../../api/custom/check.js";
 import { decodeInto, type FieldValidation } from "../../api/decode/decode-into.js";
 import { type JsonObject, statusErrors } from "../../api/index.js";
 import { isJsonObject } from "../../api/kinds/strategy.js";
@@ -20,13 +21,14 @@ export function defaulted({ description }: Endpoint, object: JsonObject): JsonOb
 /** The same without defaults: what an apply configuration says is only what is written in it. */
 export function decodeObject(endpoint: Endpoint, request: ServerRequest, body: unknown): JsonObject {
   const typed = typedObject(endpoint, body);
-  const { schema, kind, version } = endpoint.description;
+  const { schema, kind, version, custom } = endpoint.description;
   const decoded = { ...request.decoded, duplicates: request.decoded?.duplicates ?? [], value: typed };
   const clean = decodeInto(schema, decoded, {
     kind,
     version,
     fieldValidation: fieldValidationOf(request),
     warn: request.warn,
+    ...(custom === true ? { check: checkCustomResource } : {}),
   });
   return placeObject(endpoint, request, clean["metadata"] === undefined ? { ...clean, metadata: {} } : clean);
 }

@@ -57,8 +57,12 @@ async function createOnce(
     for (const warning of description.strategy.warnings?.(object, undefined) ?? []) request.warn?.(warning);
     await validateAdmission(context, endpoint, request, "CREATE", object, undefined);
     if (dryRun) return { type: "object", code: 201, object: object as unknown as KubeObject };
-    const stored = await context.writer.create(endpoint, endpoint.toStorage(object), request.signal);
-    return { type: "stored", code: 201, stored: endpoint.view(stored) };
+    const stored = await context.writer.create(
+      endpoint,
+      await endpoint.toStorage(object, request.signal),
+      request.signal,
+    );
+    return { type: "stored", code: 201, stored: await endpoint.show(stored, request.signal) };
   } catch (error) {
     await claim?.undo();
     throw error;
@@ -77,7 +81,7 @@ function prepare(context: RegistryContext, endpoint: Endpoint, request: ServerRe
 
 function validateNew({ description }: Endpoint, object: JsonObject): void {
   const { strategy, namespaced } = description;
-  const rules = { namespaced, validateName: strategy.validateName, anyFinalizer: description.group.includes(".") };
+  const rules = { namespaced, validateName: strategy.validateName, anyFinalizer: description.custom === true };
   const errors = [
     ...validateObjectMeta(object, rules),
     ...(strategy.validate?.(object) ?? []),

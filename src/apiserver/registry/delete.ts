@@ -32,7 +32,7 @@ export async function deleteOne(
   const key = endpoint.keyOf(request.namespace, name);
   let shown: JsonObject | undefined;
   const mutate = async (current: CachedObject): Promise<Decision> => {
-    const old = endpoint.fromStorage(current.object as unknown as JsonObject);
+    const old = await endpoint.read(current, request.signal);
     checkPreconditions(endpoint, options, old, name);
     await admit(context, endpoint, request, "DELETE", undefined, old);
     await validateAdmission(context, endpoint, request, "DELETE", undefined, old);
@@ -40,18 +40,18 @@ export async function deleteOne(
     shown = next ?? old;
     if (isDryRun(request)) return { type: "keep" };
     if (next === undefined) return { type: "delete" };
-    return next === old ? { type: "keep" } : { type: "put", object: endpoint.toStorage(next) };
+    return next === old ? { type: "keep" } : { type: "put", object: await endpoint.toStorage(next, request.signal) };
   };
   const result = await context.writer.update(endpoint, key, name, "delete", mutate, request.signal);
   if (isDryRun(request)) return { type: "object", code: 200, object: shown as unknown as KubeObject };
   if (result.outcome !== "deleted") {
     // Accepted tells a client that asked for its dependents to go first that the deletion is under way.
     const code = options.orphanDependents === false ? 202 : 200;
-    return { type: "stored", code, stored: endpoint.view(result.stored) };
+    return { type: "stored", code, stored: await endpoint.show(result.stored, request.signal) };
   }
   await deletedHook(context, endpoint, result.stored);
   if (endpoint.description.strategy.returnsDeleted === true) {
-    return { type: "stored", code: 200, stored: endpoint.view(result.stored) };
+    return { type: "stored", code: 200, stored: await endpoint.show(result.stored, request.signal) };
   }
   const uid = text(metadataOf(shown ?? {})["uid"]);
   return { type: "object", code: 200, object: success(endpoint.description, name, uid) };

@@ -7,10 +7,11 @@ import type { Endpoint } from "./endpoint.js";
 
 const status: FieldsV1 = { "f:status": {} };
 const spec: FieldsV1 = { "f:spec": {} };
+const allButStatus: FieldsV1 = { "f:metadata": {}, "f:spec": {} };
 
 /** What a writer through this endpoint can never own, because the endpoint does not write it. */
 export function resetFieldsOf(endpoint: Endpoint, request: ServerRequest): FieldsV1 | undefined {
-  if (request.subresource === "status") return spec;
+  if (request.subresource === "status") return endpoint.description.custom === true ? allButStatus : spec;
   return endpoint.description.subresources.has("status") ? status : undefined;
 }
 

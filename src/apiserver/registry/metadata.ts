@@ -101,7 +101,9 @@ export function countsGenerations(description: ResourceDescription): boolean {
 /** metadata.generation grows when anything but metadata and status changed. */
 export function withGeneration(description: ResourceDescription, object: JsonObject, old: JsonObject): JsonObject {
   if (!countsGenerations(description)) return object;
-  const unchanged = desiredFields(object, old).every((field) => semanticallyEqual(object[field], old[field]));
+  const unchanged = desiredFields(description, object, old).every((field) =>
+    semanticallyEqual(object[field], old[field]),
+  );
   if (unchanged) return object;
   const before = metadataOf(old)["generation"];
   return withMetadata(object, { ...metadataOf(object), generation: (typeof before === "number" ? before : 0) + 1 });
@@ -109,6 +111,10 @@ export function withGeneration(description: ResourceDescription, object: JsonObj
 
 const notDesired: ReadonlySet<string> = new Set(["apiVersion", "kind", "metadata", "status"]);
 
-function desiredFields(object: JsonObject, old: JsonObject): readonly string[] {
-  return [...new Set([...Object.keys(object), ...Object.keys(old)])].filter((field) => !notDesired.has(field));
+/** Custom resources without a status of their own may call any field `status`. */
+function desiredFields(description: ResourceDescription, object: JsonObject, old: JsonObject): readonly string[] {
+  const plainStatus = description.custom === true && !description.subresources.has("status");
+  return [...new Set([...Object.keys(object), ...Object.keys(old)])].filter(
+    (field) => !notDesired.has(field) || (plainStatus && field === "status"),
+  );
 }

@@ -26,7 +26,10 @@ export async function patch(
 }
 
 function patched(endpoint: Endpoint, request: ServerRequest, old: JsonObject): unknown {
-  return applyPatch(request, old, (body) => applyStrategicMergePatch(endpoint.description.schema, old, body));
+  const { schema, custom } = endpoint.description;
+  // What a strategic merge needs to know only built-in kinds say.
+  if (custom === true) return applyPatch(request, old, undefined);
+  return applyPatch(request, old, (body) => applyStrategicMergePatch(schema, old, body));
 }
 
 /** Applies the patch of a request to any document. Errors: BadRequest, Invalid, UnsupportedMediaType. */

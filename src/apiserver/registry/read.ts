@@ -31,7 +31,7 @@ export class Reader {
     else if (revision > 0) await this.#cache.reached(revision, request.signal);
     const stored = endpoint.cache.get(endpoint.keyOf(request.namespace, name));
     if (stored === undefined) throw statusErrors.notFound(endpoint.description, name);
-    return endpoint.view(stored);
+    return endpoint.show(stored, request.signal);
   }
 
   async list(endpoint: Endpoint, request: ServerRequest): Promise<StoredList> {
@@ -45,10 +45,17 @@ export class Reader {
       if (!this.#stillCurrent(endpoint, freshness.revision)) {
         return this.#past(endpoint, request, selection, limit, { revision: freshness.revision, after: "" });
       }
-      return this.#now(endpoint, selection, limit, undefined, freshness.revision);
+      return this.#now(endpoint, request, selection, limit, undefined, freshness.revision);
     }
     // A read of whatever is at hand is not cut into pages: its revision would be gone before the next page is asked for.
-    return this.#now(endpoint, selection, freshness.type === "any" ? 0 : limit, undefined, this.#cache.revision);
+    return this.#now(
+      endpoint,
+      request,
+      selection,
+      freshness.type === "any" ? 0 : limit,
+      undefined,
+      this.#cache.revision,
+    );
   }
 
   /** Waits until the cache may answer. */
@@ -75,11 +82,11 @@ export class Reader {
     const token = decodeContinue(text);
     if (token.revision < 0) {
       await this.#fresh(endpoint, request);
-      return this.#now(endpoint, selection, limit, token.after, this.#cache.revision);
+      return this.#now(endpoint, request, selection, limit, token.after, this.#cache.revision);
     }
     if (token.revision > this.#cache.revision) await this.#cache.reached(token.revision, request.signal);
     if (this.#stillCurrent(endpoint, token.revision)) {
-      return this.#now(endpoint, selection, limit, token.after, token.revision);
+      return this.#now(endpoint, request, selection, limit, token.after, token.revision);
     }
     return this.#past(endpoint, request, selection, limit, token);
   }
@@ -88,13 +95,14 @@ export class Reader {
     return endpoint.cache.unchangedSince(revision);
   }
 
-  #now(
+  async #now(
     endpoint: Endpoint,
+    { signal }: ServerRequest,
     selection: ResolvedSelection,
     limit: number,
     after: string | undefined,
     revision: number,
-  ): StoredList {
+  ): Promise<StoredList> {
     const items: StoredObject[] = [];
     let last = "";
     let more = 0;
@@ -104,10 +112,11 @@ export class Reader {
         if (selection.filtered) break;
         continue;
       }
-      items.push(endpoint.view(stored));
+      items.push(stored);
       last = stored.key;
     }
-    return page(endpoint, selection, items, revision, more > 0 ? last : undefined, selection.filtered ? 0 : more);
+    const shown = await endpoint.showAll(items, signal);
+    return page(endpoint, selection, shown, revision, more > 0 ? last : undefined, selection.filtered ? 0 : more);
   }
 
   /** A page of the past, which only the store has. */
@@ -131,12 +140,14 @@ export class Reader {
         const stored = new CachedObject(entry.key, entry.revision, entry.createRevision, entry.value);
         behind = entry.key;
         if (!selects(selection, stored)) continue;
-        items.push(endpoint.view(stored));
+        items.push(stored);
         if (limit === 0 || items.length < limit) continue;
         const left = found.count - index - 1;
-        return page(endpoint, selection, items, revision, left > 0 ? behind : undefined, selection.filtered ? 0 : left);
+        const shown = await endpoint.showAll(items, request.signal);
+        return page(endpoint, selection, shown, revision, left > 0 ? behind : undefined, selection.filtered ? 0 : left);
       }
-      if (!found.more) return page(endpoint, selection, items, revision, undefined, 0);
+      if (found.more) continue;
+      return page(endpoint, selection, await endpoint.showAll(items, request.signal), revision, undefined, 0);
     }
   }
 

@@ -54,12 +54,12 @@ export async function modify(
   let answer: JsonObject | undefined;
   const mutate = async (current: CachedObject): Promise<Decision> => {
     await giveBack(claims);
-    const old = endpoint.fromStorage(current.object as unknown as JsonObject);
+    const old = await endpoint.read(current, request.signal);
     const object = await changed(context, endpoint, request, old, await next(old, current), claims, options);
     answer = object;
     if (isDryRun(request)) return { type: "keep" };
     if (isFinished(endpoint, object, old)) return { type: "delete" };
-    return { type: "put", object: endpoint.toStorage(object) };
+    return { type: "put", object: await endpoint.toStorage(object, request.signal) };
   };
   try {
     const result = await context.writer.update(endpoint, key, name, request.verb, mutate, request.signal);
@@ -69,7 +69,7 @@ export async function modify(
     if (isDryRun(request) && answer !== undefined) {
       return { type: "object", code: 200, object: answer as unknown as KubeObject };
     }
-    return { type: "stored", code: 200, stored: endpoint.view(result.stored) };
+    return { type: "stored", code: 200, stored: await endpoint.show(result.stored, request.signal) };
   } catch (error) {
     await giveBack(claims);
     if (!options.creates || !isStatusError(error, "NotFound")) throw error;
@@ -157,7 +157,10 @@ function withinSubresource(
   if (fields === undefined) {
     return endpoint.description.subresources.has("status") ? withFieldOf(object, "status", old) : object;
   }
-  const metadata = withFieldOf(metadataOf(object), "ownerReferences", metadataOf(old));
+  const custom = endpoint.description.custom === true;
+  const metadata = custom
+    ? withFieldOf(metadataOf(old), "managedFields", metadataOf(object))
+    : withFieldOf(metadataOf(object), "ownerReferences", metadataOf(old));
   return fields.reduce((result, field) => withPathOf(result, field, object), withMetadata(old, metadata));
 }
 
@@ -170,7 +173,7 @@ function validateChange(
 ): void {
   const { description } = endpoint;
   const { strategy, namespaced } = description;
-  const anyFinalizer = description.group.includes(".");
+  const anyFinalizer = description.custom === true;
   const validateName = strategy.validateName;
   const errors = [...validateObjectMetaUpdate(object, old, { anyFinalizer })];
   if (request.subresource === "status") {

@@ -83,7 +83,7 @@ async function* follow(
   try {
     for await (const batch of watcher.batches) {
       watcher.taken(batch.length);
-      yield endpoint.stored ? batch : batch.map((event) => converted(endpoint, event));
+      yield endpoint.stored ? batch : await converted(endpoint, batch, request.signal);
     }
   } finally {
     for (const timer of timers) timer.cancel();
@@ -92,8 +92,21 @@ async function* follow(
   }
 }
 
-function converted(endpoint: Endpoint, event: StoredEvent): StoredEvent {
-  return event.type === "BOOKMARK" ? event : new SharedEvent(event.type, endpoint.view(event.stored));
+async function converted(
+  endpoint: Endpoint,
+  batch: readonly StoredEvent[],
+  signal: AbortSignal | undefined,
+): Promise<readonly StoredEvent[]> {
+  const events = batch.filter(({ type }) => type !== "BOOKMARK");
+  const shown = await endpoint.showAll(
+    events.map(({ stored }) => stored),
+    signal,
+  );
+  const views = new Map(events.map((event, index) => [event, shown[index]]));
+  return batch.map((event) => {
+    const view = views.get(event);
+    return view === undefined || view === event.stored ? event : new SharedEvent(event.type, view);
+  });
 }
 
 function bookmark(endpoint: Endpoint, revision: number, endsInitialEvents: boolean): StoredEvent {

@@ -56,7 +56,7 @@ class Evaluation {
       const { items } = node;
       if (items === undefined) return;
       const oldOf = oldItems(node.schema, old);
-      value.forEach((item, index) => this.visit(items, item, oldOf(item), `${path}[${index}]`));
+      for (const [index, item] of value.entries()) this.visit(items, item, oldOf(item), `${path}[${index}]`);
       return;
     }
     if (!isJsonObject(value)) return;
