@@ -25,6 +25,8 @@ export async function fetchOnce(
   path: string,
 ): Promise<{ readonly size: number; readonly body: Buffer }> {
   const socket = await dial(server);
+  // The answer is over when the connection is, however it ends.
+  socket.on("error", () => {});
   const chunks: Buffer[] = [];
   socket.write(requestText(server, path).replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n"));
   await new Promise<void>((resolve) => socket.on("data", (chunk: Buffer) => chunks.push(chunk)).on("close", resolve));
