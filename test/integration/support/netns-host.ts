@@ -23,13 +23,25 @@ export interface NetnsHost extends AsyncDisposable {
   agent(place: DialPlace): NetnsAgent;
 }
 
+/** How pods are connected to their node, as the CNI plugins `bridge` and `ptp` do it. */
+export type PodNetwork = "bridge" | "routed";
+
+export interface NetnsHostOptions {
+  readonly agentScript?: string | undefined;
+  readonly network?: PodNetwork | undefined;
+  /** The node is where this process is: for a guest that has a kernel to itself. */
+  readonly here?: boolean | undefined;
+}
+
 /**
- * A node with three pods on a bridge and a host beside it, each in a network namespace of its own, with no route to anywhere
+ * A node with three pods and a host beside it, each in a network namespace of its own, with no route to anywhere
  * else: a packet for which a rule is missing ends in the node's namespace.
  */
-export async function makeNetnsHost(agentScript?: string): Promise<NetnsHost> {
+export async function makeNetnsHost(options: NetnsHostOptions = {}): Promise<NetnsHost> {
+  const { agentScript, network = "bridge", here = false } = options;
   const prefix = `cxp${process.pid}${Math.random().toString(36).slice(2, 6)}`;
   const node = `${prefix}-node`;
+  const inNode = here ? [] : ["-n", node];
   const made: string[] = [];
   const agents = new Map<DialPlace, NetnsAgent>();
   const add = async (name: string): Promise<void> => {
@@ -38,44 +50,52 @@ export async function makeNetnsHost(agentScript?: string): Promise<NetnsHost> {
     await must("ip", "-n", name, "link", "set", "lo", "up");
   };
   /** A cable between the node and a new namespace, which gets the address and routes by the gateway. */
-  const attach = async (name: string, device: string, address: string, routes: readonly string[]): Promise<void> => {
+  const attach = async (name: string, device: string, address: string): Promise<void> => {
     await add(name);
-    await must("ip", "-n", node, "link", "add", device, "type", "veth", "peer", "name", "eth0", "netns", name);
-    await must("ip", "-n", node, "link", "set", device, "up");
+    await must("ip", ...inNode, "link", "add", device, "type", "veth", "peer", "name", "eth0", "netns", name);
+    await must("ip", ...inNode, "link", "set", device, "up");
     await must("ip", "-n", name, "addr", "add", address, "dev", "eth0");
     await must("ip", "-n", name, "link", "set", "eth0", "up");
-    const gateway = address.startsWith("10.244.") ? "10.244.0.1" : nodeAddress;
-    for (const route of routes) await must("ip", "-n", name, "route", "add", route, "via", gateway);
   };
   const dispose = async (): Promise<void> => {
     await Promise.all([...agents.values()].map((agent) => agent[Symbol.asyncDispose]()));
     for (const name of made.splice(0).reverse()) await run("ip", ["netns", "del", name]);
   };
   try {
-    await add(node);
-    const exec = hostExec({ netns: `/run/netns/${node}` });
+    if (!here) await add(node);
+    const exec = hostExec(here ? {} : { netns: `/run/netns/${node}` });
     await exec("sh", ["-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
-    await must("ip", "-n", node, "link", "add", "br0", "type", "bridge");
-    await must("ip", "-n", node, "addr", "add", "10.244.0.1/24", "dev", "br0");
-    await must("ip", "-n", node, "link", "set", "br0", "up");
+    if (network === "bridge") {
+      await must("ip", ...inNode, "link", "add", "br0", "type", "bridge");
+      await must("ip", ...inNode, "addr", "add", "10.244.0.1/24", "dev", "br0");
+      await must("ip", ...inNode, "link", "set", "br0", "up");
+    }
     for (const [index, ip] of podIps.entries()) {
       const name = `${prefix}-pod${index}`;
-      await attach(name, `pod${index}`, `${ip}/24`, []);
-      await must("ip", "-n", node, "link", "set", `pod${index}`, "master", "br0");
-      // Netfilter on bridges sends a translated packet back out of the port that it came in by.
-      await must("bridge", "-n", node, "link", "set", "dev", `pod${index}`, "hairpin", "on");
+      const device = `pod${index}`;
+      if (network === "bridge") {
+        await attach(name, device, `${ip}/24`);
+        await must("ip", ...inNode, "link", "set", device, "master", "br0");
+        // Netfilter on bridges sends a translated packet back out of the port that it came in by.
+        await must("bridge", ...inNode, "link", "set", "dev", device, "hairpin", "on");
+      } else {
+        await attach(name, device, `${ip}/32`);
+        await must("ip", ...inNode, "addr", "add", "10.244.0.1/32", "dev", device);
+        await must("ip", ...inNode, "route", "add", ip, "dev", device);
+        await must("ip", "-n", name, "route", "add", "10.244.0.1", "dev", "eth0");
+      }
       await must("ip", "-n", name, "route", "add", "default", "via", "10.244.0.1");
       agents.set(index, new NetnsAgent(name, agentScript));
     }
-    await attach(`${prefix}-out`, "out", `${outsideAddress}/24`, []);
-    await must("ip", "-n", node, "addr", "add", `${nodeAddress}/24`, "dev", "out");
+    await attach(`${prefix}-out`, "out", `${outsideAddress}/24`);
+    await must("ip", ...inNode, "addr", "add", `${nodeAddress}/24`, "dev", "out");
     await must("ip", "-n", `${prefix}-out`, "route", "add", "203.0.113.0/24", "via", nodeAddress);
     // The node must have a way to virtual addresses before rules can turn it; this one leads nowhere.
-    await must("ip", "-n", node, "link", "add", "void0", "type", "bridge");
-    await must("ip", "-n", node, "link", "set", "void0", "up");
+    await must("ip", ...inNode, "link", "add", "void0", "type", "bridge");
+    await must("ip", ...inNode, "link", "set", "void0", "up");
     for (const range of ["10.96.0.0/16", "203.0.113.0/24"])
-      await must("ip", "-n", node, "route", "add", range, "dev", "void0", "src", nodeAddress);
-    agents.set("node", new NetnsAgent(node, agentScript));
+      await must("ip", ...inNode, "route", "add", range, "dev", "void0", "src", nodeAddress);
+    agents.set("node", new NetnsAgent(here ? undefined : node, agentScript));
     agents.set("outside", new NetnsAgent(`${prefix}-out`, agentScript));
     for (const [index, ip] of podIps.entries()) await agents.get(index)?.serve(ip, 8080, String(index));
     return {
@@ -94,15 +114,14 @@ export async function makeNetnsHost(agentScript?: string): Promise<NetnsHost> {
   }
 }
 
-export interface NetnsSubjectOptions {
+export interface NetnsSubjectOptions extends NetnsHostOptions {
   createBackend(host: NetnsHost): ProxyBackend;
   flush(host: NetnsHost): Promise<void>;
   leftovers(host: NetnsHost): Promise<readonly string[]>;
-  readonly agentScript?: string | undefined;
 }
 
 export async function netnsSubject(options: NetnsSubjectOptions): Promise<ProxySubject> {
-  const host = await makeNetnsHost(options.agentScript);
+  const host = await makeNetnsHost(options);
   return {
     createBackend: () => options.createBackend(host),
     endpoints: podIps.map((ip) => ({ ip, port: 8080 })),

@@ -16,6 +16,8 @@ let host: NetnsHost | undefined;
 
 const subject = await netnsSubject({
   agentScript: AGENT,
+  network: "routed",
+  here: true,
   createBackend(made) {
     host = made;
     return new IpvsProxy({ exec: made.exec, variant: "iptables-legacy", clusterCidr: podCidr, drainPeriodMs: 200 });
