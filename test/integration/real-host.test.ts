@@ -235,3 +235,46 @@ async function runDirSaidBy(child: ChildProcess): Promise<string> {
   }
   throw new Error("the child did not start its host");
 }
+
+test("on the host itself: one node with the host's own network, and nothing stays", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "cxw-onhost-"));
+  const outDir = path("../../node_modules/.cache/coxswain-test");
+  const entry = { onhost: path("./support/real-on-host.ts") };
+  await build({
+    entry,
+    outDir,
+    format: "esm",
+    target: "node20",
+    silent: true,
+    config: false,
+    dts: false,
+    clean: false,
+  });
+  // "The host" is a namespace here.
+  const netns = `cxw-onhost-${process.pid}`;
+  const ip = (...args: string[]): Promise<string> => plain("ip", ...args);
+  await ip("netns", "add", netns);
+  try {
+    await ip("-n", netns, "link", "set", "lo", "up");
+    const enter = [`--net=/run/netns/${netns}`];
+    const said = await plain("nsenter", ...enter, process.execPath, join(outDir, "onhost.js"), join(folder, "state"));
+    const { prefix, answer, forwarded } = JSON.parse(said.trim().split("\n").at(-1) ?? "{}");
+    expect({ answer, forwarded }).toEqual({ answer: "on-host", forwarded: "on-host" });
+    expect(await tracesOf(prefix, folder)).toEqual([]);
+    expect((await ip("-n", netns, "-o", "link")).trim().split("\n")).toHaveLength(1);
+    expect(await ip("-n", netns, "route")).toBe("");
+    expect(await plain("nsenter", ...enter, "iptables-save", "-t", "nat")).not.toMatch(/CNI-DN-|coxswain/);
+    expect((await plain("nsenter", ...enter, "cat", "/proc/sys/net/ipv4/ip_forward")).trim()).toBe("0");
+  } finally {
+    await ip("netns", "del", netns);
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+function plain(program: string, ...args: string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile(program, args, { timeout: 60_000 }, (error, stdout, stderr) =>
+      error === null ? resolve(stdout) : reject(new Error(`${error.message} ${stderr}`)),
+    );
+  });
+}

@@ -13,7 +13,12 @@ export interface ClaimRecord {
   readonly owner: ProcessIdentity;
   readonly nodes: readonly NodeRequest[];
   readonly serviceCidr: string;
+  /** Only where the host itself is the node: what its kernel's switches were before. */
+  readonly onHost?: HostSettings | undefined;
 }
+
+/** By file. */
+export type HostSettings = Readonly<Record<string, string>>;
 
 const runRoot = "/run";
 const recordName = "claim.json";
@@ -23,14 +28,23 @@ export function runDirOf(index: number): string {
   return join(runRoot, prefixOf(index));
 }
 
-/** Claims the first index that is free; `usable` says whether its networks are. */
+const unfinished = ".coxswain-";
+
+async function removeUnfinished(): Promise<void> {
+  for (const name of await readdir(runRoot)) {
+    if (name.startsWith(unfinished)) await rm(join(runRoot, name), { recursive: true, force: true });
+  }
+}
+
+/** Claims the first index that is free; `usable` says whether its networks are. To be called exclusively. */
 export async function claim(
   request: Omit<ClaimRecord, "index" | "owner">,
   usable: (index: number) => boolean,
 ): Promise<ClaimRecord> {
   const owner = await identityOf(process.pid);
   if (owner === undefined) throw new Error("/proc is not mounted");
-  const made = await mkdtemp(join(runRoot, ".coxswain-"));
+  await removeUnfinished();
+  const made = await mkdtemp(join(runRoot, unfinished));
   try {
     for (let index = 0; index < maxHosts; index++) {
       if (!usable(index)) continue;
@@ -46,6 +60,24 @@ export async function claim(
     throw new Error("no free network of 10.180.0.0/16 and the following ones for the nodes");
   } finally {
     await rm(made, { recursive: true, force: true });
+  }
+}
+
+const switches = ["/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/bridge/bridge-nf-call-iptables"];
+
+export async function hostSettings(): Promise<HostSettings> {
+  const settings: Record<string, string> = {};
+  for (const file of switches) {
+    const value = await readFile(file, "utf8").catch(() => undefined);
+    if (value !== undefined) settings[file] = value.trim();
+  }
+  return settings;
+}
+
+export async function restoreSettings(settings: HostSettings): Promise<void> {
+  for (const file of switches) {
+    const value = settings[file];
+    if (value !== undefined) await writeFile(file, value).catch(() => undefined);
   }
 }
 

@@ -1,10 +1,11 @@
 import { readdir, readFile, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { type ClaimRecord, release, runDirOf } from "./claim.js";
+import { type ClaimRecord, release, restoreSettings, runDirOf } from "./claim.js";
 import { unmountBelow } from "./mounts.js";
 import { namespacesOf, netnsFolder, removeNetwork } from "./network.js";
-import { planNetwork, prefixOf } from "./network-plan.js";
+import { type NetworkPlan, planNetwork, planOnHost, prefixOf } from "./network-plan.js";
+import { removePortMappings } from "./port-mappings.js";
 import { cgroupFolders, killAll } from "./processes.js";
 
 /** Results of CNI plugins, kept for their removal; the folder is the plugins' library's own. */
@@ -21,15 +22,26 @@ export async function removeHost(record: ClaimRecord): Promise<void> {
   const cgroup = `/${prefix}`;
   const netns = (await namespacesOf(prefix)).map((name) => join(netnsFolder, name));
   const traces = await tracesOf(runDir);
-  await killAll({ argumentBelow: `${runDir}/`, netns, cgroup });
+  await killAll({ argumentsBelow: [`${runDir}/`, `${stateDir}/`], netns, cgroup });
   await removeCgroups(cgroup);
   await unmountBelow(runDir);
   await unmountBelow(stateDir);
-  await removeNetwork(planNetwork(index, record.nodes, record.serviceCidr));
+  await removeNetwork(planOf(record));
+  if (record.onHost !== undefined) {
+    await removePortMappings(prefix);
+    await restoreSettings(record.onHost);
+  }
   for (const file of traces) await rm(file, { force: true });
   await removeCniResults(prefix);
   await rm(stateDir, { recursive: true, force: true });
   await release(index);
+}
+
+export function planOf({ index, nodes, serviceCidr, onHost }: ClaimRecord): NetworkPlan {
+  const [only] = nodes;
+  return onHost === undefined || only === undefined
+    ? planNetwork(index, nodes, serviceCidr)
+    : planOnHost(index, only, serviceCidr);
 }
 
 /** What shims and plugins keep outside our folders: their sockets, and results named by the sandbox. */

@@ -3,7 +3,7 @@ import { access, constants } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 
 /** Where Debian and its relatives keep what a node needs; no environment is read. */
-export const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** What children of ours see: no proxies, no settings of the user's. */
 export const childEnv: Readonly<Record<string, string>> = { PATH: systemPath, LANG: "C", HOME: "/root" };

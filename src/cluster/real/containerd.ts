@@ -62,7 +62,8 @@ async function serves(socket: string, signal: AbortSignal): Promise<boolean> {
 
 /**
  * Without restrict_oom_score_adj no sandbox starts where root may not lower its score; without netns_mounts_under_state_dir
- * the first `ip netns add` takes the namespaces of older sandboxes away. The format is version 2, which containerd 2 reads too.
+ * the first `ip netns add` takes the namespaces of older sandboxes away. NRI's socket would be the
+ * same for every containerd of the machine. The format is version 2, which containerd 2 reads too.
  */
 function configText(
   { plan, dataDir, runDir, sandboxImage, cniBinDir }: ContainerdOptions,
@@ -79,6 +80,8 @@ oom_score = 0
   address = ${text(socket)}
 [plugins."io.containerd.internal.v1.opt"]
   path = ${text(join(dataDir, "opt"))}
+[plugins."io.containerd.nri.v1.nri"]
+  disable = true
 [${cri}]
   restrict_oom_score_adj = true
   netns_mounts_under_state_dir = true
@@ -113,7 +116,7 @@ function networkConfig({ plan, runDir, networkName }: ContainerdOptions): object
     plugins: [
       {
         type: "bridge",
-        bridge: "cni0",
+        bridge: plan.bridge,
         isGateway: true,
         ipMasq: false,
         hairpinMode: true,

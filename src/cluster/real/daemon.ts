@@ -18,7 +18,10 @@ export interface DaemonOptions {
 
 const startLimitMs = 30_000;
 const probeMs = 20;
-const restartMs = 200;
+const firstRestartMs = 200;
+const maxRestartMs = 5_000;
+/** After so long it is taken as sound again. */
+const soundMs = 10_000;
 const maxLogTail = 2000;
 
 /** A server of the cluster in a session of its own, so that a terminal's Ctrl-C is ours to handle; started again whenever it ends. */
@@ -27,6 +30,7 @@ export class Daemon {
   #child: ChildProcess | undefined;
   #ended: Promise<void> = Promise.resolve();
   #stopped = false;
+  #restartMs = firstRestartMs;
 
   constructor(options: DaemonOptions) {
     this.#options = options;
@@ -71,6 +75,8 @@ export class Daemon {
     const { argv, env = childEnv, logFile, name, logger } = this.#options;
     const [program = "", ...args] = argv;
     const log = await open(logFile, "a");
+    if (this.#stopped) return log.close();
+    const began = performance.now();
     const child = spawn(program, args, { env, detached: true, stdio: ["ignore", log.fd, log.fd] });
     this.#child = child;
     this.#ended = new Promise((resolve) => {
@@ -79,12 +85,26 @@ export class Daemon {
         resolve();
         if (this.#stopped) return;
         logger.warn("a server of the cluster ended and is started again", { name, why });
-        void wait(restartMs).then(() => (this.#stopped ? undefined : this.#launch()));
+        void this.#relaunch(performance.now() - began > soundMs);
       };
       child.once("error", end);
       child.once("exit", (code, signal) => end(signal ?? code));
     });
     await log.close();
+  }
+
+  async #relaunch(wasSound: boolean): Promise<void> {
+    if (wasSound) this.#restartMs = firstRestartMs;
+    const delayMs = this.#restartMs;
+    this.#restartMs = Math.min(2 * delayMs, maxRestartMs);
+    await wait(delayMs);
+    if (this.#stopped) return;
+    try {
+      await this.#launch();
+    } catch (error) {
+      const { name, logger } = this.#options;
+      logger.error("a server of the cluster cannot be started again", { name, error });
+    }
   }
 
   async #lastWords(): Promise<string> {

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { attempt } from "./command.js";
 
 /** Mount points in or at a folder, the last mounted first. */
-export async function mountsBelow(folder: string): Promise<readonly string[]> {
+async function mountsBelow(folder: string): Promise<readonly string[]> {
   const lines = (await readFile("/proc/self/mounts", "utf8")).split("\n");
   const points = lines.map((line) => unescapePath(line.split(" ")[1] ?? ""));
   return points.filter((point) => point === folder || point.startsWith(`${folder}/`)).reverse();

@@ -6,8 +6,10 @@ export interface Network {
 
 export interface NodePlan {
   readonly name: string;
-  /** Network namespace. */
-  readonly netns: string;
+  /** Network namespace; absent on the host itself. */
+  readonly netns?: string | undefined;
+  /** Of its pods. */
+  readonly bridge: string;
   readonly address: string;
   readonly podCidr: string;
 }
@@ -15,9 +17,9 @@ export interface NodePlan {
 export interface NetworkPlan {
   /** `coxswain-3`: what every name begins with. */
   readonly prefix: string;
-  /** The namespace that holds the bridge between the nodes. */
-  readonly lan: string;
-  /** The one link of the host's own; its address is how nodes and pods reach the host. */
+  /** The namespace that holds the bridge between the nodes; absent where the host is the one node. */
+  readonly lan?: string | undefined;
+  /** The one link of the host's own; its address is how nodes and pods reach the host. Where it is the node: the bridge of its pods. */
   readonly hostLink: string;
   readonly hostAddress: string;
   /** Everything but services. */
@@ -52,10 +54,25 @@ export function planNetwork(index: number, nodes: readonly NodeRequest[], servic
     nodes: nodes.map(({ name, podCidr }, position) => ({
       name,
       netns: `${prefix}-node-${name}`,
+      bridge: "cni0",
       address: `${start}.0.${position + 10}`,
       podCidr: podCidr ?? `${start}.${position + 1}.0/24`,
     })),
   };
+}
+
+/** The host itself as the one node: pods on a bridge of the host's own. */
+export function planOnHost(index: number, { name, podCidr }: NodeRequest, serviceCidr: string): NetworkPlan {
+  const { prefix, hostLink, cidr } = planNetwork(index, [], serviceCidr);
+  const pods = podCidr ?? `10.${firstSecondOctet + index}.1.0/24`;
+  const address = firstAddress(pods);
+  const node = { name, address, podCidr: pods, bridge: hostLink };
+  return { prefix, hostLink, hostAddress: address, cidr, serviceCidr, nodes: [node] };
+}
+
+function firstAddress(cidr: string): string {
+  const address = parseCidr(cidr).base + 1;
+  return [24, 16, 8, 0].map((shift) => Math.floor(address / 2 ** shift) % 256).join(".");
 }
 
 export function prefixOf(index: number): string {

@@ -7,6 +7,12 @@ export const netnsFolder = "/run/netns";
 /** Ours are asked last of all routes. */
 const lastMetric = 1_000_000;
 
+/** Traffic between pods of one node passes the rules of services only if bridges ask them. */
+const forwardingScript = `echo 1 >/proc/sys/net/ipv4/ip_forward
+bridges=/proc/sys/net/bridge/bridge-nf-call-iptables
+if [ -e $bridges ]; then echo 1 >$bridges; fi
+`;
+
 /**
  * Makes the nodes' namespaces and what joins them: a bridge in a namespace of its own, so that no rule of the host's
  * firewall sees what goes between nodes. No namespace has a way out: none has a default route, and what the host does
@@ -14,7 +20,8 @@ const lastMetric = 1_000_000;
  */
 export async function buildNetwork(plan: NetworkPlan): Promise<void> {
   const { lan, hostLink, hostAddress, nodes } = plan;
-  const names = [lan, ...nodes.map(({ netns }) => netns)];
+  if (lan === undefined) return buildOnHost(plan);
+  const names = [lan, ...nodes.flatMap(({ netns }) => netns ?? [])];
   await batch(names.map((name) => `netns add ${name}`));
   await batch([
     `link add ${hostLink} type veth peer name host netns ${lan}`,
@@ -41,9 +48,23 @@ export async function buildNetwork(plan: NetworkPlan): Promise<void> {
   await batch(nodes.map(({ podCidr, address }) => `route add ${podCidr} via ${address} dev ${hostLink}`));
 }
 
+/** Services are routed to the bridge, so that what no rule translates goes nowhere. */
+async function buildOnHost(plan: NetworkPlan): Promise<void> {
+  const { hostLink, hostAddress, nodes, serviceCidr } = plan;
+  const bits = nodes[0]?.podCidr.split("/")[1] ?? "24";
+  await batch([
+    `link add ${hostLink} type bridge`,
+    ...refusals(plan).map(({ cidr, metric }) => `route add unreachable ${cidr} metric ${metric}`),
+    `addr add ${hostAddress}/${bits} dev ${hostLink}`,
+    `link set ${hostLink} up`,
+    `route add ${serviceCidr} dev ${hostLink} metric ${lastMetric - 1 - indexOf(hostLink)}`,
+  ]);
+  await run(["sh", "-ec", forwardingScript]);
+}
+
 async function buildNode({ nodes, serviceCidr }: NetworkPlan, index: number): Promise<void> {
   const node = nodes[index];
-  if (node === undefined) return;
+  if (node?.netns === undefined) return;
   const others = nodes.filter((other) => other !== node);
   await batch(
     [
@@ -56,12 +77,7 @@ async function buildNode({ nodes, serviceCidr }: NetworkPlan, index: number): Pr
     ],
     node.netns,
   );
-  const settings = [
-    "echo 1 >/proc/sys/net/ipv4/ip_forward",
-    // Traffic between pods of one node passes the rules of services only if bridges ask them.
-    "if [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]; then echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables; fi",
-  ];
-  await run([...enter(node.netns), "sh", "-ec", settings.join("\n")]);
+  await run([...enter(node.netns), "sh", "-ec", forwardingScript]);
 }
 
 /** Takes down all that `buildNetwork` made of it, however far it came. */
@@ -79,9 +95,9 @@ export async function namespacesOf(prefix: string): Promise<readonly string[]> {
   return names.filter((name) => name.startsWith(`${prefix}-`));
 }
 
-/** How a program is run in a namespace. `ip netns exec` would hide the control groups. */
-export function enter(netns: string): readonly string[] {
-  return ["nsenter", `--net=${netnsFolder}/${netns}`];
+/** How a program is run in a namespace, if it is to be one. `ip netns exec` would hide the control groups. */
+export function enter(netns: string | undefined): readonly string[] {
+  return netns === undefined ? [] : ["nsenter", `--net=${netnsFolder}/${netns}`];
 }
 
 /** The host's networks, of routes other than the default one. */
@@ -95,9 +111,13 @@ export async function hostNetworks(): Promise<readonly string[]> {
 
 /** What the host must not send anywhere else. A metric of its own lets two clusters have the same services. */
 function refusals({ cidr, serviceCidr, nodes, hostLink }: NetworkPlan): readonly { cidr: string; metric: number }[] {
-  const metric = lastMetric + Number(hostLink.replace(/\D/g, ""));
+  const metric = lastMetric + indexOf(hostLink);
   const others = nodes.map(({ podCidr }) => podCidr).filter((podCidr) => !overlap(podCidr, cidr));
   return [cidr, serviceCidr, ...others].map((each) => ({ cidr: each, metric }));
+}
+
+function indexOf(hostLink: string): number {
+  return Number(hostLink.replace(/\D/g, ""));
 }
 
 async function batch(commands: readonly string[], netns?: string): Promise<void> {

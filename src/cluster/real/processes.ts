@@ -23,8 +23,8 @@ export async function isAlive({ pid, startTime }: ProcessIdentity): Promise<bool
 }
 
 export interface ProcessTraits {
-  /** Folder that the process names in an argument, at its start or after `=` or `unix://`. */
-  readonly argumentBelow: string;
+  /** Folders that the process names in an argument, at its start or after `=` or `unix://`. */
+  readonly argumentsBelow: readonly string[];
   /** Files of network namespaces in which the process lives. */
   readonly netns: readonly string[];
   /** Control group, with all below it. */
@@ -52,7 +52,7 @@ function signal(pid: number): void {
   }
 }
 
-export async function processesWith({ argumentBelow, netns, cgroup }: ProcessTraits): Promise<readonly number[]> {
+async function processesWith({ argumentsBelow, netns, cgroup }: ProcessTraits): Promise<readonly number[]> {
   const namespaces = new Set<string>();
   for (const file of netns) {
     const inode = await stat(file).then(
@@ -72,9 +72,10 @@ export async function processesWith({ argumentBelow, netns, cgroup }: ProcessTra
     const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
     // A dead one that nobody has waited for yet has no words, and nothing more can be done to it.
     if (words === "") continue;
-    const named = words
-      .split("\0")
-      .some((word) => word.replace(/^(?:--?[\w-]+=)?(?:unix:\/\/)?/, "").startsWith(argumentBelow));
+    const named = words.split("\0").some((word) => {
+      const path = word.replace(/^(?:--?[\w-]+=)?(?:unix:\/\/)?/, "");
+      return argumentsBelow.some((folder) => path.startsWith(folder));
+    });
     if (named || namespaces.has(await readlink(`/proc/${pid}/ns/net`).catch(() => ""))) found.add(pid);
   }
   return [...found];

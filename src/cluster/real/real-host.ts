@@ -1,8 +1,8 @@
 import { access, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type Logger, silentLogger } from "../../internal/logger.js";
-import { abandoned, type ClaimRecord, claim, exclusively, openStateDir, runDirOf } from "./claim.js";
-import { removeHost } from "./cleanup.js";
+import { abandoned, type ClaimRecord, claim, exclusively, hostSettings, openStateDir, runDirOf } from "./claim.js";
+import { planOf, removeHost } from "./cleanup.js";
 import { findProgram, run } from "./command.js";
 import { containerd } from "./containerd.js";
 import type { Daemon } from "./daemon.js";
@@ -16,6 +16,8 @@ export interface RealHostOptions {
   /** Made if need be, and removed in the end with all that is in it. */
   readonly stateDir: string;
   readonly nodes: readonly NodeRequest[];
+  /** True: the host itself is the one node, with its own network and firewall. Default: a namespace for each node. */
+  readonly onHost?: boolean | undefined;
   /** Of the cluster's services; nodes send it nowhere. Default 10.96.0.0/12. */
   readonly serviceCidr?: string | undefined;
   /** Where etcd keeps its data; it stays. Default: below stateDir. False: no etcd. */
@@ -31,8 +33,8 @@ export interface RealNode {
   /** How other nodes and the host reach it. */
   readonly address: string;
   readonly podCidr: string;
-  /** `/run/netns/...` */
-  readonly netns: string;
+  /** `/run/netns/...`; absent where the node is the host itself. */
+  readonly netns?: string | undefined;
   readonly criSocket: string;
   /** The parent of its pods' control groups. */
   readonly cgroupRoot: string;
@@ -64,6 +66,7 @@ const defaultServiceCidr = "10.96.0.0/12";
 export async function createRealHost(options: RealHostOptions): Promise<RealHost> {
   const stateDir = resolve(options.stateDir);
   const { nodes, serviceCidr = defaultServiceCidr } = options;
+  if (options.onHost && nodes.length !== 1) throw new Error("the host itself can be one node only");
   await checkMachine(nodes);
   const record = await exclusively(async () => {
     for (const left of await abandoned(stateDir)) await removeHost(left);
@@ -73,7 +76,8 @@ export async function createRealHost(options: RealHostOptions): Promise<RealHost
       const { cidr } = planNetwork(index, [], serviceCidr);
       return !networks.some((network) => overlap(network, cidr));
     };
-    return claim({ stateDir, nodes, serviceCidr }, usable);
+    const onHost = options.onHost ? { onHost: await hostSettings() } : {};
+    return claim({ stateDir, nodes, serviceCidr, ...onHost }, usable);
   });
   const build = new HostBuild(record, options);
   try {
@@ -105,7 +109,7 @@ class HostBuild {
     this.#record = record;
     this.#options = options;
     this.#logger = options.logger ?? silentLogger;
-    this.#plan = planNetwork(record.index, record.nodes, record.serviceCidr);
+    this.#plan = planOf(record);
     this.#runDir = runDirOf(record.index);
   }
 
@@ -173,7 +177,7 @@ class HostBuild {
       name,
       address,
       podCidr,
-      netns: join(netnsFolder, netns),
+      netns: netns === undefined ? undefined : join(netnsFolder, netns),
       criSocket: socket,
       cgroupRoot: `/${this.#plan.prefix}/${name}`,
       rootDir,
