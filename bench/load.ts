@@ -32,6 +32,7 @@ export async function fetchOnce(
   await new Promise<void>((resolve) => socket.on("data", (chunk: Buffer) => chunks.push(chunk)).on("close", resolve));
   const answer = Buffer.concat(chunks);
   const split = answer.indexOf("\r\n\r\n") + 4;
+  if (!answer.subarray(0, 20).includes(" 200 ")) throw new Error(`GET ${path}: ${answer.toString().slice(0, 500)}`);
   const chunked = /transfer-encoding: chunked/i.test(answer.subarray(0, split).toString());
   return { size: answer.length, body: chunked ? unchunk(answer.subarray(split)) : answer.subarray(split) };
 }

@@ -8,7 +8,7 @@ import { type Random, systemRandom } from "../internal/random.js";
 import type { Store } from "../store/index.js";
 import type { AdmissionPlugin, CacheReader } from "./admission/admission.js";
 import type { Authenticator, TokenAuthenticator } from "./authn/authenticator.js";
-import { bearerAuthenticator } from "./authn/bearer.js";
+import { bearerAuthenticator, staticTokenAuthenticator } from "./authn/bearer.js";
 import { certificateAuthenticator } from "./authn/certificates.js";
 import { frontProxyAuthenticator } from "./authn/front-proxy.js";
 import { issuerRoutes } from "./authn/issuer-routes.js";
@@ -53,7 +53,7 @@ export interface SecuredApiServerOptions {
   /** The `iss` of service account tokens. Default: upstream's. */
   readonly issuer?: string;
   /** Bearer tokens and whose they are. */
-  readonly tokens?: ReadonlyMap<string, UserInfo>;
+  readonly tokens?: ReadonlyMap<string, UserInfo> | undefined;
   readonly tokenAuthenticators?: readonly TokenAuthenticator[];
   readonly admission?: (server: ApiServer, authorizer: DefaultAuthorizer) => readonly AdmissionPlugin[];
   readonly hooks?: ConstructorParameters<typeof ApiServer>[0]["hooks"];
@@ -97,6 +97,7 @@ export class SecuredApiServer implements Component {
       return authorizer;
     };
     const tokenAuthenticatorsOf = (reader: CacheReader): readonly TokenAuthenticator[] => [
+      ...(options.tokens === undefined ? [] : [staticTokenAuthenticator(options.tokens)]),
       ...(options.tokenAuthenticators ?? []),
       serviceAccountTokenAuthenticator({ issuer: tokens, cache: reader, clock }),
     ];
