@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { type Client, createEventRecorder, InformerFactory, LeaderElector } from "../client/index.js";
 import { type Clock, realClock } from "../internal/clock.js";
 import type { Component, ComponentContext } from "../internal/component.js";
@@ -120,6 +121,8 @@ class Manager implements ControllerManager {
   }
 
   async #runControllers(signal: AbortSignal, ready: () => void): Promise<void> {
+    // Every controller and informer listens to it; many listeners are no leak.
+    setMaxListeners(0, signal);
     const clock = this.#clock;
     const { client, metrics = {}, clientFor } = this.#options;
     const own = this.#options.informers === undefined;
