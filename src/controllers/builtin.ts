@@ -1,3 +1,7 @@
+import { certificateApprovingController } from "./certificates/approving.js";
+import { certificateCleanerController } from "./certificates/cleaner.js";
+import type { CertificateSigner } from "./certificates/signer.js";
+import { certificateSigningController } from "./certificates/signing.js";
 import { clusterRoleAggregationController } from "./clusterroleaggregation/clusterroleaggregation.js";
 import type { Controller } from "./controller.js";
 import { cronJobController } from "./cronjob/cronjob.js";
@@ -17,6 +21,7 @@ import { replicaSetController } from "./replicaset/replicaset.js";
 import { replicationControllerController } from "./replicationcontroller/replicationcontroller.js";
 import { type QuotaEvaluator, resourceQuotaController } from "./resourcequota/resourcequota.js";
 import { rootCaPublisher, serviceAccountController } from "./serviceaccount/serviceaccount.js";
+import { serviceAccountTokenController, type TokenSecretOptions } from "./serviceaccounttoken/serviceaccounttoken.js";
 import { statefulSetController } from "./statefulset/statefulset.js";
 import { taintEvictionController } from "./tainteviction/tainteviction.js";
 
@@ -28,11 +33,15 @@ export interface BuiltinOptions {
   readonly quota?: QuotaEvaluator | undefined;
   /** Absent: nodes get no part of the pods' network from here. */
   readonly nodeIpam?: NodeIpamOptions | undefined;
+  /** Signs the tokens of Secrets that ask for one. Absent: they stay without. */
+  readonly signToken?: TokenSecretOptions["sign"] | undefined;
+  /** Holds the key by which requests for certificates are signed. Absent: they wait for somebody else. */
+  readonly certificates?: CertificateSigner | undefined;
 }
 
 /** All of upstream's controllers that there are here, under their names. */
 export function builtinControllers(options: BuiltinOptions = {}): readonly Controller[] {
-  const { rootCa, nodeLifecycle, nodeIpam, quota } = options;
+  const { rootCa, nodeLifecycle, nodeIpam, quota, signToken, certificates } = options;
   return [
     deploymentController,
     replicaSetController,
@@ -47,6 +56,11 @@ export function builtinControllers(options: BuiltinOptions = {}): readonly Contr
     endpointsController,
     serviceAccountController,
     ...(rootCa === undefined ? [] : [rootCaPublisher(rootCa)]),
+    ...(signToken === undefined ? [] : [serviceAccountTokenController({ sign: signToken, rootCa })]),
+    ...(certificates === undefined
+      ? []
+      : [certificateApprovingController(certificates), certificateSigningController(certificates)]),
+    certificateCleanerController,
     namespaceController,
     garbageCollector,
     nodeLifecycleController(nodeLifecycle),

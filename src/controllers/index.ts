@@ -1,6 +1,7 @@
 // For those who write controllers of another shape, or put a manager together themselves.
 export type { BuiltinOptions, ControllerManagerOptions } from "./builtin.js";
 export { builtinControllers, createControllerManager } from "./builtin.js";
+export type { CertificateSigner, RequestedCertificate } from "./certificates/signer.js";
 export type { Controller, ControllerContext, ControllerMetrics, RunningController } from "./controller.js";
 export type {
   ControllerDefinition,
@@ -16,3 +17,4 @@ export { createManager, selectControllers } from "./manager.js";
 export type { NodeIpamOptions } from "./nodeipam/nodeipam.js";
 export type { NodeLifecycleOptions } from "./nodelifecycle/nodelifecycle.js";
 export type { QuotaEvaluator } from "./resourcequota/resourcequota.js";
+export type { TokenSecretOptions } from "./serviceaccounttoken/serviceaccounttoken.js";

@@ -16,6 +16,7 @@ import {
 } from "../api/index.js";
 import { builtinStrategies } from "../api/kinds/index.js";
 import { controllerRoles } from "../apiserver/authz/bootstrap/controller-roles.js";
+import { subjectAccessReviewEvaluator } from "../apiserver/authz/reviews.js";
 import { ApiServer } from "../apiserver/index.js";
 import { type Client, createClient } from "../client/index.js";
 import { identities } from "../cluster/identities.js";
@@ -110,6 +111,11 @@ export class Scenario {
       clock: this.clock,
       random,
       authorizer: this.rights.authorizer,
+      virtualResources: ({ cacheReader }) => {
+        // Asked on behalf of others: what is refused to them is no failing of the controllers.
+        const evaluate = subjectAccessReviewEvaluator(new UpstreamRights().authorizer(cacheReader));
+        return new Map([["authorization.k8s.io/subjectaccessreviews", evaluate]]);
+      },
     });
     this.api = new Tap(this.server.transport());
     this.client = createClient(this.api);

@@ -41,6 +41,8 @@ export interface IssueOptions {
   readonly organizations?: readonly string[];
   readonly dnsNames?: readonly string[];
   readonly ipAddresses?: readonly string[];
+  readonly emailAddresses?: readonly string[];
+  readonly uris?: readonly string[];
   readonly usages: readonly ("server" | "client")[];
   /** Absent: one year; never longer than the authority itself. */
   readonly validityMs?: number;
@@ -139,6 +141,8 @@ class Authority implements CertificateAuthority {
     const names = [
       ...(options.dnsNames ?? []).map((value) => ({ type: "dns" as const, value })),
       ...(options.ipAddresses ?? []).map((value) => ({ type: "ip" as const, value })),
+      ...(options.emailAddresses ?? []).map((value) => ({ type: "email" as const, value })),
+      ...(options.uris ?? []).map((value) => ({ type: "url" as const, value })),
     ];
     if (names.length > 0) extensions.push(new SubjectAlternativeNameExtension(names));
     return extensions;
