@@ -13,12 +13,15 @@ export interface ServerRequest extends ApiRequest {
 
 /**
  * One version of an object as the server holds it: its encoded JSON, with resourceVersion, at the requested API version.
- * Both forms are shared and made at most once; nobody changes them.
+ * The decoded form is shared and nobody changes it.
  */
 export interface StoredObject {
   readonly key: string;
   readonly revision: number;
+  /** Made anew at each look: whoever needs only its length asks `size`. */
   readonly bytes: Buffer;
+  /** Of `bytes`. */
+  readonly size: number;
   readonly object: KubeObject;
 }
 

@@ -52,7 +52,8 @@ function stored(name: string, revision: number, padding = 0): StoredObject {
       annotations: { pad: "x".repeat(padding) },
     },
   } as unknown as KubeObject;
-  return { key: `default/${name}`, revision, bytes: Buffer.from(JSON.stringify(object)), object };
+  const bytes = Buffer.from(JSON.stringify(object));
+  return { key: `default/${name}`, revision, bytes, size: bytes.length, object };
 }
 
 function added(object: StoredObject): StoredEvent {

@@ -171,7 +171,8 @@ describe("objects as protobuf", () => {
       kind: "Namespace",
       metadata: { name, uid: "", resourceVersion: String(revision), creationTimestamp: "2024-01-01T00:00:00Z" },
     };
-    return { key: name, revision, bytes: Buffer.from(JSON.stringify(object)), object };
+    const bytes = Buffer.from(JSON.stringify(object));
+    return { key: name, revision, bytes, size: bytes.length, object };
   };
 
   test("are encoded once while they are kept, within the bound", () => {
@@ -197,7 +198,8 @@ describe("objects as protobuf", () => {
 describe("slabs", () => {
   const item = (name: string, revision: number): StoredObject => {
     const object = { metadata: { name } } as unknown as KubeObject;
-    return { key: name, revision, bytes: Buffer.from(JSON.stringify({ name, revision })), object };
+    const bytes = Buffer.from(JSON.stringify({ name, revision }));
+    return { key: name, revision, bytes, size: bytes.length, object };
   };
   const joined = (cache: SlabCache, items: readonly StoredObject[]): string => {
     const parts: string[] = [];

@@ -134,7 +134,7 @@ export async function sendPieces(
 
 function sizeOf(list: StoredList, around: number): number {
   let size = around + Math.max(0, list.items.length - 1);
-  for (const item of list.items) size += item.bytes.length;
+  for (const item of list.items) size += item.size;
   return size;
 }
 

@@ -62,7 +62,7 @@ function slabEnd(items: readonly StoredObject[], start: number): number {
   let end = start;
   while (end < items.length) {
     const item = items[end] as StoredObject;
-    bytes += item.bytes.length;
+    bytes += item.size;
     if (end > start && bytes > maxSlabBytes) return end;
     end++;
     if (item.revision % 64 === 63 || end - start >= maxItems) break;

@@ -110,7 +110,7 @@ async function converted(
 }
 
 function bookmark(endpoint: Endpoint, revision: number, endsInitialEvents: boolean): StoredEvent {
-  const place: StoredObject = { key: "", revision, bytes: Buffer.alloc(0), object: undefined as never };
+  const place: StoredObject = { key: "", revision, bytes: Buffer.alloc(0), size: 0, object: undefined as never };
   const object = {
     kind: endpoint.description.kind,
     apiVersion: endpoint.apiVersion,

@@ -120,6 +120,10 @@ export class ConvertedObject implements StoredObject {
     this.#bytes ??= Buffer.from(JSON.stringify(this.object));
     return this.#bytes;
   }
+
+  get size(): number {
+    return this.bytes.length;
+  }
 }
 
 /**
