@@ -1,8 +1,26 @@
 import { formatIp, parseCidr } from "../../api/index.js";
 import { endpointsFor, type ProxyServicePort } from "../proxy.js";
 
-/** The sets that the rules look into, with kube-proxy's names, and their types. */
-export const setTypes = {
+/** The sets that the rules look into, with kube-proxy's names. */
+export type SetName =
+  | "KUBE-LOOP-BACK"
+  | "KUBE-CLUSTER-IP"
+  | "KUBE-EXTERNAL-IP"
+  | "KUBE-EXTERNAL-IP-LOCAL"
+  | "KUBE-LOAD-BALANCER"
+  | "KUBE-LOAD-BALANCER-LOCAL"
+  | "KUBE-LOAD-BALANCER-FW"
+  | "KUBE-LOAD-BALANCER-SOURCE-CIDR"
+  | "KUBE-NODE-PORT-TCP"
+  | "KUBE-NODE-PORT-LOCAL-TCP"
+  | "KUBE-NODE-PORT-UDP"
+  | "KUBE-NODE-PORT-LOCAL-UDP"
+  | "KUBE-NODE-PORT-SCTP-HASH"
+  | "KUBE-NODE-PORT-LOCAL-SCTP-HASH"
+  | "KUBE-HEALTH-CHECK-NODE-PORT"
+  | "KUBE-IPVS-IPS";
+
+const setTypes: Readonly<Record<SetName, string>> = {
   "KUBE-LOOP-BACK": "hash:ip,port,ip",
   "KUBE-CLUSTER-IP": "hash:ip,port",
   "KUBE-EXTERNAL-IP": "hash:ip,port",
@@ -19,9 +37,7 @@ export const setTypes = {
   "KUBE-NODE-PORT-LOCAL-SCTP-HASH": "hash:ip,port",
   "KUBE-HEALTH-CHECK-NODE-PORT": "bitmap:port",
   "KUBE-IPVS-IPS": "hash:ip",
-} as const satisfies Readonly<Record<string, string>>;
-
-export type SetName = keyof typeof setTypes;
+};
 
 export function isSetName(name: string): name is SetName {
   return Object.hasOwn(setTypes, name);

@@ -29,6 +29,11 @@ export type PodNetwork = "bridge" | "routed";
 export interface NetnsHostOptions {
   readonly agentScript?: string | undefined;
   readonly network?: PodNetwork | undefined;
+  /**
+   * Where packets to virtual addresses go that nobody turned: to a device where nobody hears them, or nowhere, which is an error at
+   * once. iptables needs the former: the kernel looks for a route before it lets rules turn the node's own packets.
+   */
+  readonly virtualRoutes?: "device" | "unreachable" | undefined;
   /** The node is where this process is: for a guest that has a kernel to itself. */
   readonly here?: boolean | undefined;
 }
@@ -38,7 +43,7 @@ export interface NetnsHostOptions {
  * else: a packet for which a rule is missing ends in the node's namespace.
  */
 export async function makeNetnsHost(options: NetnsHostOptions = {}): Promise<NetnsHost> {
-  const { agentScript, network = "bridge", here = false } = options;
+  const { agentScript, network = "bridge", here = false, virtualRoutes = "device" } = options;
   const prefix = `cxp${process.pid}${Math.random().toString(36).slice(2, 6)}`;
   const node = `${prefix}-node`;
   const inNode = here ? [] : ["-n", node];
@@ -90,11 +95,14 @@ export async function makeNetnsHost(options: NetnsHostOptions = {}): Promise<Net
     await attach(`${prefix}-out`, "out", `${outsideAddress}/24`);
     await must("ip", ...inNode, "addr", "add", `${nodeAddress}/24`, "dev", "out");
     await must("ip", "-n", `${prefix}-out`, "route", "add", "203.0.113.0/24", "via", nodeAddress);
-    // The node must have a way to virtual addresses before rules can turn it; this one leads nowhere.
-    await must("ip", ...inNode, "link", "add", "void0", "type", "bridge");
-    await must("ip", ...inNode, "link", "set", "void0", "up");
-    for (const range of ["10.96.0.0/16", "203.0.113.0/24"])
-      await must("ip", ...inNode, "route", "add", range, "dev", "void0", "src", nodeAddress);
+    if (virtualRoutes === "device") {
+      await must("ip", ...inNode, "link", "add", "void0", "type", "bridge");
+      await must("ip", ...inNode, "link", "set", "void0", "up");
+    }
+    for (const range of ["10.96.0.0/16", "203.0.113.0/24"]) {
+      const route = virtualRoutes === "device" ? [range, "dev", "void0", "src", nodeAddress] : ["unreachable", range];
+      await must("ip", ...inNode, "route", "add", ...route);
+    }
     agents.set("node", new NetnsAgent(here ? undefined : node, agentScript));
     agents.set("outside", new NetnsAgent(`${prefix}-out`, agentScript));
     for (const [index, ip] of podIps.entries()) await agents.get(index)?.serve(ip, 8080, String(index));
@@ -118,6 +126,8 @@ export interface NetnsSubjectOptions extends NetnsHostOptions {
   createBackend(host: NetnsHost): ProxyBackend;
   flush(host: NetnsHost): Promise<void>;
   leftovers(host: NetnsHost): Promise<readonly string[]>;
+  /** After which a dial counts as silent. Default 700. */
+  readonly timeoutMs?: number | undefined;
 }
 
 export async function netnsSubject(options: NetnsSubjectOptions): Promise<ProxySubject> {
@@ -131,7 +141,7 @@ export async function netnsSubject(options: NetnsSubjectOptions): Promise<ProxyS
     externalIPs: ["203.0.113.1", "203.0.113.2"],
     nodePort: 30_080,
     dial: ({ from, to, port, protocol = "TCP", sourcePort }) =>
-      host.agent(from).dial({ to, port, protocol, sourcePort, timeoutMs: 700 }),
+      host.agent(from).dial({ to, port, protocol, sourcePort, timeoutMs: options.timeoutMs ?? 700 }),
     flush: () => options.flush(host),
     leftovers: () => options.leftovers(host),
     dispose: async () => host[Symbol.asyncDispose](),
