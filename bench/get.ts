@@ -10,5 +10,6 @@ export async function run(): Promise<readonly Row[]> {
   await using bare = await startServer("bare", 0);
   const { body } = await fetchOnce(api, path);
   await bare.ask("bodies", { [path]: body });
-  return comparedPace("get", "req/s", api, bare, { path, connections: 16, ms: 1500 });
+  // Awaited here, because the servers go with this block.
+  return await comparedPace("get", "req/s", api, bare, { path, connections: 16, ms: 1500 });
 }

@@ -10,7 +10,8 @@ export async function run(): Promise<readonly Row[]> {
   await using bare = await startServer("bare", 0);
   const { body } = await fetchOnce(api, path);
   await bare.ask("bodies", { [path]: body });
-  return comparedPace(`list-5000 (${(body.length / 2 ** 20).toFixed(1)} MiB)`, "lists/s", api, bare, {
+  // Awaited here, because the servers go with this block.
+  return await comparedPace(`list-5000 (${(body.length / 2 ** 20).toFixed(1)} MiB)`, "lists/s", api, bare, {
     path,
     connections: 1,
     ms: 2500,
