@@ -30,8 +30,12 @@ export async function startServer(kind: "api" | "bare", count: number): Promise<
   });
   const ask = <T>(question: string, argument?: unknown): Promise<T> =>
     new Promise((resolve, reject) => {
-      child.once("message", (answer) => resolve(answer as T));
-      child.once("exit", (code) => reject(new Error(`the ${kind} server ended with ${code}`)));
+      const ended = (code: number | null): void => reject(new Error(`the ${kind} server ended with ${code}`));
+      child.once("exit", ended);
+      child.once("message", (answer) => {
+        child.off("exit", ended);
+        resolve(answer as T);
+      });
       if (question !== "") child.send({ question, argument });
     });
   const ready = await ask<Addresses>("");
