@@ -3,6 +3,8 @@ import type { UserInfo } from "../api/index.js";
 import { builtinStrategies } from "../api/kinds/index.js";
 import { defaultAdmission } from "../apiserver/admission/default-admission.js";
 import { liveDeps } from "../apiserver/admission/live-deps.js";
+import { inScope, usageOf } from "../apiserver/admission/quota-usage.js";
+import { admissionWebhooks } from "../apiserver/admission/webhook-plugins.js";
 import { defaultServiceCidr, SecuredApiServer, serviceHooks } from "../apiserver/index.js";
 import type { KeyPairPem } from "../apiserver/pki/certificate-authority.js";
 import { type ClusterPki, createClusterPki } from "../apiserver/pki/cluster-pki.js";
@@ -19,6 +21,7 @@ import { type Random, systemRandom } from "../internal/random.js";
 import { createScheduler, type SchedulerOptions } from "../scheduler/index.js";
 import type { Store } from "../store/index.js";
 import { bootstrapPart } from "./bootstrap-part.js";
+import { certificateSigner } from "./certificate-signer.js";
 import { identities } from "./identities.js";
 import { loopbackStrategies } from "./loopback-endpoints.js";
 import { type ComponentError, Supervisor, type SupervisorEvents } from "./supervisor.js";
@@ -38,6 +41,8 @@ export interface ClusterOptions {
   readonly advertiseAddress?: string | undefined;
   /** Default 10.96.0.0/12. */
   readonly serviceCidr?: string | undefined;
+  /** The pods' network, of which each node gets a part; one of each family, separated by a comma. Absent: nodes bring their own. */
+  readonly podCidr?: string | undefined;
   /** Pods live on loopback addresses (process runtime), which endpoints may then have. */
   readonly loopback?: boolean | undefined;
   /** As upstream's `--controllers`; default all, empty none. */
@@ -161,13 +166,14 @@ function apiServer(
         clock: made.clock,
         random: made.random,
         authorizer,
+        webhooks: admissionWebhooks(server, { allowLocalAddresses: options.loopback === true }),
         ...liveDeps(server),
       }),
   });
 }
 
 function controlParts(options: ClusterOptions, context: ClusterContext): readonly Component[] {
-  const { clock, random, logger, clientFor, pki } = context;
+  const { clock, random, logger, clientFor, pki, api } = context;
   const shared = { clock, random, logger };
   const parts: Component[] = [];
   const select = options.controllers ?? ["*"];
@@ -176,7 +182,13 @@ function controlParts(options: ClusterOptions, context: ClusterContext): readonl
       ...shared,
       client: clientFor(identities.controllerManager, "kube-controller-manager"),
       clientFor: (account, name) => clientFor(identities.controller(account), `kube-controller-manager/${name}`),
-      controllers: builtinControllers({ rootCa: pki.ca.certificate }),
+      controllers: builtinControllers({
+        rootCa: pki.ca.certificate,
+        quota: { usageOf, inScope },
+        nodeIpam: options.podCidr === undefined ? undefined : { clusterCidrs: options.podCidr.split(",") },
+        signToken: (secret) => api.tokens.issueLegacy(secret),
+        certificates: certificateSigner(pki.ca),
+      }),
       select,
     });
     parts.push(afterBootstrap(manager));

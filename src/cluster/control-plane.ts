@@ -3,7 +3,10 @@ import type { ResourceDescription, UserInfo } from "../api/index.js";
 import { builtinStrategies } from "../api/kinds/index.js";
 import { defaultAdmission } from "../apiserver/admission/default-admission.js";
 import { liveDeps } from "../apiserver/admission/live-deps.js";
+import { inScope, usageOf } from "../apiserver/admission/quota-usage.js";
+import { admissionWebhooks } from "../apiserver/admission/webhook-plugins.js";
 import { ensureNamespaces, ensurePriorityClasses } from "../apiserver/bootstrap/system-objects.js";
+import { type CustomResourcesOptions, crds } from "../apiserver/crd/index.js";
 import { type AdmissionPlugin, ApiServer, serviceHooks } from "../apiserver/index.js";
 import { type Client, createClient } from "../client/index.js";
 import { builtinControllers, type Controller } from "../controllers/index.js";
@@ -31,6 +34,8 @@ export interface ControlPlaneOptions {
   /** Default: all built-in kinds. */
   readonly resources?: Iterable<ResourceDescription>;
   readonly admission?: readonly AdmissionPlugin[];
+  /** How objects of custom resources come from one version to another. */
+  readonly customResources?: CustomResourcesOptions;
   readonly clock?: Clock;
   readonly random?: Random;
   readonly logger?: Logger;
@@ -69,13 +74,20 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     resources: options.resources ?? builtinDescriptions(builtinStrategies),
     ...shared,
     admission: (api) => [
-      ...defaultAdmission({ cache: api.cacheReader, clock, random, disabled: notAlone, ...liveDeps(api) }),
+      ...defaultAdmission({
+        cache: api.cacheReader,
+        clock,
+        random,
+        disabled: notAlone,
+        webhooks: admissionWebhooks(api, { allowLocalAddresses: true }),
+        ...liveDeps(api),
+      }),
       ...(options.admission ?? []),
     ],
     hooks: (api) => serviceHooks(api, { store }),
   });
   const client = createClient(server.transport());
-  const parts: Component[] = [apiPart(server)];
+  const parts: Component[] = [apiPart(server), ...customResourceParts(server, options.customResources)];
   const manager = managerOf(options, { client, ...shared });
   const nodes = hollowNodes(options.nodes, client, shared);
   const scheduler =
@@ -107,6 +119,13 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   };
 }
 
+/** Custom resources, where there are definitions of them to follow. */
+function customResourceParts(server: ApiServer, options: CustomResourcesOptions | undefined): readonly Component[] {
+  if (server.lookup("apiextensions.k8s.io", "v1", "customresourcedefinitions") === undefined) return [];
+  const part = crds(server, options);
+  return [{ name: part.name, dependencies: ["apiserver"], run: (context) => part.run(context) }];
+}
+
 /** The API server with the objects that every cluster has. */
 function apiPart(server: ApiServer): Component {
   return {
@@ -134,7 +153,7 @@ function managerOf(
 ): ControllerManager | undefined {
   const { custom = [] } = options;
   const select = [...custom.map(({ name }) => name), ...(options.controllers ?? ["*"])];
-  const controllers = [...custom, ...builtinControllers({})];
+  const controllers = [...custom, ...builtinControllers({ quota: { usageOf, inScope } })];
   return select.length === 0 ? undefined : createManager({ ...shared, select, controllers });
 }
 

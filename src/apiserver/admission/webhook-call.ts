@@ -26,7 +26,7 @@ interface Endpoint {
 
 /** Calls webhooks over HTTPS, each trusted by its own caBundle, with no redirect followed and a bounded answer. */
 export function httpsWebhookCall(options: HttpsWebhookOptions): CallWebhook {
-  return async (config, review, signal) => {
+  return async (config, review, signal, timeoutSeconds) => {
     const { host, port, path, serverName } = await endpointOf(options, config);
     const address = await allowedAddress(host, options.allowLocalAddresses, options.resolve ?? systemResolve);
     const body = Buffer.from(JSON.stringify(review));
@@ -34,7 +34,7 @@ export function httpsWebhookCall(options: HttpsWebhookOptions): CallWebhook {
       {
         host: address,
         port,
-        path,
+        path: timeoutSeconds === undefined ? path : withTimeout(path, timeoutSeconds),
         method: "POST",
         ...(isIP(serverName) === 0 ? { servername: serverName } : {}),
         ...(config.caBundle ? { ca: Buffer.from(config.caBundle, "base64") } : {}),
@@ -51,6 +51,11 @@ export function httpsWebhookCall(options: HttpsWebhookOptions): CallWebhook {
     );
     return JSON.parse(text);
   };
+}
+
+/** How long the webhook has is told to it, as upstream does. */
+function withTimeout(path: string, seconds: number): string {
+  return `${path}${path.includes("?") ? "&" : "?"}timeout=${seconds}s`;
 }
 
 async function endpointOf(options: HttpsWebhookOptions, config: Parameters<CallWebhook>[0]): Promise<Endpoint> {

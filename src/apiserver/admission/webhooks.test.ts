@@ -4,7 +4,7 @@ import { seededRandom } from "../../internal/random.js";
 import { VirtualClock } from "../../internal/virtual-clock.js";
 import { FixtureCache } from "./fixture-cache.js";
 import { admit, outcome, pod, request } from "./fixture-request.js";
-import { mutatingWebhooks, validatingWebhooks, type WebhookDeps } from "./webhooks.js";
+import { type MutatingWebhookDeps, mutatingWebhooks, validatingWebhooks } from "./webhooks.js";
 
 describe("webhooks", () => {
   const rules = [{ operations: ["CREATE"], apiGroups: [""], apiVersions: ["v1"], resources: ["pods"] }];
@@ -16,13 +16,13 @@ describe("webhooks", () => {
     admissionReviewVersions: ["v1"],
     ...more,
   });
-  const setup = (webhooks: object[], call: WebhookDeps["call"]) => {
+  const setup = (webhooks: object[], call: MutatingWebhookDeps["call"]) => {
     const cache = new FixtureCache()
       .put(namespaces, { metadata: { name: "a", labels: { team: "x" } } })
       .put(mutatingWebhookConfigurations, { metadata: { name: "m" }, webhooks })
       .put(validatingWebhookConfigurations, { metadata: { name: "v" }, webhooks });
     const clock = new VirtualClock();
-    const deps: WebhookDeps = {
+    const deps: MutatingWebhookDeps = {
       cache,
       clock,
       random: seededRandom(1),
@@ -32,6 +32,8 @@ describe("webhooks", () => {
     return { mutating: mutatingWebhooks(deps), validating: validatingWebhooks(deps), clock };
   };
   const answer = (review: object, response: object) => ({
+    apiVersion: "admission.k8s.io/v1",
+    kind: "AdmissionReview",
     response: { uid: (review as { request: { uid: string } }).request.uid, ...response },
   });
   const patch = Buffer.from('["p"]').toString("base64");
@@ -62,7 +64,10 @@ describe("webhooks", () => {
   });
 
   test.each([
-    ["an answer to something else", async () => ({ response: { uid: "x", allowed: true } })],
+    [
+      "an answer to something else",
+      async (_: unknown, review: object) => ({ ...answer(review, {}), response: { uid: "x", allowed: true } }),
+    ],
     ["no answer", async () => Promise.reject(new Error("connection refused"))],
   ])("%s fails the write, or is ignored where the policy says so", async (_, call) => {
     expect(await outcome(() => setup([hook()], call).validating.validate?.(request(pod())))).toContain(

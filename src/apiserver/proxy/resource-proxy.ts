@@ -91,7 +91,12 @@ function podTarget(pod: Pod, asked: Asked): Target {
   return { host, port: asked.port === "" ? (first ?? 80) : numberOf(asked.port) };
 }
 
-function serviceTarget(service: Service, asked: Asked, { cache, random }: ResourceProxyOptions): Target {
+/** One of the ready endpoints behind a port of a Service. Throws StatusError: ServiceUnavailable. */
+export function serviceTarget(
+  service: Service,
+  asked: Asked,
+  { cache, random }: Pick<ResourceProxyOptions, "cache" | "random">,
+): Target {
   const { name = "", namespace = "" } = service.metadata;
   const ports = service.spec?.ports ?? [];
   const single = ports.length === 1 ? ports[0] : undefined;
