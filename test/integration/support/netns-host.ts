@@ -99,7 +99,7 @@ export async function makeNetnsHost(options: NetnsHostOptions = {}): Promise<Net
       await must("ip", ...inNode, "link", "add", "void0", "type", "bridge");
       await must("ip", ...inNode, "link", "set", "void0", "up");
     }
-    for (const range of ["10.96.0.0/16", "203.0.113.0/24"]) {
+    for (const range of ["10.96.0.0/12", "203.0.113.0/24"]) {
       const route = virtualRoutes === "device" ? [range, "dev", "void0", "src", nodeAddress] : ["unreachable", range];
       await must("ip", ...inNode, "route", "add", ...route);
     }
