@@ -1,0 +1,28 @@
+import { createServer } from "node:net";
+import { expect, test } from "vitest";
+import { listenForHealthChecks, type ServiceHealth } from "../../src/proxy/index.js";
+import { listen } from "./support/loopback.js";
+
+test("a load balancer learns whether a node has endpoints of a service", async () => {
+  let health: ServiceHealth = { namespace: "default", name: "web", localEndpoints: 2, proxyHealthy: true };
+  const ip = `127.${100 + (process.pid % 100)}.77.1`;
+  const listening = await listenForHealthChecks(ip)(32_000, () => health);
+  const ask = async (): Promise<Response> => fetch(`http://${ip}:32000/`, { headers: { connection: "close" } });
+  const good = await ask();
+  expect(good.status).toBe(200);
+  expect(good.headers.get("content-type")).toBe("application/json");
+  expect(good.headers.get("x-load-balancing-endpoint-weight")).toBe("2");
+  expect(await good.json()).toEqual({
+    service: { namespace: "default", name: "web" },
+    localEndpoints: 2,
+    serviceProxyHealthy: true,
+  });
+  health = { ...health, localEndpoints: 0 };
+  expect((await ask()).status).toBe(503);
+  health = { ...health, localEndpoints: 1, proxyHealthy: false };
+  expect((await ask()).status).toBe(503);
+  await expect(listenForHealthChecks(ip)(32_000, () => health)).rejects.toThrow(/EADDRINUSE/);
+  await listening[Symbol.asyncDispose]();
+  // The port is free again.
+  await (await listen(createServer(), ip, 32_000))[Symbol.asyncDispose]();
+});
