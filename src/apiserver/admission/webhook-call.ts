@@ -17,39 +17,45 @@ export interface HttpsWebhookOptions {
   readonly responseLimitBytes?: number;
 }
 
-interface Endpoint {
+interface Place {
+  /** As the webhook is called in its configuration. */
   readonly host: string;
   readonly port: number;
   readonly path: string;
-  readonly serverName: string;
+  readonly service: { readonly namespace: string; readonly name: string; readonly port: number } | undefined;
 }
 
 /** Calls webhooks over HTTPS, each trusted by its own caBundle, with no redirect followed and a bounded answer. */
 export function httpsWebhookCall(options: HttpsWebhookOptions): CallWebhook {
   return async (config, review, signal, timeoutSeconds) => {
-    const { host, port, path, serverName } = await endpointOf(options, config);
-    const address = await allowedAddress(host, options.allowLocalAddresses, options.resolve ?? systemResolve);
+    const place = placeOf(config);
+    const authority = place.port === 443 && !place.service ? place.host : `${place.host}:${place.port}`;
+    const path = timeoutSeconds === undefined ? place.path : withTimeout(place.path, timeoutSeconds);
     const body = Buffer.from(JSON.stringify(review));
-    const text = await post(
-      {
+    try {
+      const { host, port } = place.service === undefined ? place : await options.resolveService(place.service);
+      const address = await allowedAddress(host, options.allowLocalAddresses, options.resolve ?? systemResolve);
+      const request = {
         host: address,
         port,
-        path: timeoutSeconds === undefined ? path : withTimeout(path, timeoutSeconds),
+        path,
         method: "POST",
-        ...(isIP(serverName) === 0 ? { servername: serverName } : {}),
+        ...(isIP(place.host) === 0 ? { servername: place.host } : {}),
         ...(config.caBundle ? { ca: Buffer.from(config.caBundle, "base64") } : {}),
         headers: {
-          Host: port === 443 ? serverName : `${serverName}:${port}`,
+          Host: authority,
           "Content-Type": "application/json",
           Accept: "application/json",
           "Content-Length": body.length,
         },
         signal,
-      },
-      body,
-      options.responseLimitBytes ?? 3 * 1024 * 1024,
-    );
-    return JSON.parse(text);
+      };
+      return JSON.parse(await post(request, body, options.responseLimitBytes ?? 3 * 1024 * 1024));
+    } catch (cause) {
+      const failure: unknown = signal.aborted ? signal.reason : cause;
+      const why = failure instanceof Error ? failure.message : String(failure);
+      throw new Error(`Post "https://${authority}${path}": ${why}`, { cause });
+    }
   };
 }
 
@@ -58,17 +64,15 @@ function withTimeout(path: string, seconds: number): string {
   return `${path}${path.includes("?") ? "&" : "?"}timeout=${seconds}s`;
 }
 
-async function endpointOf(options: HttpsWebhookOptions, config: Parameters<CallWebhook>[0]): Promise<Endpoint> {
-  const { service, url } = config;
+function placeOf({ service, url }: Parameters<CallWebhook>[0]): Place {
   if (service !== undefined) {
     const { namespace, name, port = 443, path = "/" } = service;
-    const found = await options.resolveService({ namespace, name, port });
-    return { ...found, path, serverName: `${name}.${namespace}.svc` };
+    return { host: `${name}.${namespace}.svc`, port, path, service: { namespace, name, port } };
   }
   const parsed = new URL(url ?? "");
   if (parsed.protocol !== "https:") throw new Error(`webhook URL ${JSON.stringify(url)} is not https`);
   const host = parsed.hostname.replace(/^\[|\]$/g, "");
-  return { host, port: Number(parsed.port || 443), path: parsed.pathname + parsed.search, serverName: host };
+  return { host, port: Number(parsed.port || 443), path: parsed.pathname + parsed.search, service: undefined };
 }
 
 function post(options: Parameters<typeof httpsRequest>[1] & object, body: Buffer, limitBytes: number): Promise<string> {

@@ -139,7 +139,7 @@ async function ask(deps: WebhookDeps, webhook: Webhook, request: AdmissionReques
   const seconds = webhook.timeoutSeconds ?? 10;
   const timer = deps.clock.setTimeout(() => abort.abort(new Error("context deadline exceeded")), seconds * 1000);
   try {
-    const answer = await deps.call(webhook.clientConfig, reviewOf(uid, request), abort.signal, seconds);
+    const answer = await called(deps.call(webhook.clientConfig, reviewOf(uid, request), abort.signal, seconds));
     return verdict(webhook, uid, answer, request);
   } catch (error) {
     if (error instanceof StatusError) throw error;
@@ -151,6 +151,14 @@ async function ask(deps: WebhookDeps, webhook: Webhook, request: AdmissionReques
     throw statusErrors.internal(`failed calling webhook ${JSON.stringify(webhook.name)}: ${message}`, { cause: error });
   } finally {
     timer.cancel();
+  }
+}
+
+async function called(answer: Promise<unknown>): Promise<unknown> {
+  try {
+    return await answer;
+  } catch (cause) {
+    throw new Error(`failed to call webhook: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
 }
 
