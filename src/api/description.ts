@@ -130,6 +130,8 @@ export interface ResourceStrategy {
   readonly unconditionalUpdate?: boolean;
   /** Whether metadata.generation counts changes outside metadata and status. Absent: yes when there is a spec. */
   readonly generation?: boolean;
+  /** Whether finalizers without a domain's slash are taken, which upstream refuses for its older kinds only. Absent: no. */
+  readonly anyFinalizer?: boolean;
   /** Seconds until an object is removed by itself (events). */
   readonly ttlSeconds?: number;
   /** For autoscaling/v1 Scale: where the numbers are. */

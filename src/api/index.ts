@@ -29,6 +29,7 @@ export type {
   StorageDescription,
   StrategyContext,
   SubresourceDescription,
+  VersionedStorage,
 } from "./description.js";
 export { DurationError, formatDurationMs, parseDurationMs } from "./duration.js";
 export type { FieldError, FieldErrorReason } from "./field-error.js";

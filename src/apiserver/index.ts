@@ -1,5 +1,7 @@
 export type { AdmissionPlugin, AdmissionRequest, CacheReader } from "./admission/admission.js";
 export type { AuthorizationAttributes, AuthorizationDecision, Authorizer } from "./authz/authorizer.js";
+export type { ConvertFunction, ConvertObjects, CustomResourcesOptions } from "./crd/index.js";
+export { CustomResources, crds } from "./crd/index.js";
 export type { WriteChange, WriteHook } from "./registry/context.js";
 export type {
   RequestHandler,

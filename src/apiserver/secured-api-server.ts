@@ -7,6 +7,7 @@ import { type Logger, silentLogger } from "../internal/logger.js";
 import { type Random, systemRandom } from "../internal/random.js";
 import type { Store } from "../store/index.js";
 import type { AdmissionPlugin, CacheReader } from "./admission/admission.js";
+import { httpsWebhookCall } from "./admission/webhook-call.js";
 import type { Authenticator, TokenAuthenticator } from "./authn/authenticator.js";
 import { bearerAuthenticator, staticTokenAuthenticator } from "./authn/bearer.js";
 import { certificateAuthenticator } from "./authn/certificates.js";
@@ -24,6 +25,7 @@ import {
   selfSubjectRulesReviewEvaluator,
   subjectAccessReviewEvaluator,
 } from "./authz/reviews.js";
+import { type CustomResources, type CustomResourcesOptions, conversionWebhook, crds } from "./crd/index.js";
 import { DiscoveryRoute } from "./discovery/index.js";
 import type { ConnectHandler } from "./http/connect.js";
 import { createHttpServer } from "./http/server.js";
@@ -34,6 +36,7 @@ import { networkDial } from "./proxy/dial.js";
 import { reportedNodeTarget } from "./proxy/nodes.js";
 import { podStreams } from "./proxy/pod-streams.js";
 import { resourceProxy } from "./proxy/resource-proxy.js";
+import { serviceEndpoints } from "./proxy/service-endpoints.js";
 import { ApiServer, type VirtualResource } from "./server.js";
 import { tableRepresenter } from "./tables/index.js";
 
@@ -61,6 +64,8 @@ export interface SecuredApiServerOptions {
   readonly connect?: (server: ApiServer) => readonly ConnectHandler[];
   /** Nodes and pods may have loopback addresses: all on one machine. Default false: they are refused. */
   readonly allowLocalAddresses?: boolean;
+  /** Conversion of custom resources by functions of this process, by the name of their definition. */
+  readonly converters?: CustomResourcesOptions["converters"];
   readonly root?: string;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -79,6 +84,7 @@ export class SecuredApiServer implements Component {
   readonly authorizer: DefaultAuthorizer;
   readonly tokens: TokenIssuer;
   readonly #insecure: HttpServer | undefined;
+  readonly #customResources: CustomResources | undefined;
   readonly #logger: Logger;
 
   constructor(options: SecuredApiServerOptions) {
@@ -119,6 +125,7 @@ export class SecuredApiServer implements Component {
           cache: server.cacheReader,
         }),
     });
+    this.#customResources = customResources(this.api, options);
     if (cache === undefined || authorizer === undefined) throw new Error("the authorizer was not asked for");
     this.authorizer = authorizer;
     this.tokens = tokens;
@@ -184,6 +191,7 @@ export class SecuredApiServer implements Component {
   async run({ signal, ready }: ComponentContext): Promise<void> {
     const cacheStop = new AbortController();
     let cache: Promise<void> | undefined;
+    let definitions: Promise<void> | undefined;
     try {
       await new Promise<void>((resolve, reject) => {
         cache = this.api.component.run({ signal: cacheStop.signal, ready: resolve });
@@ -191,6 +199,8 @@ export class SecuredApiServer implements Component {
         signal.addEventListener("abort", () => resolve(), { once: true });
       });
       if (signal.aborted) return;
+      // Those that are established are served since the cache was loaded; this follows the changes.
+      definitions = this.#customResources?.run({ signal: cacheStop.signal, ready: () => {} });
       await this.https.listen();
       await this.#insecure?.listen();
       ready();
@@ -203,9 +213,23 @@ export class SecuredApiServer implements Component {
     } finally {
       await Promise.all([this.https.close(), this.#insecure?.close()]);
       cacheStop.abort();
-      await cache?.catch(() => {});
+      await Promise.allSettled([cache, definitions]);
     }
   }
+}
+
+/** None where there are no definitions to follow. */
+function customResources(api: ApiServer, options: SecuredApiServerOptions): CustomResources | undefined {
+  if (api.lookup("apiextensions.k8s.io", "v1", "customresourcedefinitions") === undefined) return undefined;
+  const { clock, random } = api;
+  const call = httpsWebhookCall({
+    resolveService: serviceEndpoints(api.cacheReader, random),
+    allowLocalAddresses: options.allowLocalAddresses ?? false,
+  });
+  return crds(api, {
+    webhook: conversionWebhook({ call, clock, random }),
+    ...(options.converters === undefined ? {} : { converters: options.converters }),
+  });
 }
 
 const everybodyIsAdmin: Authenticator = {

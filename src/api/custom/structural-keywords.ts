@@ -1,4 +1,4 @@
-import { type FieldError, forbidden, invalid, notSupported, required } from "../field-error.js";
+import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from "../field-error.js";
 import { isJsonObject } from "../json-value.js";
 import { itemsOf, type JsonSchema } from "./json-schema.js";
 import { compilePattern, PatternError } from "./regex.js";
@@ -107,7 +107,7 @@ function checkListMap(schema: JsonSchema, keys: readonly string[], path: string,
   keys.forEach((key, index) => {
     const property = Object.hasOwn(items.properties ?? {}, key) ? items.properties?.[key] : undefined;
     const propertyPath = `${path}.items.properties[${key}]`;
-    if (keys.indexOf(key) !== index) errors.push({ ...invalid(`${at}[${index}]`, key, ""), ...duplicateKey(key) });
+    if (keys.indexOf(key) !== index) errors.push(duplicate(`${at}[${index}]`, key));
     else if (property === undefined) {
       errors.push(invalid(`${at}[${index}]`, key, "entries must all be names of item properties"));
     } else {
@@ -126,10 +126,6 @@ function checkListMap(schema: JsonSchema, keys: readonly string[], path: string,
       }
     }
   });
-}
-
-function duplicateKey(key: string): Pick<FieldError, "reason" | "message"> {
-  return { reason: "FieldValueDuplicate", message: `Duplicate value: ${JSON.stringify(key)}` };
 }
 
 function checkSet(schema: JsonSchema, path: string, errors: FieldError[]): void {

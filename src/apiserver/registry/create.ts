@@ -81,7 +81,7 @@ function prepare(context: RegistryContext, endpoint: Endpoint, request: ServerRe
 
 function validateNew({ description }: Endpoint, object: JsonObject): void {
   const { strategy, namespaced } = description;
-  const rules = { namespaced, validateName: strategy.validateName, anyFinalizer: description.custom === true };
+  const rules = { namespaced, validateName: strategy.validateName, anyFinalizer: strategy.anyFinalizer === true };
   const errors = [
     ...validateObjectMeta(object, rules),
     ...(strategy.validate?.(object) ?? []),

@@ -173,7 +173,7 @@ function validateChange(
 ): void {
   const { description } = endpoint;
   const { strategy, namespaced } = description;
-  const anyFinalizer = description.custom === true;
+  const anyFinalizer = strategy.anyFinalizer === true;
   const validateName = strategy.validateName;
   const errors = [...validateObjectMetaUpdate(object, old, { anyFinalizer })];
   if (request.subresource === "status") {

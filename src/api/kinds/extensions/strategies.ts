@@ -1,7 +1,14 @@
 import type { APIService, CustomResourceDefinition } from "../../gen/types.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
 import { defaultApiService, defaultCustomResourceDefinition } from "./defaults.js";
-import { prepareApiService, prepareDefinition, recordStoredVersions } from "./prepare.js";
+import {
+  holdsDefinition,
+  prepareApiService,
+  prepareDefinition,
+  prepareDefinitionDelete,
+  recordStoredVersions,
+} from "./prepare.js";
+import { validateSchemas } from "./schema-validation.js";
 import { validateApiService, validateDefinition, validateDefinitionUpdate } from "./validation.js";
 
 export const extensionsStrategies: readonly StrategyEntry[] = [
@@ -11,10 +18,14 @@ export const extensionsStrategies: readonly StrategyEntry[] = [
       defaults: defaultCustomResourceDefinition,
       prepareForCreate: prepareDefinition,
       prepareForUpdate: recordStoredVersions,
+      prepareForDelete: prepareDefinitionDelete,
+      holdsDeletion: holdsDefinition,
       validate: validateDefinition,
+      validateCreate: validateSchemas,
       validateUpdate: validateDefinitionUpdate,
       validateStatusUpdate: validateDefinition,
       unconditionalUpdate: false,
+      anyFinalizer: true,
     }),
   ],
   [
@@ -24,6 +35,7 @@ export const extensionsStrategies: readonly StrategyEntry[] = [
       prepareForCreate: prepareApiService,
       validate: validateApiService,
       unconditionalUpdate: false,
+      anyFinalizer: true,
       generation: false,
     }),
   ],

@@ -1,5 +1,6 @@
 import { type FieldError, invalid, required } from "../../field-error.js";
 import type { APIService, CustomResourceDefinition } from "../../gen/types.js";
+import { jsonEqual } from "../../json-value.js";
 import { validateDns1035Label } from "../../names.js";
 import {
   addInvalid,
@@ -11,6 +12,7 @@ import {
   type Errors,
 } from "../checks.js";
 import { type Loose, ownValue } from "../loose.js";
+import { validateSchemas } from "./schema-validation.js";
 
 type Definition = Loose<CustomResourceDefinition>;
 
@@ -118,6 +120,8 @@ function checkScalePath(errors: Errors, path: string, value: string | undefined,
 
 export function validateDefinitionUpdate(definition: Definition, old: Definition): readonly FieldError[] {
   const errors: Errors = [];
+  // What was let in once is not asked about again until it changes.
+  if (!jsonEqual(definition.spec?.versions, old.spec?.versions)) errors.push(...validateSchemas(definition));
   checkImmutable(errors, "spec.group", definition.spec?.group, old.spec?.group);
   checkImmutable(errors, "spec.names.plural", definition.spec?.names?.plural, old.spec?.names?.plural);
   const established = old.status?.conditions?.some(({ type, status }) => type === "Established" && status === "True");
