@@ -178,6 +178,55 @@ describe("UserspaceProxy", () => {
     expect(await begun).toBe("late");
   });
 
+  test("carries many connections at once, whole, and forgets them", async () => {
+    const front = address();
+    const ips = [address(), address(), address()];
+    const served = new Map<string, number>();
+    for (const ip of ips) {
+      const server = createServer({ allowHalfOpen: true }, (socket) => {
+        served.set(ip, (served.get(ip) ?? 0) + 1);
+        echoEverything(socket);
+      });
+      own(await listen(server, ip, 8080));
+    }
+    const backend = proxy();
+    await apply(backend, service(front, ips));
+    const texts = Array.from({ length: 300 }, (_, index) => String(index).repeat(1000));
+    expect(await Promise.all(texts.map((text) => ask(front, 80, text)))).toEqual(texts);
+    expect([...served.values()]).toEqual([100, 100, 100]);
+    await expect.poll(() => backend.connections, { timeout: 5000 }).toBe(0);
+  });
+
+  test("passes a reset on, both ways", async () => {
+    const front = address();
+    const ip = address();
+    const held: Socket[] = [];
+    own(
+      await listen(
+        createServer((socket) => void held.push(socket.on("error", () => {}))),
+        ip,
+        8080,
+      ),
+    );
+    const backend = proxy();
+    await apply(backend, service(front, [ip]));
+    const first = ask(front, 80, undefined);
+    first.catch(() => {});
+    await expect.poll(() => held.length, { timeout: 5000 }).toBe(1);
+    held[0]?.resetAndDestroy();
+    await expect(first).rejects.toThrow(/ECONNRESET/);
+    let client: Socket | undefined;
+    const second = ask(front, 80, "", async (socket) => {
+      client = socket;
+      await new Promise(() => {});
+    });
+    second.catch(() => {});
+    await expect.poll(() => held.length, { timeout: 5000 }).toBe(2);
+    client?.resetAndDestroy();
+    await expect.poll(() => held[1]?.destroyed, { timeout: 5000 }).toBe(true);
+    await expect.poll(() => backend.connections, { timeout: 5000 }).toBe(0);
+  });
+
   test("cuts what is left when it is disposed, and frees its ports", async () => {
     const front = address();
     const ip = address();
