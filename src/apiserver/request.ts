@@ -18,7 +18,7 @@ export interface ServerRequest extends ApiRequest {
 export interface StoredObject {
   readonly key: string;
   readonly revision: number;
-  /** Made anew at each look: whoever needs only its length asks `size`. */
+  /** May have to be made: whoever needs only its length asks `size`. */
   readonly bytes: Buffer;
   /** Of `bytes`. */
   readonly size: number;

@@ -5,6 +5,7 @@ import type { Clock } from "../../internal/clock.js";
 import {
   type AuthenticatedUser,
   type Authenticator,
+  type Peer,
   type TokenAuthenticator,
   withAuthenticatedGroup,
 } from "./authenticator.js";
@@ -39,6 +40,15 @@ export function bearerAuthenticator(options: {
   readonly clock: Clock;
 }): Authenticator {
   const cache = new TokenCache(options.clock);
+  // A connection sends the same token again and again.
+  const byPeer = new WeakMap<Peer, { readonly token: string; readonly key: string }>();
+  const keyOf = (token: string, peer: Peer): string => {
+    const known = byPeer.get(peer);
+    if (known?.token === token) return known.key;
+    const key = createHash("sha256").update(token).digest("base64");
+    byPeer.set(peer, { token, key });
+    return key;
+  };
   const ask = async (token: string, key: string): Promise<AuthenticatedUser> => {
     const found = await authenticateToken(options.tokens, token, options.audiences);
     const result = { ...found, user: withAuthenticatedGroup(found.user) };
@@ -47,10 +57,10 @@ export function bearerAuthenticator(options: {
   };
   return {
     name: "bearer",
-    authenticate({ headers }) {
+    authenticate({ headers, peer }) {
       const token = bearerTokenOf(headers);
       if (token === undefined) return undefined;
-      const key = createHash("sha256").update(token).digest("base64");
+      const key = keyOf(token, peer);
       return cache.get(key) ?? ask(token, key);
     },
   };

@@ -49,7 +49,7 @@ export function routeResource(info: ResourceRequestInfo, description: ResourceDe
   if (description.namespaced && !inNamespace && name !== "") throw statusErrors.pathNotFound();
   let verb = info.verb;
   let options = parseRequestOptions(query);
-  const base = { group, version, resource, ...(inNamespace ? { namespace: info.namespace } : {}) };
+  const namespace = inNamespace ? info.namespace : undefined;
   if (verb === "watch") {
     if (subresource !== "") throw statusErrors.pathNotFound();
     if (name !== "") options = { ...options, fieldSelector: `metadata.name=${name}` };
@@ -61,15 +61,19 @@ export function routeResource(info: ResourceRequestInfo, description: ResourceDe
     options = { ...options, fieldSelector: `metadata.name=${name}` };
   }
   if (!allowed(description, subresource, verb)) throw methodNotAllowed();
-  if (verb === "watch") return { ...base, verb, options };
+  if (verb === "watch") return { group, version, resource, namespace, verb, options };
   if (description.namespaced && !inNamespace && verb !== "list") throw methodNotAllowed();
   if (name === "" && (verb === "update" || verb === "patch")) throw methodNotAllowed();
   if (name !== "" && subresource === "" && verb === "create") throw methodNotAllowed();
+  // One shape for all: every request passes here.
   return {
-    ...base,
+    group,
+    version,
+    resource,
+    namespace,
     verb: verb as Verb,
-    ...(name === "" ? {} : { name }),
-    ...(subresource === "" ? {} : { subresource }),
+    name: name === "" ? undefined : name,
+    subresource: subresource === "" ? undefined : subresource,
     options,
   };
 }

@@ -44,6 +44,7 @@ export class CachedObject implements StoredObject {
   /** As in the store: the caller must not change it. */
   readonly value: Buffer;
   #object: WeakRef<KubeObject> | undefined;
+  #bytes: WeakRef<Buffer> | undefined;
 
   constructor(key: string, revision: number, createRevision: number, value: Buffer, decoded?: JsonObject) {
     this.key = key;
@@ -63,10 +64,14 @@ export class CachedObject implements StoredObject {
     return object;
   }
 
+  /** Kept as long as memory is not needed otherwise: sending memory that was just made costs more than making it. */
   get bytes(): Buffer {
-    const size = this.size;
-    const bytes = Buffer.allocUnsafe(size);
-    this.writeTo(bytes, 0);
+    let bytes = this.#bytes?.deref();
+    if (bytes === undefined) {
+      bytes = Buffer.allocUnsafe(this.size);
+      this.writeTo(bytes, 0);
+      this.#bytes = new WeakRef(bytes);
+    }
     return bytes;
   }
 
