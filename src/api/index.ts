@@ -13,6 +13,9 @@ export {
   humanDuration,
   JsonPathError,
 } from "./columns/index.js";
+export type { DefinedResource, ResourceDefinition } from "./custom/define-resource.js";
+export { defineResource } from "./custom/define-resource.js";
+export type { CustomObject, FromSchema, LiteralSchema } from "./custom/schema-type.js";
 export type { CheckedFields } from "./decode/check-fields.js";
 export { checkFields, pruneFields } from "./decode/check-fields.js";
 export type { Decoded, DecodeLimits } from "./decode/decode-error.js";

@@ -11,7 +11,7 @@ import {
   type Served,
   serve,
   waitFor,
-} from "./crd.fixture.js";
+} from "../../testing/custom-resources.fixture.js";
 
 let served: Served;
 

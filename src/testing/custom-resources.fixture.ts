@@ -1,4 +1,4 @@
-import { builtinDescriptions } from "../../api/describe/index.js";
+import { builtinDescriptions } from "../api/describe/index.js";
 import {
   type CustomResourceDefinition,
   type CustomResourceDefinitionVersion,
@@ -8,12 +8,12 @@ import {
   type KubeObject,
   type New,
   type ResourceType,
-} from "../../api/index.js";
-import { builtinStrategies } from "../../api/kinds/index.js";
-import { type Client, createClient } from "../../client/index.js";
-import { MemoryStore, type Store } from "../../store/index.js";
-import { ApiServer } from "../server.js";
-import { type CustomResourcesOptions, crds } from "./index.js";
+} from "../api/index.js";
+import { builtinStrategies } from "../api/kinds/index.js";
+import { type CustomResourcesOptions, crds } from "../apiserver/crd/index.js";
+import { ApiServer } from "../apiserver/server.js";
+import { type Client, createClient } from "../client/index.js";
+import { MemoryStore, type Store } from "../store/index.js";
 
 /** An object of a custom resource. */
 export type Custom = KubeObject & { readonly [field: string]: unknown };
