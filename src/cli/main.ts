@@ -16,7 +16,7 @@ program
   .command("up")
   .description("Bring up a cluster on this machine, and take it down on Ctrl-C.")
   .option("--real", "etcd, containerd and iptables instead of processes on loopback addresses (Linux, root)", false)
-  .option("--host", "with --real: install on this host itself, not in network namespaces", false)
+  .option("--host", "with --real: one node, on this host itself, instead of nodes in network namespaces", false)
   .option("--no-demo", "do not deploy the demo")
   .option("--kubeconfig <path>", "where to write the kubeconfig")
   .option("--port <n>", "where the API listens; 0 is any free port (default: 6443 if free)", parsePort)
