@@ -32,10 +32,20 @@ const servedBy = {
   "clusterrole-aggregation-controller": ["clusterroles.rbac.authorization.k8s.io"],
   "resourcequota-controller": ["resourcequotas"],
   "node-ipam-controller": ["nodes"],
+  "serviceaccount-token-controller": ["secrets"],
+  "certificatesigningrequest-approving-controller": ["certificatesigningrequests.certificates.k8s.io"],
+  "certificatesigningrequest-signing-controller": ["certificatesigningrequests.certificates.k8s.io"],
+  "certificatesigningrequest-cleaner-controller": ["certificatesigningrequests.certificates.k8s.io"],
 };
 
 /** Controllers that are only there when they are given what they need. */
-const options = { rootCa: "PEM", quota: {}, nodeIpam: { clusterCidrs: ["10.0.0.0/16"], maskSizes: [24] } };
+const options = {
+  rootCa: "PEM",
+  quota: {},
+  nodeIpam: { clusterCidrs: ["10.0.0.0/16"], maskSizes: [24] },
+  signToken: () => {},
+  certificates: {},
+};
 const controllers = builtinControllers(options).map(({ name }) => name);
 const unknown = controllers.filter((name) => !Object.hasOwn(servedBy, name));
 const gone = Object.keys(servedBy).filter((name) => !controllers.includes(name));

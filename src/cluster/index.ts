@@ -1,3 +1,4 @@
+export { type ClusterPki, type ClusterPkiOptions, createClusterPki } from "../apiserver/pki/cluster-pki.js";
 export { folderPkiStorage, type PkiStorage } from "../apiserver/pki/pki-storage.js";
 export type { Cluster, ClusterContext, ClusterOptions } from "./cluster.js";
 export { afterBootstrap, identities, kubeconfigFor, startCluster } from "./cluster.js";
