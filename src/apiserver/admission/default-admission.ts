@@ -14,6 +14,7 @@ import {
 import { limitRanger } from "./limit-ranger.js";
 import { namespaceLifecycle } from "./namespace-lifecycle.js";
 import { nodeRestriction } from "./node-restriction.js";
+import { type PodSecurityDeps, podSecurity } from "./pod-security/pod-security.js";
 import { priority } from "./priority.js";
 import { type ResourceQuotaDeps, resourceQuota } from "./resource-quota.js";
 import { serviceAccount } from "./service-account.js";
@@ -31,6 +32,8 @@ export interface DefaultAdmissionDeps {
   readonly quota?: Omit<ResourceQuotaDeps, "cache"> | undefined;
   /** Mutating and validating webhooks; absent: none are called. */
   readonly webhooks?: readonly AdmissionPlugin[] | undefined;
+  /** What namespaces without labels are held to, and who is exempt. Absent: as upstream without a configuration, nothing and nobody. */
+  readonly podSecurity?: Pick<PodSecurityDeps, "defaults" | "exempt"> | undefined;
   /** Names of plugins to leave out. */
   readonly disabled?: readonly string[];
   /** Plugins of the user's own, after the mutating ones and before quotas. */
@@ -46,6 +49,7 @@ export function defaultAdmission(deps: DefaultAdmissionDeps): readonly Admission
     serviceAccount(deps),
     nodeRestriction(deps),
     taintNodesByCondition,
+    podSecurity({ cache, liveNamespace: deps.liveNamespace, ...deps.podSecurity }),
     priority(deps),
     defaultTolerationSeconds(),
     defaultStorageClass(deps),
