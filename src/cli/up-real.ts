@@ -13,7 +13,7 @@ import type { DataDir } from "./data-dir.js";
 import { type OpenedStore, openStore } from "./open-store.js";
 import { provision } from "./provision.js";
 import type { Choices, UpCluster } from "./up.js";
-import { type UpOptions, UsageError } from "./up-options.js";
+import type { UpOptions } from "./up-options.js";
 
 const serviceCidr = "10.96.0.0/12";
 const apiPort = 6443;
@@ -26,12 +26,11 @@ export async function bringUpReal(
   logger: Logger,
   events: Required<Pick<SupervisorEvents, "ready">>,
 ): Promise<UpCluster> {
-  if (options.host)
-    throw new UsageError("--host is not supported yet: without it each node has a network namespace of its own");
   await provision(chosen.store ?? "etcd", chosen.proxy ?? "iptables", (text) => process.stdout.write(`${text}\n`));
   const host = await createRealHost({
     stateDir: join(dataDir.path, "real"),
-    nodes: Array.from({ length: options.nodes }, (_, index) => ({ name: `node-${index + 1}` })),
+    nodes: Array.from({ length: options.host ? 1 : options.nodes }, (_, index) => ({ name: `node-${index + 1}` })),
+    onHost: options.host,
     serviceCidr,
     etcdDataDir: chosen.store === "etcd" ? join(dataDir.path, "etcd") : false,
     logger,
