@@ -23,10 +23,10 @@ describe("IpvsProxy as a ProxyBackend (real IPVS in User-Mode Linux)", () => {
       script: path("./support/uml-ipvs-script.ts"),
       modules,
       env: { AGENT: path("./support/netns-agent.mjs") },
-      timeoutMs: 240_000,
+      timeoutMs: 540_000,
     });
     results = new Map(list.map((result) => [result.name, result]));
-  }, 300_000);
+  }, 600_000);
 
   const names = [
     ...proxyChecks.map(({ name }) => name),

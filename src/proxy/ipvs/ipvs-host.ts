@@ -31,12 +31,16 @@ export class IpvsHost {
   #servers: VirtualServers = new Map();
   #members: ReadonlySet<SetMember> = new Set();
   #held: ReadonlySet<string> = new Set();
+  /** Undefined: they do not matter. */
+  #nodeAddresses: ReadonlySet<string> | undefined;
+  readonly #fixedAddresses: readonly string[] | undefined;
 
   constructor(exec: Exec, logger: Logger, options: IpvsProxyOptions) {
     this.#exec = exec;
     this.#iptables = new IptablesTools(exec, 4, options.variant ?? "iptables");
     this.#addresses = new VirtualAddresses(exec);
     this.#conntrack = new ConntrackCleaner(exec, logger);
+    this.#fixedAddresses = options.nodeAddresses;
     this.#rules = {
       clusterCidr: options.clusterCidr?.split(",").find((cidr) => !cidr.includes(":")),
       masqueradeAll: options.masqueradeAll ?? false,
@@ -50,7 +54,7 @@ export class IpvsHost {
     return false;
   }
 
-  /** Finds out what is there, and makes the ground on which services stand. Gives the node's own addresses. */
+  /** Finds out what is there, and makes the ground on which services stand. Gives the addresses for node ports. */
   async read(signal?: AbortSignal): Promise<readonly string[]> {
     this.#servers = parseServers(await this.#ipvsadm(["-Sn"], undefined, signal));
     // Without conntrack nothing that IPVS forwards can be masqueraded; the others end what leads to removed endpoints.
@@ -69,10 +73,11 @@ export class IpvsHost {
     await this.#addresses.ensureDevice(signal);
     const { held, node } = await this.#addresses.list(signal);
     this.#held = held;
+    this.#nodeAddresses = this.#fixedAddresses === undefined ? node : undefined;
     await this.#ipset(createLines(), signal);
     this.#members = parseMembers(await must(this.#exec, "ipset", ["save"], { signal }));
     await this.#writeRules(signal);
-    return node;
+    return this.#fixedAddresses ?? [...node];
   }
 
   /** `changed`: the servers to look at; undefined: all. */
@@ -99,11 +104,13 @@ export class IpvsHost {
     this.#held = addresses;
   }
 
-  /** Whether the host still has what was applied. */
+  /** Whether the host still has what was applied, and the addresses that it was made for. */
   async intact(signal?: AbortSignal): Promise<boolean> {
     if (!sameServers(this.#servers, parseServers(await this.#ipvsadm(["-Sn"], undefined, signal)))) return false;
-    const { held } = await this.#addresses.list(signal);
+    const { held, node } = await this.#addresses.list(signal);
     if ([...this.#held].some((ip) => !held.has(ip))) return false;
+    const known = this.#nodeAddresses;
+    if (known !== undefined && (known.size !== node.size || [...node].some((ip) => !known.has(ip)))) return false;
     const members = parseMembers(await must(this.#exec, "ipset", ["save"], { signal }));
     if (memberLines(members, this.#members).length > 0) return false;
     for (const table of tables) {

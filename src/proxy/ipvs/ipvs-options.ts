@@ -14,7 +14,7 @@ export interface IpvsProxyOptions {
   readonly masqueradeMark?: MasqueradeMark | undefined;
   /** A scheduler of IPVS whose module the kernel has: `rr` (default), `wrr`, `lc`, `wlc`, `sh`, `mh` ... */
   readonly scheduler?: string | undefined;
-  /** Where node ports are served. Absent: all IPv4 addresses of the node, looked up at each full sync. */
+  /** Where node ports are served. Absent: all IPv4 addresses of the node; a change is noticed by `check`. */
   readonly nodeAddresses?: readonly string[] | undefined;
   /** How often it is looked whether endpoints that take no new connections have any left. Default 15 s. */
   readonly drainPeriodMs?: number | undefined;

@@ -25,7 +25,7 @@ export class IpvsProxy implements ProxyBackend {
   readonly #clock: Clock;
   readonly #logger: Logger;
   #wanted = new Map<string, Wanted>();
-  #nodeAddresses: readonly string[];
+  #nodeAddresses: readonly string[] = [];
   #known = false;
   #disposed = false;
   #drain: ClockTimer | undefined;
@@ -36,7 +36,6 @@ export class IpvsProxy implements ProxyBackend {
     this.#options = options;
     this.#clock = options.clock ?? realClock;
     this.#logger = options.logger ?? silentLogger;
-    this.#nodeAddresses = options.nodeAddresses ?? [];
     const exec: Exec = options.exec ?? hostExec();
     this.#host = new IpvsHost(exec, this.#logger, options);
   }
@@ -59,10 +58,7 @@ export class IpvsProxy implements ProxyBackend {
 
   async #sync({ table, changed }: ServiceTableUpdate, signal?: AbortSignal): Promise<void> {
     const all = changed === undefined || !this.#known;
-    if (all) {
-      const found = await this.#host.read(signal);
-      this.#nodeAddresses = this.#options.nodeAddresses ?? found;
-    }
+    if (all) this.#nodeAddresses = await this.#host.read(signal);
     const next = new Map(all ? [] : this.#wanted);
     const servers = new Set<string>();
     for (const id of all ? table.ports.keys() : changed) {

@@ -24,15 +24,17 @@ export class VirtualAddresses {
   }
 
   /** IPv4 addresses: those of the device, and the node's others that are not loopback. */
-  async list(signal?: AbortSignal): Promise<{ readonly held: ReadonlySet<string>; readonly node: readonly string[] }> {
+  async list(
+    signal?: AbortSignal,
+  ): Promise<{ readonly held: ReadonlySet<string>; readonly node: ReadonlySet<string> }> {
     const links: readonly Link[] = JSON.parse(await must(this.#exec, "ip", ["-j", "-4", "addr", "show"], { signal }));
     const held = new Set<string>();
-    const node: string[] = [];
+    const node = new Set<string>();
     for (const { ifname, addr_info = [] } of links) {
       for (const { local } of addr_info) {
         if (local === undefined || local.startsWith("127.")) continue;
         if (ifname === virtualDevice) held.add(local);
-        else node.push(local);
+        else node.add(local);
       }
     }
     return { held, node };

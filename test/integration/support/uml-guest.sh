@@ -12,5 +12,7 @@ for module in $(cat /mnt/modules); do
   busybox insmod "$module" || echo "insmod $module failed"
 done
 ip link set lo up
+# Whoever started this may have been killed.
+(sleep "$LIMIT" && busybox poweroff -f) &
 "$NODE" /mnt/script.mjs
 busybox poweroff -f

@@ -67,6 +67,7 @@ async function boot(folder: string, env: readonly string[], timeoutMs: number): 
     `uml_dir=${folder}`,
     `SHARED=${folder}`,
     `NODE=${process.execPath}`,
+    `LIMIT=${Math.ceil(timeoutMs / 1000)}`,
     ...env,
     `init=${guest}`,
   ];
