@@ -8,6 +8,8 @@ must("node", ["scripts/check-imports.mjs"]);
 must("npx", ["--no-install", "tsc", "-p", "tsconfig.json"]);
 must("npx", ["--no-install", "vitest", "run", "--project", "unit"]);
 build({ types: true });
+must("node", ["scripts/generate-readme.mjs", "--check"]);
+must("node", ["scripts/generate-support-table.mjs", "--check"]);
 must("npx", ["--no-install", "publint", "--strict"]);
 must("npx", ["--no-install", "attw", "--pack", ".", "--profile", "esm-only"]);
 must("npx", ["--no-install", "typedoc", "--logLevel", "Warn"]);

@@ -6,7 +6,11 @@ import { createClusterPki, folderPkiStorage, kubeconfigFor } from "coxswain/clus
  * Kubeconfigs for parts that run as processes of their own, beside the administrator's in the folder of `coxswain apiserver`. `nodes`
  * has their names and addresses: a node's certificate is also what it serves logs and exec with.
  */
-export async function writeKubeconfigs(dir: string, server: string, nodes: Readonly<Record<string, string>>) {
+export async function writeKubeconfigs(
+  dir: string,
+  server: string,
+  nodes: Readonly<Record<string, string>>,
+): Promise<void> {
   const pki = await createClusterPki({ clock: realClock, storage: folderPkiStorage(`${dir}/pki`) });
   const users = new Map([
     ["system:kube-scheduler", pki.scheduler],
