@@ -105,6 +105,10 @@ export function describeScenarios(
         });
       });
     }
+
+    test("no part of it has warned of a leak", () => {
+      expect(cluster.log()).not.toContain("MaxListenersExceededWarning");
+    });
   });
 }
 

@@ -7,6 +7,7 @@ import { realClock } from "../../../src/internal/clock.js";
 import type { ScenarioCluster } from "../scenario/scenario.js";
 import { interrupt, startCli, startUp } from "./cli.js";
 import type { Program } from "./cli-program.js";
+import { fetchScript } from "./cluster-fetch.js";
 import { createKubectl } from "./kubectl.js";
 
 /**
@@ -80,14 +81,6 @@ export async function startEmbeddedCluster(nodeNames: readonly string[]): Promis
     throw error;
   }
 }
-
-/** Prints the body of one answer, on a connection of its own; exit code 1 without one. */
-const fetchScript = `const get = require("node:http").get(process.argv[1], { agent: false, timeout: 3000 }, (answer) => {
-  answer.pipe(process.stdout);
-  answer.on("end", () => process.exit(answer.statusCode === 200 ? 0 : 1));
-});
-get.on("timeout", () => get.destroy(new Error("no answer")));
-get.on("error", (error) => { console.error(error.message); process.exit(1); });`;
 
 /** As whom a node calls the API and with what it serves its own: one certificate for both. */
 async function nodeKubeconfig(pkiFolder: string, admin: string, name: string, address: string): Promise<string> {

@@ -1,0 +1,5 @@
+import { scenarios } from "./scenario/all.js";
+import { describeScenarios } from "./scenario/scenario.js";
+import { startRealCluster } from "./support/cluster-real.js";
+
+describeScenarios("the real cluster", () => startRealCluster(), scenarios);
