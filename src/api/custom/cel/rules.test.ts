@@ -1,0 +1,230 @@
+import { describe, expect, it } from "vitest";
+import type { ValidationRule } from "../../gen/types.js";
+import type { JsonObject } from "../../object.js";
+import { CustomSchema } from "../custom-schema.js";
+import type { JsonSchema } from "../json-schema.js";
+import { escapeFieldName } from "./names.js";
+import { compileRules } from "./rules.js";
+
+const text: JsonSchema = { type: "string" };
+const integer: JsonSchema = { type: "integer" };
+
+const properties: { readonly [name: string]: JsonSchema } = {
+  name: text,
+  size: integer,
+  ratio: { type: "number" },
+  on: { type: "boolean" },
+  port: { "x-kubernetes-int-or-string": true },
+  when: { type: "string", format: "date-time" },
+  wait: { type: "string", format: "duration" },
+  words: { type: "array", items: text },
+  sizes: { type: "array", items: integer },
+  labels: { type: "object", additionalProperties: text },
+  inner: { type: "object", properties: { a: integer } },
+  "x-prop.y": text,
+  namespace: text,
+  free: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
+};
+
+function schemaOf(rules: readonly ValidationRule[], more: JsonSchema = {}): JsonSchema {
+  const spec = { type: "object", properties, "x-kubernetes-validations": rules, ...more };
+  return { type: "object", properties: { spec } };
+}
+
+const object = (spec: object): JsonObject => ({ metadata: { name: "x" }, spec });
+
+function judge(rules: readonly ValidationRule[], spec: object, old?: object): readonly string[] {
+  const errors = new CustomSchema(schemaOf(rules)).validate(object(spec), old && object(old));
+  return errors.map(({ path, message }) => `${path}: ${message}`);
+}
+
+const value = {
+  name: "abc",
+  size: 3,
+  ratio: 0.5,
+  on: true,
+  port: 80,
+  when: "2026-01-02T03:04:05Z",
+  wait: "1h30m",
+  words: ["a", "b", "c"],
+  sizes: [1, 2, 3],
+  labels: { a: "1", b: "2" },
+  inner: { a: 1 },
+  "x-prop.y": "z",
+  namespace: "ns",
+  free: { any: { thing: [1, "two"] } },
+};
+
+describe("rules that hold", () => {
+  it.each([
+    "self.size == 3 && self.size > 2.5",
+    "self.ratio * 2.0 == 1.0",
+    "self.on ? self.name == 'abc' : false",
+    "type(self.port) == int ? self.port == 80 : self.port == '80'",
+    "self.when > timestamp('2026-01-01T00:00:00Z') && self.when.getFullYear() == 2026",
+    "self.wait == duration('90m')",
+    "self.words.all(w, w.size() == 1) && self.words.exists(w, w == 'b') && self.words.exists_one(w, w == 'c')",
+    "self.words.map(w, w + '!') == ['a!', 'b!', 'c!'] && self.words.filter(w, w != 'b').size() == 2",
+    "self.labels.all(k, self.labels[k] in ['1', '2']) && 'a' in self.labels && !('c' in self.labels)",
+    "self.x__dash__prop__dot__y == 'z' && self.__namespace__ == 'ns'",
+    "self.free.any.thing[1] == 'two'",
+    "has(self.inner) && self.inner.a == 1 && !has(self.free.other)",
+    "self.inner == self.inner && [self.inner] == [self.inner]",
+    "self.sizes.isSorted() && self.sizes.sum() == 6 && self.sizes.min() == 1 && self.sizes.max() == 3",
+    "self.words.indexOf('b') == 1 && self.words.lastIndexOf('z') == -1",
+    "self.name.matches('^[a-c]+$') && 'a1b22'.find('[0-9]+') == '1' && 'a1b22'.findAll('[0-9]+') == ['1', '22']",
+    "'%s has %d of %.1f'.format([self.name, self.size, self.ratio]) == 'abc has 3 of 0.5'",
+    "'a,b'.split(',') == ['a', 'b'] && ['a', 'b'].join('-') == 'a-b' && 'aXa'.replace('a', 'b') == 'bXb'",
+    "quantity('1.5Gi').isGreaterThan(quantity('1500Mi')) && quantity('2').add(1) == quantity('3')",
+    "quantity('500m').isLessThan(quantity('1')) && !isQuantity('1x') && quantity('50k').asInteger() == 50000",
+    "url('https://user@example.com:8443/a%20b?x=1&x=2').getHost() == 'example.com:8443'",
+    "url('https://example.com:8443/a?x=1').getPort() == '8443' && url('/a/b').getEscapedPath() == '/a/b'",
+    "url('https://example.com/?x=1&x=2').getQuery()['x'] == ['1', '2'] && isURL('/a') && !isURL('a b')",
+    "ip('::1').isLoopback() && ip.isCanonical('::1') && !ip.isCanonical('::0001') && !isIP('1.2.3.400')",
+    "cidr('10.0.0.0/8').containsIP('10.1.2.3') && cidr('10.0.0.0/8').containsCIDR('10.1.0.0/16')",
+    "cidr('10.1.2.3/8').masked() == cidr('10.0.0.0/8') && isCIDR('10.0.0.0/8') && !isCIDR('10.0.0.0')",
+    "sets.contains([1, 2], [1]) && sets.equivalent([1, 2], [2, 1]) && !sets.intersects([1], [2])",
+    "format.dns1123Label().validate('abc') == [] && format.dns1123Label().validate('A b').size() > 0",
+    "self.?nope.orValue('x') == 'x' || true",
+    "cel.bind(n, self.size, n * n == 9)",
+    "optional.of(1).hasValue()",
+  ])("%s", (rule) => {
+    const optional = rule.includes("?nope") ? rule.replace("self.?nope", "self.free.?nope") : rule;
+    expect(compileRules(schemaOf([{ rule: optional }]), "s").errors).toEqual([]);
+    expect(judge([{ rule: optional }], value)).toEqual([]);
+  });
+});
+
+describe("rules that do not hold", () => {
+  it("say what they are told to, where they are told to", () => {
+    const rules: ValidationRule[] = [
+      { rule: "self.size < 2" },
+      { rule: "self.size < 2", message: " too big " },
+      { rule: "self.size < 2", message: "fallback", messageExpression: "'size is ' + string(self.size)" },
+      { rule: "self.size < 2", message: "fallback", messageExpression: "self.words[9]" },
+      { rule: "self.size < 2", message: "no", fieldPath: ".inner.a", reason: "FieldValueForbidden" },
+      { rule: "self.size < 2", message: "no", fieldPath: ".labels['k']", reason: "FieldValueRequired" },
+      { rule: "self.words[9] == 'x'" },
+      { rule: "self.labels['zz'] == 'x'" },
+      { rule: "1 / (self.size - 3) == 1" },
+    ];
+    expect(judge(rules, value)).toEqual([
+      'spec: Invalid value: "object": failed rule: self.size < 2',
+      'spec: Invalid value: "object": too big',
+      'spec: Invalid value: "object": size is 3',
+      'spec: Invalid value: "object": fallback',
+      "spec.inner.a: Forbidden: no",
+      "spec.labels[k]: Required value: no",
+      "spec: Invalid value: \"object\": index out of bounds: 9 evaluating rule: self.words[9] == 'x'",
+      "spec: Invalid value: \"object\": no such key: zz evaluating rule: self.labels['zz'] == 'x'",
+      'spec: Invalid value: "object": division by zero evaluating rule: 1 / (self.size - 3) == 1',
+    ]);
+  });
+
+  it("see transitions only where there is an old value", () => {
+    const grows = [{ rule: "self.size >= oldSelf.size", message: "shrinks" }];
+    expect(judge(grows, value)).toEqual([]);
+    expect(judge(grows, { ...value, size: 2 }, value)).toEqual(['spec: Invalid value: "object": shrinks']);
+    const optional = [
+      {
+        rule: "oldSelf.hasValue() ? self.size >= oldSelf.value().size : self.size > 5",
+        optionalOldSelf: true,
+        message: "no",
+      },
+    ];
+    expect(judge(optional, value)).toHaveLength(1);
+    expect(judge(optional, { ...value, size: 4 }, value)).toEqual([]);
+    expect(judge(optional, { ...value, size: 2 }, value)).toHaveLength(1);
+  });
+
+  it("are not held against what did not change", () => {
+    const bad = [{ rule: "self.size < 2" }];
+    expect(judge(bad, value, value)).toEqual([]);
+    expect(judge(bad, { ...value, name: "other" }, value)).toHaveLength(1);
+  });
+});
+
+describe("rules that do not compile", () => {
+  it.each([
+    ["self.nope == 1", "compilation failed: ERROR: <input>:1:6: undefined field 'nope'"],
+    ["self.size + 'a' == 'b'", "found no matching overload for '_+_' applied to '(int, string)'"],
+    ["other == 1", "undeclared reference to 'other' (in container '')"],
+    ["self.size", "cel expression must evaluate to a bool"],
+    ["self.size ==", "compilation failed: ERROR: <input>:1:"],
+    [`self.name == '${"a".repeat(70_000)}'`, "expression is too long"],
+    [`${"(".repeat(500)}true${")".repeat(500)}`, "compilation failed"],
+  ])("%.40s", (rule, message) => {
+    const [error] = compileRules(schemaOf([{ rule }]), "s").errors;
+    expect(error?.path).toBe("s.properties[spec].x-kubernetes-validations[0].rule");
+    expect(error?.message).toContain(message);
+  });
+
+  it("cannot look at old values of what has no identity", () => {
+    const items = { ...text, "x-kubernetes-validations": [{ rule: "self == oldSelf" }] };
+    const schema: JsonSchema = { type: "object", properties: { list: { type: "array", items } } };
+    expect(compileRules(schema, "s").errors).toMatchObject([
+      {
+        path: "s.properties[list].items.x-kubernetes-validations[0].rule",
+        message: expect.stringContaining(
+          "oldSelf cannot be used on the uncorrelatable portion of the schema within s.properties[list]",
+        ),
+      },
+    ]);
+  });
+});
+
+describe("hostile rules", () => {
+  const many = { ...value, sizes: Array.from({ length: 2_000 }, (_, index) => index) };
+  const nested = "self.sizes.all(a, self.sizes.all(b, self.sizes.all(c, a + b + c >= 0)))";
+
+  it.each([
+    ["loops in loops", nested],
+    [
+      "loops whose errors are caught",
+      "self.sizes.exists(a, self.sizes.exists(b, self.sizes.exists(c, 1 / 0 == 1 || a < 0)))",
+    ],
+    ["lists that grow", "self.sizes.map(a, self.sizes.map(b, self.sizes + self.sizes)).size() > 0"],
+    [
+      "texts that grow",
+      "self.sizes.map(a, self.sizes.map(b, '%s'.format([self.words]) + 'aaaaaaaaaaaaaaaaaaaaaaaaaaa')).size() > 0",
+    ],
+    ["comparisons", "self.sizes.all(a, self.sizes.all(b, self.sizes == self.sizes))"],
+  ])("%s end with the documented error", (_, rule) => {
+    const before = performance.now();
+    const schema = new CustomSchema(schemaOf([{ rule }, { rule: "true" }]), { objectCost: 200_000, ruleCost: 100_000 });
+    const [error, ...more] = schema.validate(object(many));
+    expect(error?.message).toContain("no further validation rules will be run due to call cost exceeds limit");
+    expect(more).toEqual([]);
+    expect(performance.now() - before).toBeLessThan(2_000);
+  });
+
+  it("share one budget for an object", () => {
+    const cheap = "self.sizes.all(a, a >= 0)";
+    const schema = new CustomSchema(schemaOf(Array(50).fill({ rule: cheap })), {
+      objectCost: 50_000,
+      ruleCost: 20_000,
+    });
+    expect(schema.validate(object(many)).map(({ message }) => message)).toEqual([
+      'Invalid value: "object": validation failed due to running out of cost budget, no further validation rules will be run',
+    ]);
+  });
+
+  it("find no prototype to climb", () => {
+    for (const rule of ["self.free.constructor == 1", "self.free.__proto__ == 1", "self.labels['constructor'] == ''"]) {
+      expect(judge([{ rule }], value).join()).toMatch(/no such key|undefined field/);
+    }
+  });
+});
+
+describe("escapeFieldName", () => {
+  it.each([
+    ["namespace", "__namespace__"],
+    ["x-prop", "x__dash__prop"],
+    ["redact__d", "redact__underscores__d"],
+    ["a/b.c", "a__slash__b__dot__c"],
+    ["plain", "plain"],
+    ["1st", undefined],
+  ])("%s", (name, escaped) => {
+    expect(escapeFieldName(name)).toBe(escaped);
+  });
+});
