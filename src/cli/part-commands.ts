@@ -1,16 +1,14 @@
 import { hostname } from "node:os";
 import { type Command, Option } from "commander";
-import { type Client, createClient, HttpTransport } from "../client/index.js";
+import { type Client, createClient, HttpTransport, type HttpTransportOptions } from "../client/index.js";
 import { accessFrom, loadKubeconfig } from "../client/kubeconfig.js";
-import { builtinControllers } from "../controllers/index.js";
-import { createManager } from "../controllers/manager.js";
-import type { Component } from "../internal/component.js";
 import type { Logger } from "../internal/logger.js";
 import { systemRandom } from "../internal/random.js";
 import { uuid } from "../internal/uuid.js";
 import { createScheduler } from "../scheduler/index.js";
 import { type ApiServerFlags, apiServerPart } from "./api-server-part.js";
 import { consoleLogger } from "./console-logger.js";
+import { type ControllerManagerFlags, controllerManagerPart } from "./controller-manager-part.js";
 import { type NodeFlags, nodePart } from "./node-part.js";
 import { type ProxyFlags, proxyPart } from "./proxy-part.js";
 import { runPart } from "./run-part.js";
@@ -28,6 +26,7 @@ export interface PartAccess {
   readonly ca: string | undefined;
   readonly clientCertificate: string | undefined;
   readonly clientKey: string | undefined;
+  readonly transport: HttpTransportOptions;
   readonly logger: Logger;
 }
 
@@ -57,9 +56,16 @@ export function addPartCommands(program: Command): void {
   part(program, "controller-manager", "Run the controllers.")
     .option("--controllers <names>", "which, separated by commas; * is all, -name leaves one out", "*")
     .option("--no-leader-elect", "work without being elected among several")
-    .action(async (flags: PartFlags & ElectionFlags & { readonly controllers: string }) => {
-      const access = await accessOf(flags);
-      await runPart(controllerManagerPart(access, flags));
+    .option("--use-service-account-credentials", "each controller works as its own service account", false)
+    .option("--root-ca-file <path>", "what namespaces and tokens are told to trust; absent: the kubeconfig's")
+    .option("--service-account-private-key-file <path>", "signs the tokens of Secrets; absent: they stay empty")
+    .option("--cluster-signing-cert-file <path>", "the authority that signs certificate requests; absent: nobody does")
+    .option("--cluster-signing-key-file <path>", "its key")
+    .option("--allocate-node-cidrs", "give each node a part of --cluster-cidr", false)
+    .option("--cluster-cidr <blocks>", "the addresses of all pods, one block of each family")
+    .action(async (flags: PartFlags & ElectionFlags & ControllerManagerFlags) => {
+      const election = flags.leaderElect ? candidate("kube-controller-manager") : undefined;
+      await runPart(await controllerManagerPart(await accessOf(flags), flags, election));
     });
   part(program, "scheduler", "Run the scheduler.")
     .option("--no-leader-elect", "work without being elected among several")
@@ -99,23 +105,10 @@ async function accessOf({ kubeconfig, verbose }: PartFlags): Promise<PartAccess>
   const { options } = await accessFrom(await loadKubeconfig([kubeconfig]));
   const { server, ca, clientCertificate, clientKey } = options;
   const client = createClient(new HttpTransport(options));
-  return { client, server, ca, clientCertificate, clientKey, logger };
+  return { client, server, ca, clientCertificate, clientKey, transport: options, logger };
 }
 
 /** Who stands for election: one identity for each process. */
 function candidate(name: string): { namespace: string; name: string; identity: string } {
   return { namespace: "kube-system", name, identity: `${hostname()}_${uuid(systemRandom)}` };
-}
-
-function controllerManagerPart(
-  { client, ca, logger }: PartAccess,
-  flags: ElectionFlags & { readonly controllers: string },
-): Component {
-  return createManager({
-    client,
-    logger,
-    controllers: builtinControllers({ rootCa: ca }),
-    select: flags.controllers.split(","),
-    ...(flags.leaderElect ? { leaderElection: candidate("kube-controller-manager") } : {}),
-  });
 }
