@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { type Node, type Pod, quantityValue, type Service, services as servicesResource } from "../api/index.js";
 import { createEventRecorder, createInformer, type EventRecorder, type Informer } from "../client/index.js";
 import { type Clock, realClock, sleep } from "../internal/clock.js";
@@ -85,6 +86,8 @@ class Agent implements NodeAgent {
   async run({ signal, ready }: ComponentContext): Promise<void> {
     const stop = new AbortController();
     const running = AbortSignal.any([signal, stop.signal]);
+    // Every pod and every request under way listens to it.
+    setMaxListeners(0, running);
     const version = await this.#runtimeVersion(running);
     if (version === undefined) return;
     const { nodeName, client } = this.#options;
