@@ -15,6 +15,7 @@ const benches: Readonly<Record<string, () => Promise<{ readonly run: Bench }>>> 
   "bind-1000": () => import("./bind-1000.js"),
   "bind-5000": () => import("./bind-5000.js"),
   "memory-10k": () => import("./memory.js"),
+  "services-5000": () => import("./proxy.js"),
 };
 
 async function main(args: readonly string[]): Promise<void> {

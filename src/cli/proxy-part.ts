@@ -1,5 +1,5 @@
 import type { Component } from "../internal/component.js";
-import { createProxy, type ProxyBackend } from "../proxy/index.js";
+import { createProxy, listenForHealthChecks, type ProxyBackend } from "../proxy/index.js";
 import type { PartAccess } from "./part-commands.js";
 
 export interface ProxyFlags {
@@ -11,7 +11,8 @@ export interface ProxyFlags {
 /** A service proxy. When it stops it takes its rules with it. */
 export async function proxyPart({ client, logger }: PartAccess, flags: ProxyFlags): Promise<Component> {
   const backend = await openBackend(flags, logger);
-  return createProxy({ client, backend, nodeName: flags.nodeName, logger });
+  const healthChecks = listenForHealthChecks("0.0.0.0");
+  return createProxy({ client, backend, nodeName: flags.nodeName, healthChecks, logger });
 }
 
 async function openBackend(flags: ProxyFlags, logger: PartAccess["logger"]): Promise<ProxyBackend> {

@@ -68,7 +68,7 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
           runtimes.push(runtime);
           parts.push(component);
         }
-        if (options.proxy !== "none") parts.push(localProxy(context));
+        if (options.proxy !== "none") parts.push(localProxy(context, options, range));
         return parts;
       },
     });
@@ -132,9 +132,11 @@ async function localNode(
   return { component: afterBootstrap(agent), runtime };
 }
 
-function localProxy(context: ClusterContext): Component {
+/** One proxy serves the whole machine: its loopback addresses are every node's. */
+function localProxy(context: ClusterContext, options: LocalClusterOptions, range: LoopbackRange): Component {
   const { clock, logger, clientFor } = context;
   const client = clientFor(identities.proxy, "kube-proxy");
-  const backend = new UserspaceProxy({ clock, logger });
+  const nodeAddresses = Array.from({ length: options.nodes }, (_, index) => range.nodeAddress(index));
+  const backend = new UserspaceProxy({ clock, logger, nodeAddresses });
   return afterBootstrap(createProxy({ client, backend, nodeName: "node-1", clock, logger }));
 }
