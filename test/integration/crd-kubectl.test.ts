@@ -68,6 +68,36 @@ spec:
         labelSelectorPath: .status.labelSelector
 `;
 
+const openSchema = `
+    schema:
+      openAPIV3Schema:
+        type: object
+        description: An object of any shape.
+        x-kubernetes-preserve-unknown-fields: true
+        properties:
+          template:
+            type: object
+            x-kubernetes-embedded-resource: true
+            x-kubernetes-preserve-unknown-fields: true
+`;
+
+const openDefinition = `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: { name: blobs.stable.example.com }
+spec:
+  group: stable.example.com
+  scope: Namespaced
+  names: { plural: blobs, kind: Blob }
+  versions:
+  - name: v1
+    served: true
+    storage: true${openSchema}
+  - name: v2
+    served: true
+    storage: false${openSchema}
+`;
+
 function crontab(name: string, spec: string): string {
   return `apiVersion: stable.example.com/v1\nkind: CronTab\nmetadata: { name: ${name} }\nspec: ${spec}\n`;
 }
@@ -156,6 +186,34 @@ describe("custom resources with kubectl", () => {
     const status = '{"status":{"replicas":4}}';
     await kubectl.ok(["patch", "ct", "one", "--subresource=status", "--type=merge", "-p", status]);
     expect((await kubectl.json("get ct one")).status).toEqual({ replicas: 4 });
+  });
+
+  test("fields that the schema does not know are kept where it says so", async () => {
+    await apply(openDefinition);
+    await kubectl.ok("wait --for=condition=Established crd/blobs.stable.example.com --timeout=10s");
+    const blob =
+      "apiVersion: stable.example.com/v2\nkind: Blob\nmetadata: { name: one }\n" +
+      "any: { thing: [1, two] }\ntemplate: { apiVersion: v1, kind: Pod, metadata: { name: p }, spec: { x: 1 } }\n";
+    await apply(blob);
+    const stored = await kubectl.json<{ any: unknown; template: unknown }>("get blobs.v1.stable.example.com one");
+    expect(stored.any).toEqual({ thing: [1, "two"] });
+    expect(stored.template).toEqual({ apiVersion: "v1", kind: "Pod", metadata: { name: "p" }, spec: { x: 1 } });
+    expect(await kubectl.ok("explain blobs --api-version=stable.example.com/v2")).toContain("An object of any shape.");
+    // One version is renamed, the other no longer served.
+    const renamed = [
+      { op: "replace", path: "/spec/versions/1/name", value: "v3" },
+      { op: "replace", path: "/spec/versions/0/served", value: false },
+    ];
+    await kubectl.ok(["patch", "crd", "blobs.stable.example.com", "--type=json", "-p", JSON.stringify(renamed)]);
+    await expect.poll(() => kubectl.ok("get --raw /apis/stable.example.com")).toContain('"v3"');
+    expect((await kubectl.run("get --raw /apis/stable.example.com/v2")).code).toBe(1);
+    expect(await kubectl.ok("get --raw /apis/stable.example.com/v3/blobs")).toContain(
+      '"apiVersion":"stable.example.com/v3"',
+    );
+    const openapi = await kubectl.ok("get --raw /openapi/v2");
+    expect(openapi).toContain("com.example.stable.v3.Blob");
+    expect(openapi).not.toContain("com.example.stable.v2.Blob");
+    await kubectl.ok("delete crd blobs.stable.example.com --timeout=20s");
   });
 
   test("the definition goes with its objects, and comes back empty", async () => {

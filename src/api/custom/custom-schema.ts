@@ -27,8 +27,10 @@ export class CustomSchema {
   readonly #check: Check;
   readonly #lists: ListCheck | undefined;
   readonly #embedded: EmbeddedCheck | undefined;
-  readonly #rules: CompiledRules;
+  readonly #given: JsonSchema;
   readonly #budget: RuleBudget;
+  /** Compiled when an object is first judged: a server may have hundreds of schemas and write to few of them. */
+  #rules: CompiledRules | undefined;
 
   /** The schema must be structural, see `structuralErrors`. Throws PatternError for a pattern that is none. */
   constructor(schema: JsonSchema | undefined, budget: RuleBudget = defaultRuleBudget) {
@@ -38,7 +40,7 @@ export class CustomSchema {
     this.#check = compileCheck(given);
     this.#lists = compileListCheck(given);
     this.#embedded = compileEmbeddedCheck(given);
-    this.#rules = compileRules(given, "spec.validation.openAPIV3Schema");
+    this.#given = given;
     this.#budget = budget;
   }
 
@@ -56,12 +58,16 @@ export class CustomSchema {
     this.#check(object, { path: "", errors, old: before });
     this.#embedded?.(object, "", errors);
     if (!this.#hadDuplicates(old)) this.#lists?.(object, "", errors);
-    if (this.#rules.root === undefined) return errors;
+    this.#rules ??= compileRules(this.#given, "spec.validation.openAPIV3Schema");
+    const rules = this.#rules;
+    if (rules.root === undefined) return errors;
     if (errors.some(({ reason }) => blocking.has(reason))) {
       errors.push(invalid(nowhere, undefined, rulesNotChecked));
       return errors;
     }
-    errors.push(...evaluateRules(this.#rules, object, before, this.#budget));
+    // Only of definitions that another server let in: what cannot be checked is not let through.
+    for (const { message } of rules.errors) errors.push(invalid(nowhere, "object", `rule compile error: ${message}`));
+    errors.push(...evaluateRules(rules, object, before, this.#budget));
     return errors;
   }
 

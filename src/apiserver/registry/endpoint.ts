@@ -15,6 +15,8 @@ export class Endpoint {
   readonly #storageVersion: string;
   /** How the value of an object begins that is stored at this very version. */
   readonly #head: Buffer;
+  /** What is known to lack nothing: looking again would mean decoding it. */
+  readonly #complete = new WeakSet<StoredObject>();
   /** What was converted elsewhere, while anybody has it: asking again would cost a request. */
   readonly #converted = new WeakMap<StoredObject, WeakRef<StoredObject>>();
 
@@ -45,12 +47,15 @@ export class Endpoint {
   view(stored: StoredObject): StoredObject {
     if (this.stored) return stored;
     const { convert, versions } = this.description.storage;
+    if (this.#complete.has(stored)) return stored;
     if (convert === undefined && versions?.complete === undefined && this.#isHere(stored)) return stored;
     const known = this.#converted.get(stored)?.deref();
     if (known !== undefined) return known;
     const object = stored.object as unknown as JsonObject;
     const shown = this.#fromStorage(object);
-    return shown === object ? stored : new ConvertedObject(stored, shown);
+    if (shown !== object) return new ConvertedObject(stored, shown);
+    this.#complete.add(stored);
+    return stored;
   }
 
   async show(stored: StoredObject, signal?: AbortSignal): Promise<StoredObject> {

@@ -1,4 +1,4 @@
-import { type FieldError, invalid, required } from "../../field-error.js";
+import { type FieldError, forbidden, invalid, required } from "../../field-error.js";
 import type { APIService, CustomResourceDefinition } from "../../gen/types.js";
 import { jsonEqual } from "../../json-value.js";
 import { validateDns1035Label } from "../../names.js";
@@ -34,15 +34,21 @@ export function validateDefinition(definition: Definition): readonly FieldError[
     errors.push(invalid(`status.storedVersions[${index}]`, stored, "must appear in spec.versions"));
   });
   if (conversion?.strategy === "Webhook") {
-    if (conversion.webhook?.clientConfig === undefined) {
+    const config = conversion.webhook?.clientConfig;
+    if (config === undefined) {
       const why = "required when strategy is set to Webhook";
       errors.push(required("spec.conversion.webhook.clientConfig", why));
+    } else if ((config.url === undefined) === (config.service === undefined)) {
+      errors.push(required("spec.conversion.webhook.clientConfig", "exactly one of url or service is required"));
     }
     if ((conversion.webhook?.conversionReviewVersions?.length ?? 0) === 0) {
       errors.push(required("spec.conversion.webhook.conversionReviewVersions"));
     }
   } else if (conversion !== undefined) {
     checkEnum(errors, "spec.conversion.strategy", conversion.strategy, ["None", "Webhook"]);
+    if (conversion.webhook !== undefined) {
+      errors.push(forbidden("spec.conversion.webhook", "should not be set when strategy is not set to Webhook"));
+    }
   }
   return errors;
 }
