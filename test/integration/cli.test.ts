@@ -164,7 +164,7 @@ function get(url: string): Promise<string> {
 
 describe("a cluster", () => {
   test("comes up with its demo, and leaves neither process nor socket nor folder behind", async () => {
-    const { program, kubeconfig } = await startUp(["--port", "0"], { env: env() });
+    const { program, kubeconfig } = await startUp(["--port", "0"], { env: env(), ownGroup: true });
     await using _ = program;
     const kubectl = await kubectlFor(kubeconfig);
     const address = /http:\/\/(127[\d.]+:8080)\//.exec(program.stdout)?.[1] ?? "";
@@ -173,7 +173,9 @@ describe("a cluster", () => {
     expect((await kubectl.ok("get nodes --no-headers")).trim().split("\n")).toHaveLength(2);
     const pods = (await kubectl.json("get pods")).items;
     const port = portOf(await readFile(kubeconfig, "utf8"));
-    expect(await interrupt(program)).toBe(0);
+    // Ctrl-C reaches the whole process group.
+    process.kill(-program.pid, "SIGINT");
+    expect((await program.ended).code).toBe(0);
     expect(await listens("127.0.0.1", port)).toBe(false);
     expect(await listens(address.split(":")[0] ?? "", 8080)).toBe(false);
     for (const { status } of pods) expect(await listens(status.podIP, 8080)).toBe(false);

@@ -13,6 +13,8 @@ export interface ProgramOptions {
   /** Killed, with an outcome that tells so, after this time. Default 60 s. */
   readonly timeoutMs?: number;
   readonly stdin?: string;
+  /** In a process group of its own, which can be signalled as a terminal does it. */
+  readonly ownGroup?: boolean;
 }
 
 /** A program that runs beside the test. */
@@ -35,6 +37,7 @@ export interface Program extends AsyncDisposable {
 export function startProgram(command: string, args: readonly string[], options: ProgramOptions = {}): Program {
   const child = spawn(command, [...args], {
     stdio: "pipe",
+    detached: options.ownGroup === true,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: { ...process.env, ...options.env },
   });
