@@ -28,6 +28,8 @@ export interface ResourceDescription extends ResourceType {
    * write to status leaves metadata as it is.
    */
   readonly custom?: boolean;
+  /** What clients of a deprecated version are warned of with every answer. */
+  readonly deprecation?: string;
 }
 
 export interface SubresourceDescription {

@@ -139,7 +139,10 @@ export class ApiServer implements RequestHandler {
     const virtual = this.#virtual.get(placeOf(request));
     await this.#authorize(request);
     if (virtual !== undefined) return this.#evaluate(virtual, request);
-    return dispatch(this.context, this.endpointFor(request), (type) => this.endpointFor(type), request);
+    const endpoint = this.endpointFor(request);
+    const { deprecation } = endpoint.description;
+    if (deprecation !== undefined) request.warn?.(deprecation);
+    return dispatch(this.context, endpoint, (type) => this.endpointFor(type), request);
   }
 
   async watch(request: ServerRequest): Promise<AsyncIterable<readonly StoredEvent[]>> {

@@ -5,6 +5,7 @@ import type { Loose } from "../kinds/loose.js";
 import type { JsonObject } from "../object.js";
 import type { Verb } from "../transport.js";
 import { CustomSchema, valueAtPath } from "./custom-schema.js";
+import { deprecationOf } from "./deprecation.js";
 import type { JsonSchema } from "./json-schema.js";
 import { customStrategy } from "./strategy.js";
 
@@ -54,6 +55,7 @@ function describeVersion(
   const name = version.name ?? "";
   const storage = versions.find((candidate) => candidate.storage === true)?.name ?? name;
   const schema = new CustomSchema(version.schema?.openAPIV3Schema as JsonSchema | undefined);
+  const deprecation = deprecationOf(definition, version);
   const terminating = definition.metadata?.deletionTimestamp !== undefined;
   return {
     group,
@@ -79,8 +81,9 @@ function describeVersion(
     },
     columns: columnsOf(version),
     selectableFields: selectableFieldsOf(version),
-    strategy: customStrategy(schema, version, deprecationOf(definition, version)),
+    strategy: customStrategy(schema, version),
     custom: true,
+    ...(deprecation === undefined ? {} : { deprecation }),
   };
 }
 
@@ -125,11 +128,4 @@ function selectableFieldsOf({ selectableFields = [] }: DefinitionVersion): Resou
       },
     ]),
   );
-}
-
-function deprecationOf(definition: Definition, version: DefinitionVersion): string | undefined {
-  if (version.deprecated !== true) return undefined;
-  const group = definition.spec?.group ?? "";
-  const kind = definition.spec?.names?.kind ?? "";
-  return version.deprecationWarning ?? `${group}/${version.name} ${kind} is deprecated`;
 }

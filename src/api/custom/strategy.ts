@@ -5,11 +5,7 @@ import { type CustomSchema, valueAtPath } from "./custom-schema.js";
 import type { DefinitionVersion } from "./describe.js";
 
 /** How objects of a custom resource are written. */
-export function customStrategy(
-  schema: CustomSchema,
-  version: DefinitionVersion,
-  deprecation: string | undefined,
-): ResourceStrategy {
+export function customStrategy(schema: CustomSchema, version: DefinitionVersion): ResourceStrategy {
   const scale = scaleOf(version);
   const judge = (object: JsonObject, old?: JsonObject): readonly FieldError[] => [
     ...schema.validate(object, old),
@@ -20,7 +16,6 @@ export function customStrategy(
     validateCreate: (object) => judge(object),
     validateUpdate: (object, old) => judge(object, old),
     validateStatusUpdate: (object, old) => judge(object, old),
-    ...(deprecation === undefined ? {} : { warnings: () => [deprecation] }),
     ...(scale === undefined ? {} : { scale }),
     generation: true,
     anyFinalizer: true,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { customResourceDefinitions, type JsonObject } from "../../api/index.js";
 import { isJsonObject } from "../../api/json-value.js";
-import { VirtualClock } from "../../internal/virtual-clock.js";
 import { seededRandom } from "../../internal/random.js";
+import { VirtualClock } from "../../internal/virtual-clock.js";
 import { MemoryStore } from "../../store/index.js";
 import { crontab, crontabDefinition, crontabs, define, serve } from "../../testing/custom-resources.fixture.js";
 import { conversionWebhook } from "./index.js";
@@ -37,9 +37,7 @@ describe("conversion", () => {
       spec: { ...definition.spec, versions },
     });
     expect(changed.status?.storedVersions).toEqual(["v1", "v2"]);
-    await expect
-      .poll(() => served.server.lookup("stable.example.com", "v1", "crontabs")?.storage.version)
-      .toBe("v2");
+    await expect.poll(() => served.server.lookup("stable.example.com", "v1", "crontabs")?.storage.version).toBe("v2");
     await client.create(crontabs(), crontab("two", { a: 2 }));
     for (const version of ["v1", "v2"]) {
       const { items } = await client.list(crontabs(version), {});
@@ -55,7 +53,10 @@ describe("conversion", () => {
     await using served = await serve({ converters });
     const { client } = served;
     await define(client, crontabDefinition({ spec: { versions: two } }));
-    const created = await client.create(crontabs("v2"), crontab("one", { host: "a", port: "1" }, "stable.example.com/v2"));
+    const created = await client.create(
+      crontabs("v2"),
+      crontab("one", { host: "a", port: "1" }, "stable.example.com/v2"),
+    );
     expect(created["spec"]).toEqual({ host: "a", port: "1" });
     expect((await client.get(crontabs(), at("one")))["spec"]).toEqual({ hostPort: "a:1" });
     await client.patch(crontabs("v2"), at("one"), { type: "merge", body: { spec: { port: "2" } } });

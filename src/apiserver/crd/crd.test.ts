@@ -236,6 +236,20 @@ describe("definitions", () => {
     expect((await third.client.get(crontabs(), at("one"))).metadata.name).toBe("one");
   });
 
+  it("warn with every answer at a deprecated version", async () => {
+    const { client, server } = served;
+    const schema = { openAPIV3Schema: crontabSchema };
+    const versions = [
+      { name: "v1beta1", served: true, storage: false, deprecated: true, schema },
+      { name: "v1", served: true, storage: true, schema },
+    ];
+    await define(client, crontabDefinition({ spec: { versions } }));
+    const warnings: string[] = [];
+    const user = { username: "somebody", groups: [] };
+    await server.handle({ verb: "list", ...crontabs("v1beta1"), user, warn: (text) => warnings.push(text) });
+    expect(warnings).toEqual(["stable.example.com/v1beta1 CronTab is deprecated; use stable.example.com/v1 CronTab"]);
+  });
+
   it("keep a condition for groups of the project", async () => {
     const { client } = served;
     const definition = crontabDefinition({ spec: { group: "stable.k8s.io" } });
