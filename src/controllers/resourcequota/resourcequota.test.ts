@@ -9,12 +9,6 @@ test("counts what there is, and counts anew when something goes or ends", async 
   const scenario = new Scenario({ controllers: [resourceQuotaController({ inScope, usageOf })] });
   await scenario.start();
   const hard = { pods: "5", "requests.cpu": "2", services: "3", "count/deployments.apps": "2" };
-  await scenario.create(resourceQuotas, {
-    apiVersion: "v1",
-    kind: "ResourceQuota",
-    metadata: { name: "q", namespace: "default" },
-    spec: { hard },
-  });
   await scenario.create(pods, makePod("a", { cpuMillis: 300 }));
   await scenario.create(pods, makePod("b", { cpuMillis: 200 }));
   await scenario.create(pods, makePod("elsewhere", { cpuMillis: 200, namespace: "other" }));
@@ -24,6 +18,12 @@ test("counts what there is, and counts anew when something goes or ends", async 
     kind: "Service",
     metadata: { name: "s", namespace: "default" },
     spec,
+  });
+  await scenario.create(resourceQuotas, {
+    apiVersion: "v1",
+    kind: "ResourceQuota",
+    metadata: { name: "q", namespace: "default" },
+    spec: { hard },
   });
   await scenario.settle();
   const used = async () => (await scenario.get(resourceQuotas, "q"))?.status?.used;
@@ -36,4 +36,25 @@ test("counts what there is, and counts anew when something goes or ends", async 
   await scenario.delete(pods, "b");
   await scenario.start();
   expect(await used()).toMatchObject({ pods: "0", "requests.cpu": "0" });
+});
+
+test("leaves a charge of admission alone whose object is not there yet", async () => {
+  const scenario = new Scenario({ controllers: [resourceQuotaController({ inScope, usageOf })] });
+  await scenario.start();
+  const hard = { configmaps: "2" };
+  await scenario.create(resourceQuotas, {
+    apiVersion: "v1",
+    kind: "ResourceQuota",
+    metadata: { name: "q", namespace: "default" },
+    spec: { hard },
+  });
+  await scenario.settle();
+  const used = async () => (await scenario.get(resourceQuotas, "q"))?.status?.used;
+  expect(await used()).toEqual({ configmaps: "0" });
+  await scenario.change(resourceQuotas, "q", { status: { hard, used: { configmaps: "1" } } }, "status");
+  await scenario.settle();
+  expect(await used()).toEqual({ configmaps: "1" });
+  // The write that was charged for never came: the next full count says so.
+  await scenario.advance(5 * 60_000, 60_000);
+  expect(await used()).toEqual({ configmaps: "0" });
 });

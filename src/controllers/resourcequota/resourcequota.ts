@@ -39,7 +39,7 @@ const counted: readonly ResourceType[] = [
   replicationControllers,
   resourceQuotas,
 ];
-/** What is only counted by `count/`, and not watched, is counted anew this often, as upstream does. */
+/** All is counted anew this often, as upstream does: for what is not watched, and for charges of writes that failed. */
 const resyncMs = 5 * 60_000;
 
 /** Recounts what ResourceQuotas limit: admission only ever adds. */
@@ -47,16 +47,21 @@ export function resourceQuotaController(evaluator: QuotaEvaluator): Controller {
   return defineStatefulController<ResourceQuota>({
     name: "resourcequota-controller",
     aliases: ["resourcequota"],
-    for: resourceQuotas,
     prepare: (context, enqueue) => {
       const quotas = context.informer(resourceQuotas);
       const discovery = discoverFrom(context.informer(customResourceDefinitions));
       const recount = ({ metadata }: KubeObject): void => {
         for (const quota of quotas.list(metadata.namespace)) enqueue(keyOf(quota));
       };
+      quotas.addHandler({
+        add: (quota) => enqueue(keyOf(quota)),
+        // Admission charges in the status, before the object is there: counting then would take the charge back.
+        update: (old, quota) => {
+          if (!equalJson(old.spec?.hard ?? {}, quota.spec?.hard ?? {})) enqueue(keyOf(quota));
+        },
+      });
       for (const resource of counted) {
         context.informer(resource).addHandler({
-          add: recount,
           update: (old, object) => {
             const ended = resource === pods && isFinished(object as Pod) && !isFinished(old as Pod);
             if (ended || (resource === services && old.metadata.generation !== object.metadata.generation))
@@ -80,7 +85,7 @@ export function resourceQuotaController(evaluator: QuotaEvaluator): Controller {
           const { client, signal } = reconcile;
           await client.update(resourceQuotas, { ...quota, status }, { subresource: "status", signal });
         }
-        return others.length === 0 ? undefined : { requeueAfterMs: resyncMs };
+        return { requeueAfterMs: resyncMs };
       };
     },
   });

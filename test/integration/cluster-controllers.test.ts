@@ -1,0 +1,127 @@
+import "reflect-metadata";
+import { webcrypto } from "node:crypto";
+import { Pkcs10CertificateRequestGenerator } from "@peculiar/x509";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import {
+  certificateSigningRequests,
+  clusterRoleBindings,
+  configMaps,
+  type Node,
+  nodes,
+  resourceQuotas,
+  secrets,
+  selfSubjectReviews,
+} from "../../src/api/index.js";
+import { createClient, HttpTransport, waitFor } from "../../src/client/index.js";
+import { type Cluster, startCluster } from "../../src/cluster/cluster.js";
+import { identities } from "../../src/cluster/identities.js";
+import { MemoryStore } from "../../src/store/index.js";
+
+let cluster: Cluster;
+let store: MemoryStore;
+const problems: string[] = [];
+const soon = { timeoutMs: 30_000 };
+
+beforeAll(async () => {
+  store = new MemoryStore();
+  const note = (message: string, fields?: object): void => {
+    const { error } = (fields ?? {}) as { readonly error?: unknown };
+    problems.push(`${message}: ${error instanceof Error ? error.message : ""}`);
+  };
+  const logger = { debug: () => {}, info: () => {}, warn: note, error: note };
+  cluster = await startCluster({ store, scheduler: false, podCidr: "10.244.0.0/16", logger });
+});
+
+afterAll(async () => {
+  await cluster?.stop();
+  await store?.[Symbol.asyncDispose]();
+  expect(problems.filter((problem) => /forbidden|cannot/i.test(problem))).toEqual([]);
+});
+
+async function whoAmI(credentials: object): Promise<string | undefined> {
+  const access = { server: cluster.url, ca: cluster.pki.ca.certificate, ...credentials };
+  await using transport = new HttpTransport(access);
+  const review = { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview", metadata: {} } as const;
+  return (await createClient(transport).create(selfSubjectReviews, review)).status?.userInfo?.username;
+}
+
+test("the token of a Secret logs its account in", async () => {
+  const place = { namespace: "default", name: "t" };
+  await cluster.client.create(secrets, {
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { ...place, annotations: { "kubernetes.io/service-account.name": "default" } },
+    type: "kubernetes.io/service-account-token",
+  });
+  const secret = await waitFor(cluster.client, secrets, place, (one) => Boolean(one?.data?.["token"]), soon);
+  const read = (name: string): string => Buffer.from(secret?.data?.[name] ?? "", "base64").toString();
+  expect(read("ca.crt")).toBe(cluster.pki.ca.certificate);
+  expect(await whoAmI({ token: () => read("token") })).toBe("system:serviceaccount:default:default");
+});
+
+test("a kubelet that may ask for a client certificate gets one, and is known by it", async () => {
+  await cluster.client.create(clusterRoleBindings, {
+    apiVersion: "rbac.authorization.k8s.io/v1",
+    kind: "ClusterRoleBinding",
+    metadata: { name: "renewal" },
+    roleRef: {
+      apiGroup: "rbac.authorization.k8s.io",
+      kind: "ClusterRole",
+      name: "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",
+    },
+    subjects: [{ kind: "Group", apiGroup: "rbac.authorization.k8s.io", name: "system:nodes" }],
+  });
+  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  const request = await Pkcs10CertificateRequestGenerator.create({
+    name: [{ O: ["system:nodes"] }, { CN: ["system:node:n1"] }],
+    keys,
+    signingAlgorithm: algorithm,
+  });
+  const kubelet = createClient(cluster.api.transport(identities.node("n1"), "kubelet"));
+  await kubelet.create(certificateSigningRequests, {
+    apiVersion: "certificates.k8s.io/v1",
+    kind: "CertificateSigningRequest",
+    metadata: { name: "n1" },
+    spec: {
+      request: Buffer.from(request.toString("pem")).toString("base64"),
+      signerName: "kubernetes.io/kube-apiserver-client-kubelet",
+      usages: ["digital signature", "client auth"],
+    },
+  });
+  const signed = (one: { readonly status?: { readonly certificate?: string } } | undefined): boolean =>
+    Boolean(one?.status?.certificate);
+  const answer = await waitFor(cluster.client, certificateSigningRequests, { name: "n1" }, signed, soon);
+  const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey)).toString("base64");
+  const clientKey = `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n`;
+  const clientCertificate = Buffer.from(answer?.status?.certificate ?? "", "base64").toString();
+  expect(await whoAmI({ clientCertificate, clientKey })).toBe("system:node:n1");
+});
+
+test("quotas are counted, and nodes get their part of the pods' network", async () => {
+  const place = { namespace: "default", name: "few" };
+  await cluster.client.create(resourceQuotas, {
+    apiVersion: "v1",
+    kind: "ResourceQuota",
+    metadata: place,
+    spec: { hard: { configmaps: "2" } },
+  });
+  const used = (count: string) => (one: { readonly status?: { readonly used?: object } } | undefined) =>
+    (one?.status?.used as Record<string, string> | undefined)?.["configmaps"] === count;
+  // One is there already: the authority that the API server is to be trusted by.
+  await waitFor(cluster.client, resourceQuotas, place, used("1"), soon);
+  const make = (name: string) =>
+    cluster.client.create(configMaps, {
+      apiVersion: "v1",
+      kind: "ConfigMap",
+      metadata: { namespace: "default", name },
+    });
+  await make("one");
+  await expect(make("two")).rejects.toThrow("exceeded quota: few");
+  await cluster.client.delete(configMaps, { namespace: "default", name: "one" });
+  await waitFor(cluster.client, resourceQuotas, place, used("1"), soon);
+  await cluster.client.create(nodes, { apiVersion: "v1", kind: "Node", metadata: { name: "n1" } });
+  const given = (one: Node | undefined): boolean => one?.spec?.podCIDR !== undefined;
+  const node = await waitFor(cluster.client, nodes, { name: "n1" }, given, soon);
+  expect(node?.spec?.podCIDRs).toEqual(["10.244.0.0/24"]);
+});
