@@ -16,6 +16,7 @@ interface PackageJson {
   readonly dependencies: Readonly<Record<string, string>>;
   readonly bin: Readonly<Record<string, string>>;
   readonly exports: Readonly<Record<string, unknown>>;
+  readonly files: readonly string[];
 }
 
 /** A project that has nothing but this package in it, installed from the tarball that would be published. */
@@ -67,7 +68,11 @@ export async function createEmptyProject(): Promise<EmptyProject> {
         await write(file, source);
         return run(process.execPath, [file], options);
       },
-      link: (name) => symlink(join(root, "node_modules", name), join(folder, "node_modules", name)),
+      async link(name) {
+        const path = join(folder, "node_modules", name);
+        await rm(path, { force: true });
+        await symlink(join(root, "node_modules", name), path);
+      },
       [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
     };
   } catch (error) {
