@@ -8,6 +8,7 @@ export interface Program {
   readonly usesOldSelf: boolean;
   /** Of the result: `bool`, `string`, `dyn`. */
   readonly type: string;
+  readonly ast: unknown;
   /** Throws what the expression throws, and BudgetExceeded. */
   run(variables: Variables): unknown;
 }
@@ -48,7 +49,7 @@ export function compileProgram(environment: Environment, source: string, meter: 
   const checked = program.check();
   if (!checked.valid) throw compileError(source, checked.error, "");
   instrument(program.ast, meter);
-  return { usesOldSelf, type: checked.type ?? "dyn", run: (variables) => program(variables) };
+  return { usesOldSelf, type: checked.type ?? "dyn", ast: program.ast, run: (variables) => program(variables) };
 }
 
 /** `matches` of the package backtracks; ours is RE2. */

@@ -1,8 +1,9 @@
 import type { Environment } from "@marcbachmann/cel-js";
-import { type FieldError, invalid, notSupported, required } from "../../field-error.js";
+import { type FieldError, forbidden, invalid, notSupported, required } from "../../field-error.js";
 import type { ValidationRule } from "../../gen/types.js";
 import { additionalOf, itemsOf, type JsonSchema, propertiesOf } from "../json-schema.js";
 import { Meter } from "./budget.js";
+import { type Cardinality, cardinalityBelow, costMessage, estimateCost, staticCostLimit } from "./estimate.js";
 import { CompileError, celEnvironment, compileProgram, type Program } from "./program.js";
 import { type CelType, CelTypes } from "./types.js";
 
@@ -50,7 +51,10 @@ export function compileRules(schema: JsonSchema, path: string): CompiledRules {
   const types = new CelTypes(environment);
   // Declared before any environment is derived from this one, because that closes it.
   types.typeOf(schema, true);
-  const root = new RuleCompiler(environment, types, meter, errors).node(schema, path, true, undefined);
+  const root = new RuleCompiler(environment, types, meter, errors).node(schema, path, true, {
+    uncorrelated: undefined,
+    cardinality: 1,
+  });
   return { root, meter, errors };
 }
 
@@ -62,6 +66,13 @@ function hasRules(schema: JsonSchema): boolean {
   if (additional !== undefined && hasRules(additional)) return true;
   for (const property of propertiesOf(schema).values()) if (hasRules(property)) return true;
   return false;
+}
+
+/** Where a schema is within the whole. */
+interface Place {
+  /** The path of the list above whose items cannot be found again in the old object. */
+  readonly uncorrelated: string | undefined;
+  readonly cardinality: Cardinality;
 }
 
 class RuleCompiler {
@@ -78,30 +89,32 @@ class RuleCompiler {
     this.#errors = errors;
   }
 
-  /** `uncorrelated` is the path of the list above whose items cannot be found again in the old object. */
-  node(schema: JsonSchema, path: string, isRoot: boolean, uncorrelated: string | undefined): RuleNode | undefined {
+  node(schema: JsonSchema, path: string, isRoot: boolean, place: Place): RuleNode | undefined {
     if (!hasRules(schema)) return undefined;
     const type = this.#types.typeOf(schema, isRoot);
     const rules: CompiledRule[] = [];
     schema["x-kubernetes-validations"]?.forEach((rule, index) => {
-      const compiled = this.#rule(rule, type, schema, `${path}.x-kubernetes-validations[${index}]`, uncorrelated);
+      const compiled = this.#rule(rule, type, schema, `${path}.x-kubernetes-validations[${index}]`, place);
       if (compiled !== undefined) rules.push(compiled);
     });
     const properties = new Map<string, RuleNode>();
     for (const [name, property] of propertiesOf(schema)) {
-      const node = this.node(property, `${path}.properties[${name}]`, false, uncorrelated);
+      const node = this.node(property, `${path}.properties[${name}]`, false, place);
       if (node !== undefined) properties.set(name, node);
     }
     const additional = additionalOf(schema);
     const items = itemsOf(schema);
+    const { uncorrelated } = place;
+    const cardinality = cardinalityBelow(schema, place.cardinality);
     const itemsUncorrelated = schema["x-kubernetes-list-type"] === "map" ? uncorrelated : (uncorrelated ?? path);
     return {
       schema,
       type,
       rules,
       properties,
-      additional: additional && this.node(additional, `${path}.additionalProperties`, false, uncorrelated),
-      items: items && this.node(items, `${path}.items`, false, itemsUncorrelated),
+      additional:
+        additional && this.node(additional, `${path}.additionalProperties`, false, { uncorrelated, cardinality }),
+      items: items && this.node(items, `${path}.items`, false, { uncorrelated: itemsUncorrelated, cardinality }),
     };
   }
 
@@ -110,7 +123,7 @@ class RuleCompiler {
     type: CelType,
     schema: JsonSchema,
     path: string,
-    uncorrelated: string | undefined,
+    { uncorrelated, cardinality }: Place,
   ): CompiledRule | undefined {
     const before = this.#errors.length;
     checkRuleFields(rule, path, this.#errors);
@@ -124,6 +137,8 @@ class RuleCompiler {
     if (program !== undefined && program.type !== "bool" && program.type !== "dyn") {
       this.#errors.push(invalid(`${path}.rule`, rule, "cel expression must evaluate to a bool"));
     }
+    const cost = program === undefined ? 0 : estimateCost(program.ast, schema, cardinality);
+    if (cost > staticCostLimit) this.#errors.push(forbidden(`${path}.rule`, costMessage(cost)));
     if (program?.usesOldSelf === true && uncorrelated !== undefined && rule.optionalOldSelf !== true) {
       const why = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${uncorrelated}`;
       this.#errors.push(invalid(`${path}.rule`, text, why));
