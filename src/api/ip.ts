@@ -113,14 +113,6 @@ export function validateIp(value: string): readonly string[] {
   return parseIp(value) === undefined ? ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"] : [];
 }
 
-export function validateIpv4(value: string): readonly string[] {
-  return parseIp(value)?.family === 4 ? [] : ["must be a valid IPv4 address"];
-}
-
-export function validateIpv6(value: string): readonly string[] {
-  return parseIp(value)?.family === 6 ? [] : ["must be a valid IPv6 address"];
-}
-
 export function validateCidr(value: string): readonly string[] {
   return parseCidr(value) === undefined ? ["must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"] : [];
 }

@@ -23,7 +23,6 @@ const subdomainPattern = whole(subdomainFormat);
 const label1035Pattern = whole(label1035Format);
 const namePattern = whole(qualifiedNameFormat);
 const wildcardPattern = whole(wildcardFormat);
-const cIdentifierPattern = whole(cIdentifierFormat);
 const envVarPattern = /^[ -<>-~]+$/;
 const configMapKeyPattern = whole(configMapKeyFormat);
 const headerPattern = whole(headerFormat);
@@ -129,17 +128,6 @@ export function validateLabelValue(value: string): readonly string[] {
     );
   }
   return errors;
-}
-
-export function validateCIdentifier(value: string): readonly string[] {
-  if (matches(cIdentifierPattern, value)) return [];
-  return [
-    patternError(
-      "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_'",
-      cIdentifierFormat,
-      ["my_name", "MY_NAME", "MyName"],
-    ),
-  ];
 }
 
 /** The relaxed rule (stable since 1.34): any printable ASCII but `=`. */

@@ -1,5 +1,5 @@
 import type { FieldError } from "./field-error.js";
-import { apiVersionOf, type GroupVersionResource, qualifiedResource } from "./resource-type.js";
+import { type GroupVersionResource, qualifiedResource } from "./resource-type.js";
 
 /** metav1.StatusReason. */
 export type StatusReason =
@@ -223,9 +223,4 @@ export function success(resource: GroupVersionResource, name: string, uid: strin
     details: { name, ...(resource.group === "" ? {} : { group: resource.group }), kind: resource.resource, uid },
     code: 200,
   };
-}
-
-/** What an unmodified client sees in `kind` messages: `apps/v1, Resource=deployments`. */
-export function describeResource(resource: GroupVersionResource): string {
-  return `${apiVersionOf(resource)}, Resource=${resource.resource}`;
 }

@@ -1,3 +1,4 @@
+import { EventEmitter } from "eventemitter3";
 import type { ResourceDescription } from "../api/index.js";
 
 /** The resources that a server serves now. Built-in ones are there from the start; custom ones come and go. */
@@ -5,7 +6,7 @@ export class ResourceTable {
   /** Grows with every change: what discovery and OpenAPI documents are kept by. */
   generation = 0;
   readonly #byId = new Map<string, ResourceDescription>();
-  readonly #listeners = new Set<() => void>();
+  readonly #events = new EventEmitter<{ changed: [] }>();
 
   constructor(descriptions: Iterable<ResourceDescription>) {
     for (const description of descriptions) this.#byId.set(idOf(description), description);
@@ -30,13 +31,15 @@ export class ResourceTable {
 
   /** Calls back after every change; gives the function that stops it. */
   onChange(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    this.#events.on("changed", listener);
+    return () => {
+      this.#events.off("changed", listener);
+    };
   }
 
   #changed(): void {
     this.generation++;
-    for (const listener of this.#listeners) listener();
+    this.#events.emit("changed");
   }
 }
 

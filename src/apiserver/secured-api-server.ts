@@ -26,11 +26,11 @@ import {
   subjectAccessReviewEvaluator,
 } from "./authz/reviews.js";
 import { type CustomResources, type CustomResourcesOptions, conversionWebhook, crds } from "./crd/index.js";
-import { DiscoveryRoute } from "./discovery/index.js";
+import { DiscoveryRoute } from "./discovery/route.js";
 import type { ConnectHandler } from "./http/connect.js";
 import { createHttpServer } from "./http/server.js";
 import type { HttpServer, HttpServerOptions } from "./http/server-options.js";
-import { OpenApiRoute } from "./openapi/index.js";
+import { OpenApiRoute } from "./openapi/route.js";
 import type { ClusterPki } from "./pki/cluster-pki.js";
 import { networkDial } from "./proxy/dial.js";
 import { reportedNodeTarget } from "./proxy/nodes.js";
@@ -38,7 +38,7 @@ import { podStreams } from "./proxy/pod-streams.js";
 import { resourceProxy } from "./proxy/resource-proxy.js";
 import { serviceEndpoints } from "./proxy/service-endpoints.js";
 import { ApiServer, type VirtualResource } from "./server.js";
-import { tableRepresenter } from "./tables/index.js";
+import { tableRepresenter } from "./tables/representer.js";
 
 /** The version that we say we are, and are compatible with. */
 export const kubernetesVersion = "v1.36.0";

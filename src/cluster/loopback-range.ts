@@ -18,7 +18,6 @@ const firstBlock = 64;
 const lastBlock = 126;
 /** What is bound on the block's last address to say that it is taken; nobody sends there. */
 const claimPort = 10_248;
-export const maxLoopbackNodes = 120;
 
 /**
  * Claims a free block, or exactly `wanted`, until it is disposed or the process ends. Rejects when all are taken, or that one is.

@@ -12,7 +12,7 @@ import { rbacStrategies } from "./rbac/strategies.js";
 import { resourceStrategies } from "./resource/strategies.js";
 import { storageStrategies } from "./storage/strategies.js";
 
-/** What is particular to each built-in kind, by `strategyKey`: `/pods`, `apps/deployments`. Kinds without particulars are missing. */
+/** What is particular to each built-in kind, by `group/resource`: `/pods`, `apps/deployments`. Kinds without particulars are missing. */
 export const builtinStrategies: ReadonlyMap<string, ResourceStrategy> = new Map([
   ...coreStrategies,
   ...appsStrategies,
@@ -28,7 +28,5 @@ export const builtinStrategies: ReadonlyMap<string, ResourceStrategy> = new Map(
   ...resourceStrategies,
 ]);
 
-export { semanticallyEqual } from "./equality.js";
 export type { ObjectMetaRules } from "./object-meta.js";
 export { validateObjectMeta, validateObjectMetaUpdate } from "./object-meta.js";
-export { strategyKey } from "./strategy.js";

@@ -36,11 +36,6 @@ export function strategyOf<T>(strategy: TypedStrategy<T>): ResourceStrategy {
   return strategy as unknown as ResourceStrategy;
 }
 
-/** The key of `builtinStrategies`: `/pods`, `apps/deployments`. */
-export function strategyKey(resource: { readonly group: string; readonly resource: string }): string {
-  return `${resource.group}/${resource.resource}`;
-}
-
 export type StrategyEntry = readonly [key: string, strategy: ResourceStrategy];
 
 /** For code that walks JSON without knowing its kind. */

@@ -26,12 +26,6 @@ export function headerOf(headers: WireHeaders, name: string): string | undefined
   return Array.isArray(value) ? value[0] : value;
 }
 
-/** All values of a header that may be repeated. */
-export function headerValues(headers: WireHeaders, name: string): readonly string[] {
-  const value = headers[name];
-  return value === undefined ? [] : Array.isArray(value) ? value : [value];
-}
-
 /** Resolves when the response takes more (true), or when it is closed or the deadline passed (false). */
 export function drained(response: WireResponse, stalled: (give: () => void) => () => void): Promise<boolean> {
   return new Promise((resolve) => {

@@ -225,8 +225,6 @@ export interface RequeueInterest {
   readonly hint?: (pod: Pod, event: ClusterEvent) => boolean;
 }
 
-export const maxNodeScore = 100;
-
 /** A rejection that no removal of pods would cure. */
 export function unresolvable(...reasons: string[]): Rejection {
   return { reasons, unresolvable: true };
