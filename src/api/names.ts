@@ -9,7 +9,6 @@ const label1035Format = "[a-z]([-a-z0-9]*[a-z0-9])?";
 const qualifiedNameFormat = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
 const labelValueFormat = `(${qualifiedNameFormat})?`;
 const wildcardFormat = `\\*\\.${subdomainFormat}`;
-const cIdentifierFormat = "[A-Za-z_][A-Za-z0-9_]*";
 const envVarFormat = "^[ -<>-~]+$";
 const configMapKeyFormat = "[-._a-zA-Z0-9]+";
 const headerFormat = "[-A-Za-z0-9]+";

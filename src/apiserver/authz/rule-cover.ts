@@ -40,7 +40,7 @@ function covers(owner: PolicyRule, single: PolicyRule): boolean {
   if (!covered) return false;
   const names = owner.resourceNames ?? [];
   if (names.length === 0) return true;
-  return single.resourceNames?.every((name) => names.includes(name));
+  return single.resourceNames?.every((name) => names.includes(name)) === true;
 }
 
 function coversAll(owner: readonly string[], wanted: readonly string[]): boolean {
