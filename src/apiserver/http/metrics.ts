@@ -10,6 +10,11 @@ interface Histogram {
   count: number;
 }
 
+interface Series {
+  readonly codes: Map<number, number>;
+  readonly histogram: Histogram;
+}
+
 /** What a request is counted under; all values come from a known set, so that the series stay few. */
 export interface RequestLabels {
   readonly verb: string;
@@ -22,28 +27,37 @@ export interface RequestLabels {
 
 /** The server's own figures in Prometheus' text format, under upstream's names. */
 export class ServerMetrics {
-  readonly #requests = new Map<string, number>();
-  readonly #durations = new Map<string, Histogram>();
+  readonly #series = new Map<string, Series>();
+  /** Labels are mostly the same few objects; their text is put together once. */
+  readonly #byLabels = new WeakMap<RequestLabels, Series>();
   #watchers = new Map<string, number>();
   #rejected = 0;
   #terminated = 0;
 
   record(labels: RequestLabels, code: number, seconds: number): void {
-    const series = seriesOf(labels);
-    const counted = `${series},code="${code}"`;
-    this.#requests.set(counted, (this.#requests.get(counted) ?? 0) + 1);
+    const { codes, histogram } = this.#seriesOf(labels);
+    codes.set(code, (codes.get(code) ?? 0) + 1);
     if (labels.verb === "WATCH" || labels.verb === "CONNECT") return;
-    let histogram = this.#durations.get(series);
-    if (histogram === undefined) {
-      histogram = { counts: new Array<number>(durationBuckets.length).fill(0), sum: 0, count: 0 };
-      this.#durations.set(series, histogram);
-    }
     histogram.sum += seconds;
     histogram.count++;
     for (let at = durationBuckets.length - 1; at >= 0; at--) {
       if (seconds > (durationBuckets[at] ?? 0)) break;
       histogram.counts[at] = (histogram.counts[at] ?? 0) + 1;
     }
+  }
+
+  #seriesOf(labels: RequestLabels): Series {
+    const known = this.#byLabels.get(labels);
+    if (known !== undefined) return known;
+    const text = textOf(labels);
+    let series = this.#series.get(text);
+    if (series === undefined) {
+      const counts = new Array<number>(durationBuckets.length).fill(0);
+      series = { codes: new Map(), histogram: { counts, sum: 0, count: 0 } };
+      this.#series.set(text, series);
+    }
+    this.#byLabels.set(labels, series);
+    return series;
   }
 
   watchStarted(resource: string): void {
@@ -65,9 +79,13 @@ export class ServerMetrics {
   text(inFlight: InFlight, startMs: number): string {
     const lines: string[] = [];
     family(lines, "apiserver_request_total", "counter", "Requests by verb, resource and HTTP response code.");
-    for (const [series, count] of this.#requests) lines.push(`apiserver_request_total{${series}} ${count}`);
+    for (const [series, { codes }] of this.#series) {
+      for (const [code, count] of codes) lines.push(`apiserver_request_total{${series},code="${code}"} ${count}`);
+    }
     family(lines, "apiserver_request_duration_seconds", "histogram", "Response latency in seconds.");
-    for (const [series, histogram] of this.#durations) writeHistogram(lines, series, histogram);
+    for (const [series, { histogram }] of this.#series) {
+      if (histogram.count > 0) writeHistogram(lines, series, histogram);
+    }
     family(lines, "apiserver_current_inflight_requests", "gauge", "Requests under way, by kind.");
     lines.push(`apiserver_current_inflight_requests{request_kind="readOnly"} ${inFlight.counts.readOnly}`);
     lines.push(`apiserver_current_inflight_requests{request_kind="mutating"} ${inFlight.counts.mutating}`);
@@ -86,7 +104,7 @@ export class ServerMetrics {
   }
 }
 
-function seriesOf(labels: RequestLabels): string {
+function textOf(labels: RequestLabels): string {
   return `component="apiserver",group="${labels.group}",resource="${labels.resource}",scope="${labels.scope}",subresource="${labels.subresource}",verb="${labels.verb}",version="${labels.version}"`;
 }
 

@@ -33,6 +33,7 @@ export class ResourceService {
   readonly #options: DispatcherOptions;
   readonly #admit: Admit;
   readonly #negotiator = new Negotiator();
+  readonly #labels = new LabelTable();
   readonly #slabs = new SlabCache();
   readonly #joiner = new FrameJoiner();
   readonly #protobuf = new ProtobufLoader();
@@ -56,11 +57,11 @@ export class ResourceService {
     const { resources, connect } = this.#options;
     const description = resources.lookup(info.group, info.version, info.resource);
     if (description === undefined) return this.#serveUnknown(exchange, info, user);
-    exchange.labels = labelsOf(info, info.verb);
     const passedOn = info.subresource === "" ? undefined : connect.find((each) => each.handles(info));
+    exchange.labels = this.#labels.of(info, description, passedOn === undefined ? info.verb : "connect");
     if (passedOn !== undefined) return this.#serveConnect(exchange, info, user, passedOn, upgrade);
     const call = routeResource(info, description, exchange.query);
-    exchange.labels = labelsOf(info, call.verb);
+    if (call.verb !== info.verb) exchange.labels = this.#labels.of(info, description, call.verb);
     const protobuf = this.#protobuf.forRequest(exchange, description, call.subresource);
     exchange.protobuf = protobuf instanceof Promise ? await protobuf : protobuf;
     const accept = headerOf(exchange.request.headers, "accept");
@@ -200,7 +201,6 @@ export class ResourceService {
     handler: ConnectHandler,
     upgrade: PendingUpgrade | undefined,
   ): Promise<void> {
-    exchange.labels = labelsOf(info, "connect");
     const attributes = attributesFor(info, user);
     await authorizeOrThrow(this.#options.authorizer, attributes);
     if (streamed.has(info.subresource) && info.verb === "get") {
@@ -229,8 +229,26 @@ const metricVerbs: ReadonlyMap<string, string> = new Map([
   ["update", "PUT"],
 ]);
 
-function labelsOf(info: ResourceRequestInfo, verb: string): RequestLabels {
-  const scope = info.name !== "" ? "resource" : info.namespace !== "" ? "namespace" : "cluster";
-  const { group, version, resource, subresource } = info;
-  return { verb: metricVerbs.get(verb) ?? verb.toUpperCase(), group, version, resource, subresource, scope };
+/** The labels of requests, one object for all requests that are alike. */
+class LabelTable {
+  readonly #byResource = new WeakMap<ResourceDescription, Map<string, RequestLabels>>();
+
+  of(info: ResourceRequestInfo, description: ResourceDescription, verb: string): RequestLabels {
+    let known = this.#byResource.get(description);
+    if (known === undefined) {
+      known = new Map();
+      this.#byResource.set(description, known);
+    }
+    const scope = info.name !== "" ? "resource" : info.namespace !== "" ? "namespace" : "cluster";
+    const { group, version, resource } = info;
+    // What a stranger makes up is not counted by name.
+    const subresource = description.subresources.has(info.subresource) ? info.subresource : "";
+    const key = `${verb} ${subresource} ${scope}`;
+    let labels = known.get(key);
+    if (labels === undefined) {
+      labels = { verb: metricVerbs.get(verb) ?? verb.toUpperCase(), group, version, resource, subresource, scope };
+      known.set(key, labels);
+    }
+    return labels;
+  }
 }
