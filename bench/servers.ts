@@ -92,6 +92,8 @@ export async function serve([kind = "api", count = "0"]: readonly string[]): Pro
     if (question === "cpu") {
       const { user, system } = process.cpuUsage();
       process.send?.(user + system);
+    } else if (question === "version") {
+      process.send?.(String(cluster.api.api.cache.revision));
     } else if (question === "bodies") {
       bodies = argument as typeof bodies;
       process.send?.("taken");

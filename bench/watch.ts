@@ -32,6 +32,8 @@ async function cpuOf(server: BenchServer, work: () => Promise<unknown>): Promise
 
 async function delivered(server: BenchServer, frameBytes: number, work: () => Promise<unknown>): Promise<number> {
   const sockets: TLSSocket[] = [];
+  // From now on: what exists would be sent to a thousand watchers first.
+  const version = await server.ask<string>("version");
   let bytes = 0;
   const target = watchers * events * frameBytes * 0.95;
   let done: () => void = () => {};
@@ -47,7 +49,7 @@ async function delivered(server: BenchServer, frameBytes: number, work: () => Pr
       if (bytes >= target) done();
     });
     socket.on("error", () => {});
-    socket.write(requestText(server, server.port > 0 ? `${path}&resourceVersion=0` : path));
+    socket.write(requestText(server, `${path}&resourceVersion=${version}`));
     sockets.push(socket);
   }
   // The initial state must be out of the way before anything is counted.

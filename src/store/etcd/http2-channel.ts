@@ -139,6 +139,8 @@ export class Http2Channel {
     const { clock } = this.#options;
     let timer: ClockTimer;
     const ping = (): void => {
+      // Gone since the timer was set, and not yet told of: a ping would throw.
+      if (session.destroyed) return;
       timer = clock.setTimeout(() => session.destroy(new Error("etcd does not answer to pings")), pingMs);
       session.ping((error) => {
         timer.cancel();
