@@ -106,7 +106,8 @@ export async function serve([kind = "api", count = "0"]: readonly string[]): Pro
       process.send?.("sent");
     } else if (question === "touch") {
       const { from, to } = argument as { from: number; to: number };
-      const label = String(to);
+      // Another value each time: a patch that changes nothing is no event.
+      const label = `at-${process.hrtime.bigint()}`;
       for (let at = from; at < to; at++) {
         const patch = { type: "merge", body: { metadata: { labels: { touched: label } } } } as const;
         await cluster.client.patch(pods, { namespace: "default", name: benchPod(at).metadata.name ?? "" }, patch);
