@@ -1,5 +1,6 @@
-import type { Node, NodeSelectorTerm, Pod, Taint, Toleration } from "../api/index.js";
+import type { Node, Pod, Taint, Toleration } from "../api/index.js";
 import { quantityMilliValue, quantityValue } from "../api/index.js";
+import { fitsNode } from "../api/node-match.js";
 import { containersOf, specOf } from "./pod/containers.js";
 import type { PodVerdict } from "./pod/pod-status.js";
 import { podRequests } from "./pod/qos.js";
@@ -56,7 +57,8 @@ export class NodeAdmission {
       reason: predicate,
       message: `Predicate ${predicate} failed: ${words}`,
     });
-    if (!matchesNode(pod, node)) return failed("NodeAffinity", "node(s) didn't match Pod's node affinity/selector");
+    if (!fitsNode(specOf(pod), node))
+      return failed("NodeAffinity", "node(s) didn't match Pod's node affinity/selector");
     const wanted = usage.hostPorts;
     if (wanted.length > 0) {
       const taken = new Set([...this.#admitted.values()].flatMap(({ hostPorts }) => hostPorts));
@@ -113,42 +115,4 @@ function tolerates(toleration: Toleration, taint: Taint): boolean {
   if (toleration.key && toleration.key !== taint.key) return false;
   if (!toleration.key && toleration.operator !== "Exists") return false;
   return toleration.operator === "Exists" || (toleration.value ?? "") === (taint.value ?? "");
-}
-
-function matchesNode(pod: Pod, node: Node): boolean {
-  const { nodeSelector, affinity } = specOf(pod);
-  const labels = node.metadata.labels ?? {};
-  const labelOf = (key: string): string | undefined => (Object.hasOwn(labels, key) ? labels[key] : undefined);
-  for (const [key, value] of Object.entries(nodeSelector ?? {})) if (labelOf(key) !== value) return false;
-  const required = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
-  if (required === undefined) return true;
-  return (required.nodeSelectorTerms ?? []).some((term) => matchesTerm(term, labelOf, node.metadata.name));
-}
-
-function matchesTerm(term: NodeSelectorTerm, labelOf: (key: string) => string | undefined, name: string): boolean {
-  const { matchExpressions = [], matchFields = [] } = term;
-  if (matchExpressions.length === 0 && matchFields.length === 0) return false;
-  return (
-    matchExpressions.every(({ key, operator, values }) => matches(labelOf(key), operator, values ?? [])) &&
-    matchFields.every(({ operator, values }) => matches(name, operator, values ?? []))
-  );
-}
-
-function matches(value: string | undefined, operator: string, values: readonly string[]): boolean {
-  switch (operator) {
-    case "In":
-      return value !== undefined && values.includes(value);
-    case "NotIn":
-      return value === undefined || !values.includes(value);
-    case "Exists":
-      return value !== undefined;
-    case "DoesNotExist":
-      return value === undefined;
-    case "Gt":
-      return value !== undefined && Number(value) > Number(values[0]);
-    case "Lt":
-      return value !== undefined && Number(value) < Number(values[0]);
-    default:
-      return false;
-  }
 }

@@ -30,6 +30,6 @@ describeRuntime({
   },
   skip: {
     "a command's streams carry input and output":
-      "containerd serves streams at a URL; runtime-cri-streams.test.ts goes through it",
+      "containerd serves streams at a URL; real-host.test.ts goes through it",
   },
 });

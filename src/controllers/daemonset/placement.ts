@@ -1,5 +1,5 @@
 import type { DaemonSet, Node, Pod, PodSpec, Toleration } from "../../api/index.js";
-import { fitsNode } from "../shared/node-match.js";
+import { fitsNode } from "../../api/node-match.js";
 import { firstUntolerated } from "../shared/taints.js";
 
 const always = (key: string, effect: string): Toleration => ({

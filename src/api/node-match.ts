@@ -1,4 +1,4 @@
-import type { Node, NodeSelectorRequirement, NodeSelectorTerm, PodSpec } from "../../api/index.js";
+import type { Node, NodeSelectorRequirement, NodeSelectorTerm, PodSpec } from "./gen/types.js";
 
 /** Whether a pod's node selector and required node affinity let it onto a node. */
 export function fitsNode(spec: PodSpec, node: Node): boolean {
