@@ -1,8 +1,9 @@
+import { setTimeout as wait } from "node:timers/promises";
 import { Client, credentials, Metadata, type MethodDefinition, type ServiceError, status } from "@grpc/grpc-js";
 import { fromJSON } from "@grpc/proto-loader";
-import { isRuntimeError, RuntimeError } from "../errors.js";
+import { RuntimeError } from "../errors.js";
 import { definition } from "./definition.js";
-import { runtimeError } from "./errors.js";
+import { isNotServing, runtimeError } from "./errors.js";
 import type { CriAnswers, CriEvent } from "./messages.js";
 
 export interface CriCallOptions {
@@ -18,8 +19,9 @@ const defaultTimeoutMs = 120_000;
 /** ExecSync gives up to 16 MiB of each stream. */
 const maxMessageBytes = 64 * 1024 * 1024;
 
-/** How long a call waits for a runtime that cannot be reached. */
+/** How long a call waits for a runtime that cannot be reached, or is not ready to serve. */
 const reconnectLimitMs = 1000;
+const retryMs = 20;
 
 const imageMethods: ReadonlySet<string> = new Set([
   "ListImages",
@@ -53,14 +55,16 @@ export class CriChannel {
     request: object,
     options: CriCallOptions = {},
   ): Promise<CriAnswers[Name]> {
-    try {
-      return await this.#send(name, request, options);
-    } catch (error) {
-      if (!isNotConnected(error)) throw error;
+    const giveUpAt = performance.now() + reconnectLimitMs;
+    while (true) {
+      try {
+        return await this.#send(name, request, options);
+      } catch (error) {
+        if (!isNotServing(error) || performance.now() > giveUpAt) throw error;
+      }
+      await wait(retryMs);
+      await this.#connected(giveUpAt - performance.now());
     }
-    // Nothing was sent: the runtime is just restarting, or down.
-    await this.#connected();
-    return this.#send(name, request, options);
   }
 
   #send<Name extends keyof CriAnswers>(
@@ -94,9 +98,9 @@ export class CriChannel {
     });
   }
 
-  /** Resolves with a connection, or without one when it has been tried for long enough. */
-  #connected(): Promise<void> {
-    return new Promise((resolve) => this.#client.waitForReady(Date.now() + reconnectLimitMs, () => resolve()));
+  /** Resolves with a connection, or without one after `limitMs`. */
+  #connected(limitMs: number): Promise<void> {
+    return new Promise((resolve) => this.#client.waitForReady(Date.now() + limitMs, () => resolve()));
   }
 
   /** The events from now on, until `signal` aborts. */
@@ -147,9 +151,4 @@ function isServiceError(error: unknown): error is ServiceError {
 
 function isCancelled(error: unknown): boolean {
   return isServiceError(error) && error.code === status.CANCELLED;
-}
-
-/** What gRPC says when the call has not left this process. */
-function isNotConnected(error: unknown): boolean {
-  return isRuntimeError(error, "unavailable") && error.message.startsWith("No connection established");
 }

@@ -12,6 +12,9 @@ const codes: Readonly<Record<number, RuntimeErrorCode>> = {
   14: "unavailable",
 };
 
+/** A containerd that listens already, but has not yet recovered what it ran. Nothing of the call was done. */
+const notInitialized = /server is not initialized yet/;
+
 /**
  * containerd gives many errors the status Unknown and says in words alone what they are. The order matters: an image's or a container's
  * state comes before what caused it.
@@ -21,6 +24,7 @@ const wordings: readonly [RegExp, RuntimeErrorCode][] = [
   [/is reserved for/, "already-exists"],
   [/context deadline exceeded|timeout \S+ exceeded/, "deadline-exceeded"],
   [/invalid reference format/, "invalid"],
+  [notInitialized, "unavailable"],
 ];
 
 /** The words are containerd's own; the error of gRPC, with its status, is the cause. */
@@ -31,7 +35,13 @@ export function runtimeError(error: ServiceError): RuntimeError {
   return new RuntimeError(code, message, { cause: error });
 }
 
-/** The same, for a pull: what is not found is the image. */
+/** Whether the runtime is just restarting, or down, and has done nothing of the call. */
+export function isNotServing(error: unknown): boolean {
+  if (!(error instanceof RuntimeError) || error.code !== "unavailable") return false;
+  return error.message.startsWith("No connection established") || notInitialized.test(error.message);
+}
+
+/** What is not found in a pull is the image. */
 export function imageError(error: unknown): unknown {
   if (!(error instanceof RuntimeError) || error.code !== "not-found") return error;
   return new RuntimeError("image-not-found", error.message, { cause: error.cause });
