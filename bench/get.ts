@@ -11,5 +11,5 @@ export async function run(): Promise<readonly Row[]> {
   const { body } = await fetchOnce(api, path);
   await bare.ask("bodies", { [path]: body });
   // Awaited here, because the servers go with this block.
-  return await comparedPace("get", "req/s", api, bare, { path, connections: 16, ms: 1500 });
+  return await comparedPace("get", "req/s", api, bare, { path, connections: 32, depth: 2, ms: 1500 });
 }

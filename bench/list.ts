@@ -14,6 +14,7 @@ export async function run(): Promise<readonly Row[]> {
   return await comparedPace(`list-5000 (${(body.length / 2 ** 20).toFixed(1)} MiB)`, "lists/s", api, bare, {
     path,
     connections: 1,
+    depth: 1,
     ms: 2500,
   });
 }

@@ -55,58 +55,81 @@ export interface Pace {
   readonly cpu: number;
 }
 
-/** Requests over `connections` kept-alive connections, one request at a time on each, for `ms`. */
-export async function throughput(server: BenchServer, path: string, connections: number, ms: number): Promise<Pace> {
-  const cpu = await server.cpu();
-  const text = requestText(server, path);
-  const until = performance.now() + ms;
-  const began = performance.now();
-  const counts = await Promise.all(
-    Array.from({ length: connections }, async () => {
-      const socket = await dial(server);
-      const count = await requestLoop(socket, text, until);
-      socket.destroy();
-      return count;
-    }),
-  );
-  const total = counts.reduce((sum, count) => sum + count, 0);
-  return { perSecond: (total * 1000) / (performance.now() - began), cpu: ((await server.cpu()) - cpu) / total };
+interface Load {
+  readonly path: string;
+  readonly connections: number;
+  /** How many requests are under way at once on each connection, so that the server and not the load is what is measured. */
+  readonly depth: number;
+  readonly ms: number;
 }
 
-/** Sends a request as soon as the answer to the last one has come in full, which its content-length or last chunk tells. */
-function requestLoop(socket: TLSSocket, text: string, until: number): Promise<number> {
+/** Requests over kept-alive connections for `ms`. */
+export async function throughput(server: BenchServer, load: Load): Promise<Pace> {
+  const { connections, path, depth } = load;
+  const sockets = await Promise.all(Array.from({ length: connections }, () => dial(server)));
+  const cpu = await server.cpu();
+  const began = performance.now();
+  const until = began + load.ms;
+  const text = requestText(server, path);
+  const counts = await Promise.all(sockets.map((socket) => requestLoop(socket, text, depth, until)));
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  const pace = {
+    perSecond: (total * 1000) / (performance.now() - began),
+    cpu: ((await server.cpu()) - cpu) / total,
+  };
+  for (const socket of sockets) socket.destroy();
+  return pace;
+}
+
+/** Keeps `depth` requests under way until the time is over, then waits for the last answers. Gives how many were answered. */
+async function requestLoop(socket: TLSSocket, text: string, depth: number, until: number): Promise<number> {
+  // All answers are of one size, which the first one tells: from then on bytes are counted and nothing is parsed.
+  const size = await firstAnswer(socket, text);
+  const texts = Array.from({ length: depth + 1 }, (_, count) => text.repeat(count));
   return new Promise((resolve, reject) => {
-    let count = 0;
-    let left = -1;
-    let chunked = false;
-    let head = "";
-    const next = (): void => {
-      if (performance.now() >= until) {
-        resolve(count);
-        return;
-      }
-      left = -1;
-      head = "";
-      socket.write(text);
-    };
+    let sent = depth;
+    let bytes = 0;
     socket.on("error", reject);
     socket.on("data", (chunk: Buffer) => {
-      let body = chunk;
-      if (left < 0) {
+      bytes += chunk.length;
+      const answered = Math.floor(bytes / size);
+      if (performance.now() < until) {
+        const more = depth - (sent - answered);
+        if (more === 0) return;
+        sent += more;
+        socket.write(texts[more] ?? "");
+      } else if (answered === sent) {
+        if (bytes === sent * size) resolve(sent + 1);
+        else reject(new Error("the answers were not all of one size"));
+      }
+    });
+    socket.write(texts[depth] ?? "");
+  });
+}
+
+/** The bytes of one whole answer, head and body. */
+function firstAnswer(socket: TLSSocket, text: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let head = "";
+    let size = Number.POSITIVE_INFINITY;
+    let bytes = 0;
+    const take = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      if (size === Number.POSITIVE_INFINITY) {
         head += chunk.toString("latin1");
         const split = head.indexOf("\r\n\r\n");
-        if (split < 0) return;
-        chunked = /transfer-encoding: chunked/i.test(head.slice(0, split));
-        left = chunked ? Number.MAX_SAFE_INTEGER : Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0);
-        body = chunk.subarray(chunk.length - (head.length - split - 4));
+        const length = /content-length: (\d+)/i.exec(head.slice(0, split))?.[1];
+        if (split >= 0 && length === undefined) reject(new Error("an answer without its length"));
+        if (split >= 0) size = split + 4 + Number(length);
       }
-      left -= body.length;
-      const ended = chunked ? body.subarray(-5).toString("latin1") === "0\r\n\r\n" : left <= 0;
-      if (!ended) return;
-      count++;
-      next();
-    });
-    next();
+      if (bytes < size) return;
+      socket.off("data", take);
+      socket.off("error", reject);
+      resolve(size);
+    };
+    socket.on("data", take);
+    socket.once("error", reject);
+    socket.write(text);
   });
 }
 
@@ -116,14 +139,14 @@ export async function comparedPace(
   unit: string,
   api: BenchServer,
   bare: BenchServer,
-  load: { readonly path: string; readonly connections: number; readonly ms: number },
+  load: Load,
 ): Promise<readonly Row[]> {
   // Until the compiler has seen enough of both.
-  for (const server of [bare, api]) await throughput(server, load.path, load.connections, 2 * load.ms);
+  for (const server of [bare, api]) await throughput(server, { ...load, ms: 2 * load.ms });
   const paces: { readonly api: Pace[]; readonly bare: Pace[] } = { api: [], bare: [] };
   for (let round = 0; round < 5; round++) {
-    paces.bare.push(await throughput(bare, load.path, load.connections, load.ms));
-    paces.api.push(await throughput(api, load.path, load.connections, load.ms));
+    paces.bare.push(await throughput(bare, load));
+    paces.api.push(await throughput(api, load));
   }
   const middle = (list: readonly Pace[], of: (pace: Pace) => number): number => median(list.map(of));
   const speed = (pace: Pace): number => pace.perSecond;

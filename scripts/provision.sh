@@ -13,6 +13,9 @@ need runc runc
 need iptables iptables
 need ip6tables iptables
 need ipset ipset
+need ipvsadm ipvsadm
+need nsenter util-linux
+need gzip gzip
 need nft nftables
 need conntrack conntrack
 need ip iproute2

@@ -7,6 +7,9 @@ import type { RequestInfo } from "./request-info.js";
 import { formatWarning } from "./warning.js";
 import type { WireRequest, WireResponse } from "./wire.js";
 
+const plainJson: Accepted = { format: "json" };
+const unknownLabels: RequestLabels = { verb: "", group: "", version: "", resource: "", subresource: "", scope: "" };
+
 /** One request with its answer, on its way through the server. */
 export class Exchange {
   readonly request: WireRequest;
@@ -17,11 +20,11 @@ export class Exchange {
   query = "";
   info: RequestInfo | undefined;
   user: UserInfo | undefined;
-  accepted: Accepted = { format: "json" };
+  accepted: Accepted = plainJson;
   /** Present when the body or the answer may be protobuf. */
   protobuf: RequestProtobuf | undefined;
   /** For metrics: what it was, once known. */
-  labels: RequestLabels = { verb: "", group: "", version: "", resource: "", subresource: "", scope: "" };
+  labels: RequestLabels = unknownLabels;
   code = 0;
   /** What it was counted as; undefined before it was let in. */
   kind: InFlightKind | undefined;

@@ -18,7 +18,7 @@ import { ProtobufLoader } from "./protobuf.js";
 import { sendProtobufList } from "./protobuf-list.js";
 import type { RepresentContext } from "./represent.js";
 import type { ResourceRequestInfo } from "./request-info.js";
-import { completeRequest, routeResource } from "./resources.js";
+import { completeRequest, routeResource, serverRequest } from "./resources.js";
 import { type Stall, sendEncoded, sendList, sendObject, wantsPretty } from "./respond.js";
 import { SlabCache } from "./slabs.js";
 import type { PendingUpgrade } from "./upgrade.js";
@@ -67,12 +67,16 @@ export class ResourceService {
     const accept = headerOf(exchange.request.headers, "accept");
     exchange.accepted = this.#negotiator.accept(accept, exchange.protobuf?.resource);
     if (call.verb === "watch") return this.#serveWatch(exchange, call, description, upgrade);
-    this.#admit(exchange, call.verb === "get" || call.verb === "list" ? "readOnly" : "mutating");
     const { bodyLimitBytes, decode, handler } = this.#options;
-    const request = await completeRequest(exchange, call, bodyLimitBytes, decode);
+    const reads = call.verb === "get" || call.verb === "list";
+    this.#admit(exchange, reads ? "readOnly" : "mutating");
+    const request = reads
+      ? serverRequest(exchange, call)
+      : await completeRequest(exchange, call, bodyLimitBytes, decode);
     const result = await handler.handle(request);
     if (exchange.ended || exchange.response.headersSent) return;
-    await this.#answer(exchange, result, description);
+    const answered = this.#answer(exchange, result, description);
+    if (answered !== undefined) await answered;
   }
 
   async #serveUnknown(exchange: Exchange, info: ResourceRequestInfo, user: UserInfo): Promise<void> {
@@ -125,7 +129,7 @@ export class ResourceService {
     const { handler, metrics } = this.#options;
     exchange.deadlineMs = Number.POSITIVE_INFINITY;
     this.#admit(exchange, "longRunning");
-    const events = await handler.watch(await this.#watchRequest(exchange, call));
+    const events = await handler.watch(this.#watchRequest(exchange, call));
     if (exchange.ended) return;
     if (upgrade?.protocol === "websocket") exchange.accepted = { ...exchange.accepted, format: "json" };
     const represent = this.#eventRepresenter(exchange, description);
@@ -161,11 +165,11 @@ export class ResourceService {
   }
 
   /** Every watch ends some time, at a random one, so that clients of a restarted server do not come back all at once. */
-  #watchRequest(exchange: Exchange, call: ApiRequest): Promise<ServerRequest> {
-    const { minWatchTimeoutSeconds, random, decode } = this.#options;
+  #watchRequest(exchange: Exchange, call: ApiRequest): ServerRequest {
+    const { minWatchTimeoutSeconds, random } = this.#options;
     const timeoutSeconds =
       call.options?.timeoutSeconds || minWatchTimeoutSeconds + randomInt(random, minWatchTimeoutSeconds + 1);
-    return completeRequest(exchange, { ...call, options: { ...call.options, timeoutSeconds } }, 0, decode);
+    return serverRequest(exchange, call, { options: { ...call.options, timeoutSeconds } });
   }
 
   #eventRepresenter(

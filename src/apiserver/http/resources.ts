@@ -5,6 +5,7 @@ import {
   type ResourceDescription,
   StatusError,
   statusErrors,
+  type UserInfo,
   type Verb,
 } from "../../api/index.js";
 import type { ServerRequest } from "../request.js";
@@ -85,7 +86,36 @@ function allowed(description: ResourceDescription, subresource: string, verb: st
   return (known.verbs as readonly string[]).includes(verb);
 }
 
-/** Reads what the verb needs of the body and gives the request as the pipeline takes it. */
+const nobody: UserInfo = { username: "", groups: [] };
+
+/**
+ * A call as the pipeline takes it. Written out, and the same shape for all: spreading costs more than the rest of a read, and
+ * many shapes would slow down everything that reads them.
+ */
+export function serverRequest(exchange: Exchange, call: ApiRequest, more: RequestBody = {}): ServerRequest {
+  return {
+    group: call.group,
+    version: call.version,
+    resource: call.resource,
+    namespace: call.namespace,
+    verb: call.verb,
+    name: call.name,
+    subresource: call.subresource,
+    options: more.options ?? call.options,
+    patchType: more.patchType,
+    body: more.body,
+    decoded: more.decoded,
+    // Reads are over soon: watching their clients would cost more.
+    signal: call.verb === "get" || call.verb === "list" ? undefined : exchange.signal,
+    user: exchange.user ?? nobody,
+    userAgent: headerOf(exchange.request.headers, "user-agent"),
+    warn: exchange.warn,
+  };
+}
+
+type RequestBody = Partial<Pick<ServerRequest, "options" | "patchType" | "body" | "decoded">>;
+
+/** Reads the body of a write and gives the request as the pipeline takes it. */
 export async function completeRequest(
   exchange: Exchange,
   call: ApiRequest,
@@ -93,15 +123,8 @@ export async function completeRequest(
   decode: BodyDecoder,
 ): Promise<ServerRequest> {
   const { request } = exchange;
-  const user = exchange.user ?? { username: "", groups: [] };
-  const common = { user, userAgent: headerOf(request.headers, "user-agent"), warn: exchange.warn };
   const options = call.options ?? {};
   switch (call.verb) {
-    case "get":
-    case "list":
-      return { ...call, ...common };
-    case "watch":
-      return { ...call, ...common, signal: exchange.signal };
     case "create":
     case "update": {
       validateWriteOptions(call.verb === "create" ? "CreateOptions" : "UpdateOptions", options);
@@ -109,7 +132,7 @@ export async function completeRequest(
       const bytes = await readBody(request, limitBytes);
       const decoded = decodeObject(exchange, bytes, type, decode);
       const body = decoded.value;
-      return { ...call, ...common, options: withManager(options, exchange), body, decoded, signal: exchange.signal };
+      return serverRequest(exchange, call, { options: withManager(options, exchange), body, decoded });
     }
     case "patch": {
       const patchType = patchTypeOf(headerOf(request.headers, "content-type"));
@@ -117,14 +140,16 @@ export async function completeRequest(
       const bytes = await readBody(request, limitBytes);
       const decoded = decode(bytes, patchType === "apply" ? "application/yaml" : "application/json");
       const managed = withManager(options, exchange);
-      return { ...call, ...common, options: managed, patchType, body: decoded.value, decoded, signal: exchange.signal };
+      return serverRequest(exchange, call, { options: managed, patchType, body: decoded.value, decoded });
     }
     case "delete":
     case "deletecollection": {
       const bytes = await readBody(request, limitBytes);
       const body = bytes.length > 0 ? deleteOptionsOf(exchange, bytes, decode) : parseDeleteParameters(exchange.query);
-      return { ...call, ...common, body: body ?? undefined, signal: exchange.signal };
+      return serverRequest(exchange, call, { body: body ?? undefined });
     }
+    default:
+      return serverRequest(exchange, call);
   }
 }
 

@@ -44,8 +44,8 @@ const special: ReadonlyMap<string, (endpointOf: EndpointOf) => Operation> = new 
   ],
 ]);
 
-/** Carries out one authorized request. Errors: NotFound for an unknown subresource, MethodNotAllowed for a verb it lacks. */
-export async function dispatch(
+/** Carries out one authorized request. Throws at once, before it promises anything: NotFound for an unknown subresource, MethodNotAllowed for a verb it lacks. */
+export function dispatch(
   context: RegistryContext,
   endpoint: Endpoint,
   endpointOf: EndpointOf,

@@ -31,7 +31,7 @@ export class Reader {
     else if (revision > 0) await this.#cache.reached(revision, request.signal);
     const stored = endpoint.cache.get(endpoint.keyOf(request.namespace, name));
     if (stored === undefined) throw statusErrors.notFound(endpoint.description, name);
-    return endpoint.show(stored, request.signal);
+    return endpoint.stored ? stored : endpoint.show(stored, request.signal);
   }
 
   async list(endpoint: Endpoint, request: ServerRequest): Promise<StoredList> {

@@ -58,7 +58,7 @@ export class WatchCache implements Component {
     return this.#revision;
   }
 
-  /** Called each time the cache was (re)loaded from the store, before it goes on to follow it. */
+  /** Called each time the cache was (re)loaded from the store and knows all that was there then: before `ready`, the first time. */
   onLoad(callback: () => void): void {
     this.#onLoad.push(callback);
   }
@@ -88,21 +88,31 @@ export class WatchCache implements Component {
   }
 
   async run({ signal, ready }: ComponentContext): Promise<void> {
-    let from = await this.#load(undefined, signal);
-    ready();
+    let goal: number | undefined = await this.#load(undefined, signal);
+    let from = this.#revision;
+    const loaded = (): void => {
+      if (goal === undefined || from < goal) return;
+      goal = undefined;
+      for (const callback of this.#onLoad) callback();
+      ready();
+    };
+    loaded();
     while (!signal.aborted) {
       try {
         for await (const batch of this.#store.watch("", { afterRevision: from, signal })) {
           for (const event of batch.events) this.#apply(event);
           from = batch.revision;
           this.#advance(batch.revision);
+          loaded();
         }
       } catch (error) {
         if (signal.aborted) break;
         if (error instanceof StoreError && error.code === "unavailable") continue;
         if (!(error instanceof StoreError) || error.code !== "compacted") throw error;
         this.#logger.warn("history was compacted away before the watch cache saw it", { revision: from });
-        from = await this.#load(await this.#store.revision({ signal }), signal);
+        goal = await this.#load(await this.#store.revision({ signal }), signal);
+        from = this.#revision;
+        loaded();
       }
     }
     for (const resource of this.#resources.values()) resource.endWatches();
@@ -139,20 +149,22 @@ export class WatchCache implements Component {
 
   /**
    * Reads everything at a revision and lets every resource begin there. Beginning some way in the past lets clients that watched
-   * another server (or this one before a restart) resume without listing again.
+   * another server (or this one before a restart) resume without listing again. Gives the revision up to which the cache has to
+   * follow the store to know all that was there when it was asked.
    */
   async #load(at: number | undefined, signal: AbortSignal): Promise<number> {
     const now = at ?? (await this.#store.revision({ signal }));
     const past = at === undefined ? Math.max(1, now - this.#historyRevisions) : now;
     try {
-      return await this.#loadAt(past, signal);
+      await this.#loadAt(past, signal);
     } catch (error) {
       if (!(error instanceof StoreError) || (error.code !== "compacted" && error.code !== "future")) throw error;
-      return this.#loadAt(undefined, signal);
+      await this.#loadAt(undefined, signal);
     }
+    return now;
   }
 
-  async #loadAt(revision: number | undefined, signal: AbortSignal): Promise<number> {
+  async #loadAt(revision: number | undefined, signal: AbortSignal): Promise<void> {
     const entries: StoreEntry[] = [];
     let after: string | undefined;
     let at = revision;
@@ -164,8 +176,6 @@ export class WatchCache implements Component {
       after = page.entries.at(-1)?.key;
     }
     this.#reset(entries, at);
-    for (const callback of this.#onLoad) callback();
-    return at;
   }
 
   #reset(entries: readonly StoreEntry[], revision: number): void {
