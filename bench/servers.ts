@@ -98,19 +98,24 @@ export async function serve([kind = "api", count = "0"]: readonly string[]): Pro
       bodies = argument as typeof bodies;
       process.send?.("taken");
     } else if (question === "broadcast") {
-      const { frame, count } = argument as { frame: Buffer; count: number };
-      for (let at = 0; at < count; at++) {
-        for (const watcher of watchers) watcher.write(Buffer.from(frame));
+      const { frame, count, burst } = argument as { frame: Buffer; count: number; burst: number };
+      for (let at = 0; at < count; at += burst) {
+        const frames = Buffer.concat(new Array(burst).fill(frame));
+        for (const watcher of watchers) watcher.write(frames);
         await new Promise((resolve) => setImmediate(resolve));
       }
       process.send?.("sent");
     } else if (question === "touch") {
-      const { from, to } = argument as { from: number; to: number };
+      const { count, burst } = argument as { count: number; burst: number };
       // Another value each time: a patch that changes nothing is no event.
       const label = `at-${process.hrtime.bigint()}`;
-      for (let at = from; at < to; at++) {
+      const touch = (at: number): Promise<unknown> => {
         const patch = { type: "merge", body: { metadata: { labels: { touched: label } } } } as const;
-        await cluster.client.patch(pods, { namespace: "default", name: benchPod(at).metadata.name ?? "" }, patch);
+        return cluster.client.patch(pods, { namespace: "default", name: benchPod(at).metadata.name ?? "" }, patch);
+      };
+      for (let at = 0; at < count; at += burst) {
+        await Promise.all(Array.from({ length: burst }, (_, index) => touch(at + index)));
+        await new Promise((resolve) => setImmediate(resolve));
       }
       process.send?.("touched");
     }

@@ -1,5 +1,6 @@
 import type { JsonObject, KubeObject } from "../../api/index.js";
 import { SortedMap } from "../../internal/sorted-map.js";
+import { BatchPool } from "./batch-pool.js";
 import { CacheEvent } from "./cache-event.js";
 import { EventHistory } from "./history.js";
 import { type Selection, selects } from "./selection.js";
@@ -232,7 +233,8 @@ class WatcherTable {
   }
 
   flush(): void {
-    for (const watcher of this.#dirty) watcher.flush();
+    const pool = new BatchPool();
+    for (const watcher of this.#dirty) watcher.flush(pool);
     this.#dirty.clear();
   }
 }

@@ -1,5 +1,6 @@
 import { AsyncQueue } from "../../internal/async-queue.js";
 import type { StoredEvent } from "../request.js";
+import type { BatchPool } from "./batch-pool.js";
 import type { CacheEvent } from "./cache-event.js";
 import { type Selection, selects } from "./selection.js";
 
@@ -41,10 +42,10 @@ export class CacheWatcher {
     return this.#open.length > 0;
   }
 
-  /** Hands over what was collected as one batch. */
-  flush(): void {
+  /** Hands over what was collected as one batch, the same one as others with the same events where there is a pool. */
+  flush(pool?: BatchPool): void {
     if (this.#open.length === 0) return;
-    const batch = this.#open;
+    const batch = pool?.share(this.#open) ?? this.#open;
     this.#open = [];
     this.lastSent = (batch[batch.length - 1] as StoredEvent).stored.revision;
     this.#waiting += batch.length;
