@@ -25,6 +25,16 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      {
+        // What the server does belongs to no file: the files share one process and load it once.
+        test: {
+          name: "conformance",
+          include: ["test/conformance/**/*.test.ts"],
+          environment: "node",
+          isolate: false,
+          fileParallelism: false,
+        },
+      },
     ],
   },
 });
