@@ -20,6 +20,8 @@ export interface ResourceDescription extends ResourceType {
   readonly columns: readonly PrinterColumn[];
   /** Field selectors beyond metadata.name and metadata.namespace: path to its value as text (`""` when unset). */
   readonly selectableFields: ReadonlyMap<string, (object: JsonObject) => string>;
+  /** What a client is told that selects by another field than these. */
+  readonly unselectable?: (path: string) => string;
   /** Selectable fields by whose value servers keep an index, because many clients select by them (pods: spec.nodeName). */
   readonly indexedFields?: readonly string[];
   readonly strategy: ResourceStrategy;

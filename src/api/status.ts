@@ -209,6 +209,11 @@ export const statusErrors = {
     }),
   serviceUnavailable: (message: string, options?: { readonly cause?: unknown }): StatusError =>
     failure(503, "ServiceUnavailable", message, undefined, options),
+  /** What upstream answers where it has no reason to give. */
+  unknown: (message: string): StatusError => {
+    const { reason: _, ...status } = failure(500, "", message).status;
+    return new StatusError(status);
+  },
   internal: (message: string, options?: { readonly cause?: unknown }): StatusError =>
     failure(500, "InternalError", `Internal error occurred: ${message}`, { causes: [{ message }] }, options),
 };

@@ -22,6 +22,8 @@ export interface StoredObject {
   readonly bytes: Buffer;
   /** Of `bytes`. */
   readonly size: number;
+  /** How many of `bytes`, behind the opening brace, say kind and apiVersion; absent: it is not known, or none. */
+  readonly headSize?: number;
   readonly object: KubeObject;
 }
 
@@ -36,6 +38,8 @@ export interface StoredList {
   readonly kind: string;
   readonly metadata: KubeList["metadata"];
   readonly items: readonly StoredObject[];
+  /** On the wire its items do not say kind and apiVersion: those of built-in kinds, of which the list says enough. */
+  readonly bare?: boolean;
 }
 
 /** One event of a watch. Events are shared between watchers, and so is the frame. */

@@ -63,7 +63,7 @@ export class HttpTransport implements Transport, AsyncDisposable {
 
   async request(request: ApiRequest): Promise<KubeObject | KubeList | Status> {
     const { body } = await this.#send(httpCall(request), request.signal, "short");
-    return (await readJson(body, request.signal)) as KubeObject | KubeList | Status;
+    return withItemKinds((await readJson(body, request.signal)) as KubeObject | KubeList | Status);
   }
 
   async *watch(request: ApiRequest): AsyncGenerator<readonly WatchEvent[]> {
@@ -209,6 +209,15 @@ async function readJson(body: Dispatcher.ResponseData["body"], signal: AbortSign
     signal?.throwIfAborted();
     throw statusErrors.serviceUnavailable("the answer was cut or is no JSON", { cause });
   }
+}
+
+/** The items of a list of a built-in kind do not say what they are: the list does. */
+function withItemKinds<T extends KubeObject | KubeList | Status>(answer: T): T {
+  if (!("items" in answer) || !Array.isArray(answer.items) || !answer.kind.endsWith("List")) return answer;
+  const { apiVersion } = answer;
+  const kind = answer.kind.slice(0, -"List".length);
+  const items: readonly object[] = answer.items;
+  return { ...answer, items: items.map((item) => ("kind" in item ? item : { kind, apiVersion, ...item })) };
 }
 
 function retryAfter({ headers }: Dispatcher.ResponseData): number | undefined {

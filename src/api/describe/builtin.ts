@@ -5,7 +5,7 @@ import { builtinStrategies } from "../kinds/index.js";
 import { builtinSchema } from "../schema-table.js";
 import type { Verb } from "../transport.js";
 import { resourceNames } from "./names.js";
-import { builtinSelectableFields } from "./selectable-fields.js";
+import { builtinSelectableFields, builtinUnselectable } from "./selectable-fields.js";
 import { builtinStorage } from "./storage.js";
 import { builtinSubresources } from "./subresources.js";
 
@@ -33,6 +33,7 @@ function describeResource(
   const { group, version, resource, kind, namespaced } = facts;
   const key = `${group}/${resource}`;
   const names = resourceNames.get(key);
+  const unselectable = builtinUnselectable(group, resource);
   return {
     group,
     version,
@@ -49,6 +50,7 @@ function describeResource(
     storage: builtinStorage(group, version, resource),
     columns: builtinColumns(group, version, resource),
     selectableFields: builtinSelectableFields(group, resource),
+    ...(unselectable === undefined ? {} : { unselectable }),
     ...(key === "/pods" ? { indexedFields: podIndexes } : {}),
     strategy: strategies.get(key) ?? noStrategy,
   };

@@ -80,3 +80,19 @@ const byResource: ReadonlyMap<string, SelectableFields> = new Map<string, Select
 export function builtinSelectableFields(group: string, resource: string): SelectableFields {
   return byResource.get(`${group}/${resource}`) ?? none;
 }
+
+const unselectable: ReadonlyMap<string, (path: string) => string> = new Map([
+  ["batch/jobs", (path) => `field label ${JSON.stringify(path)} not supported for batchv1.Job`],
+  [
+    "resource.k8s.io/resourceslices",
+    (path) => `field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: ${path}`,
+  ],
+]);
+
+const nothingButMetadata = (path: string): string =>
+  `${JSON.stringify(path)} is not a known field selector: only "metadata.name", "metadata.namespace"`;
+
+/** What upstream says to a selector by a field that the kind does not offer; absent: the general sentence. */
+export function builtinUnselectable(group: string, resource: string): ((path: string) => string) | undefined {
+  return byResource.has(`${group}/${resource}`) ? unselectable.get(`${group}/${resource}`) : nothingButMetadata;
+}

@@ -7,7 +7,7 @@ import {
 } from "../../api/index.js";
 import { randomInt } from "../../internal/random.js";
 import { authorizeOrThrow } from "../authz/attributes.js";
-import type { ServerRequest, ServerResult } from "../request.js";
+import type { ServerRequest, ServerResult, StoredList } from "../request.js";
 import type { ConnectHandler } from "./connect.js";
 import type { Admit, DispatcherOptions } from "./dispatcher-options.js";
 import type { Exchange } from "./exchange.js";
@@ -101,8 +101,7 @@ export class ResourceService {
       if (accepted.format === "protobuf" && protobuf !== undefined) {
         return sendProtobufList(exchange, result.list, protobuf.objects, this.#stall);
       }
-      const { kind, apiVersion, metadata, items } = result.list;
-      return sendObject(exchange, 200, { kind, apiVersion, metadata, items: items.map((item) => item.object) });
+      return sendObject(exchange, 200, plainList(result.list));
     }
     if (representer !== undefined) {
       const object = result.type === "stored" ? result.stored.object : result.object;
@@ -222,6 +221,12 @@ export class ResourceService {
 function attributesFor(info: ResourceRequestInfo, user: UserInfo): Parameters<typeof authorizeOrThrow>[1] {
   const { verb, group, version, resource, subresource, namespace, name } = info;
   return { user, verb, group, version, resource, subresource, namespace, name };
+}
+
+/** A list as JSON has it, of objects. */
+function plainList({ kind, apiVersion, metadata, items, bare }: StoredList): object {
+  const plain = items.map(({ object }) => (bare ? { ...object, kind: undefined, apiVersion: undefined } : object));
+  return { kind, apiVersion, metadata, items: plain };
 }
 
 function isStatus(object: { readonly kind: string }): object is Exclude<typeof object, KubeObject> {

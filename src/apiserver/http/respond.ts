@@ -4,7 +4,7 @@ import { type Status, StatusError, statusErrors } from "../../api/index.js";
 import type { StoredList } from "../request.js";
 import type { Exchange } from "./exchange.js";
 import { acceptsGzip, protobufType } from "./negotiate.js";
-import type { SlabCache } from "./slabs.js";
+import { itemSize, type SlabCache } from "./slabs.js";
 import { drained, headerOf } from "./wire.js";
 
 /** Upstream's threshold: smaller answers are not worth the time. */
@@ -134,7 +134,7 @@ export async function sendPieces(
 
 function sizeOf(list: StoredList, around: number): number {
   let size = around + Math.max(0, list.items.length - 1);
-  for (const item of list.items) size += item.size;
+  for (const item of list.items) size += itemSize(item, list.bare === true);
   return size;
 }
 
@@ -143,7 +143,7 @@ const comma = Buffer.from(",");
 function* pieces(list: StoredList, slabs: SlabCache): Generator<Buffer> {
   for (let at = 0; at < list.items.length; ) {
     if (at > 0) yield comma;
-    const slab = slabs.next(list.items, at);
+    const slab = slabs.next(list.items, at, list.bare);
     yield slab.bytes;
     at = slab.end;
   }

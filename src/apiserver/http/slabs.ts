@@ -6,7 +6,8 @@ interface Slab {
   readonly bytes: Buffer;
 }
 
-const comma = Buffer.from(",");
+const comma = 0x2c;
+const openingBrace = 0x7b;
 const maxItems = 256;
 const maxSlabBytes = 512 * 1024;
 /** Below this joining is cheaper than keeping. */
@@ -30,8 +31,8 @@ export class SlabCache {
     return this.#bytes;
   }
 
-  /** The items from `start` on: their bytes, and where the next slab starts. Never more than some hundred kilobytes, or one item. */
-  next(items: readonly StoredObject[], start: number): { readonly bytes: Buffer; readonly end: number } {
+  /** The items from `start` on, `bare` or not (the same for the same items): their bytes, and where the next slab starts. Never more than some hundred kilobytes, or one item. */
+  next(items: readonly StoredObject[], start: number, bare = false): { readonly bytes: Buffer; readonly end: number } {
     const first = items[start] as StoredObject;
     const known = this.#slabs.get(first);
     const end = slabEnd(items, start);
@@ -40,7 +41,7 @@ export class SlabCache {
       this.#slabs.set(first, known);
       return { bytes: known.bytes, end };
     }
-    const bytes = join(items, start, end);
+    const bytes = join(items, start, end, bare);
     if (end - start >= minKeptItems) this.#keep(first, { revisions: revisionsOf(items, start, end), bytes });
     return { bytes, end };
   }
@@ -85,11 +86,25 @@ function revisionsOf(items: readonly StoredObject[], start: number, end: number)
   return revisions;
 }
 
-function join(items: readonly StoredObject[], start: number, end: number): Buffer {
-  const parts: Buffer[] = [];
+function join(items: readonly StoredObject[], start: number, end: number, bare: boolean): Buffer {
+  let size = end - start - 1;
+  for (let at = start; at < end; at++) size += itemSize(items[at] as StoredObject, bare);
+  const joined = Buffer.allocUnsafe(size);
+  let offset = 0;
   for (let at = start; at < end; at++) {
-    if (at > start) parts.push(comma);
-    parts.push((items[at] as StoredObject).bytes);
+    const item = items[at] as StoredObject;
+    if (at > start) joined[offset++] = comma;
+    joined[offset++] = openingBrace;
+    offset += item.bytes.copy(joined, offset, 1 + skipped(item, bare));
   }
-  return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+  return joined;
+}
+
+/** What an item takes in a list. */
+export function itemSize(item: StoredObject, bare: boolean): number {
+  return item.size - skipped(item, bare);
+}
+
+function skipped(item: StoredObject, bare: boolean): number {
+  return bare ? (item.headSize ?? 0) : 0;
 }

@@ -13,25 +13,34 @@ export function encodeContinue(token: ContinueToken): string {
 
 /** Errors: BadRequest for what this API never gave out. */
 export function decodeContinue(text: string): ContinueToken {
-  try {
-    const token: unknown = JSON.parse(Buffer.from(text, "base64url").toString());
-    if (isToken(token)) return { revision: token.rv, after: token.start.replace(/\0$/, "") };
-  } catch (cause) {
-    throw statusErrors.badRequest(`continue key is not valid: ${String(cause)}`, { cause });
-  }
-  throw statusErrors.badRequest("continue key is not valid: incorrect encoded start resourceVersion or key");
+  const token = parseToken(text);
+  if (token.v !== "meta.k8s.io/v1") throw invalidToken(`: server does not recognize this encoded version ${token.v}`);
+  const { rv, start } = token;
+  if (rv === 0) throw invalidToken(": incorrect encoded start resourceVersion (version meta.k8s.io/v1)");
+  if (start === "") throw invalidToken(": encoded start key empty (version meta.k8s.io/v1)");
+  // What would be another path when cleaned could begin in somebody else's keys.
+  const steps = start.replace(/^\//, "").split("/");
+  if (steps.some((step) => step === "" || step === "." || step === "..")) throw invalidToken(`: ${start}`);
+  return { revision: rv, after: steps.join("/").replace(/\0$/, "") };
 }
 
-function isToken(value: unknown): value is { readonly rv: number; readonly start: string } {
-  if (typeof value !== "object" || value === null) return false;
-  const { v, rv, start } = value as { v?: unknown; rv?: unknown; start?: unknown };
-  return (
-    v === "meta.k8s.io/v1" &&
-    typeof rv === "number" &&
-    Number.isSafeInteger(rv) &&
-    rv !== 0 &&
-    typeof start === "string" &&
-    start !== "" &&
-    !start.split("/").includes("..")
-  );
+function parseToken(text: string): { readonly v: string; readonly rv: number; readonly start: string } {
+  const bad = /[^A-Za-z0-9_-]/.exec(text);
+  if (bad !== null) throw invalidToken(`: illegal base64 data at input byte ${bad.index}`);
+  let token: unknown;
+  try {
+    token = JSON.parse(Buffer.from(text, "base64url").toString());
+  } catch (cause) {
+    throw invalidToken(`: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
+  }
+  if (typeof token !== "object" || token === null) throw invalidToken(": it is no JSON object");
+  const { v = "", rv = 0, start = "" } = token as { v?: unknown; rv?: unknown; start?: unknown };
+  if (typeof v !== "string" || typeof start !== "string" || typeof rv !== "number" || !Number.isSafeInteger(rv)) {
+    throw invalidToken(": its fields are of other types");
+  }
+  return { v, rv, start };
+}
+
+function invalidToken(why: string, cause?: unknown): Error {
+  return statusErrors.badRequest(`invalid continue token: continue key is not valid${why}`, { cause });
 }

@@ -1,5 +1,5 @@
-import { type FieldError, forbidden, invalid, notSupported } from "../../api/field-error.js";
-import { type RequestOptions, statusErrors } from "../../api/index.js";
+import { type FieldError, forbidden, notSupported } from "../../api/field-error.js";
+import { type RequestOptions, type StatusError, statusErrors } from "../../api/index.js";
 
 /** How fresh, or how old, the answer to a read has to be. */
 export type Freshness =
@@ -10,52 +10,68 @@ export type Freshness =
   | { readonly type: "notOlderThan"; readonly revision: number }
   | { readonly type: "exact"; readonly revision: number };
 
-/** Reads a resourceVersion. Errors: BadRequest for what is not an unsigned integer. */
-export function parseResourceVersion(text: string | undefined): number | undefined {
+/** Reads a resourceVersion. Errors: what `refuse` makes of why it is none. */
+export function parseResourceVersion(
+  text: string | undefined,
+  refuse: (why: string) => StatusError,
+): number | undefined {
   if (text === undefined || text === "") return undefined;
-  const value = Number(text);
-  if (/^\d{1,16}$/.test(text) && Number.isSafeInteger(value)) return value;
-  throw statusErrors.invalid("", "", "", [
-    invalid("resourceVersion", text, `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`),
-  ]);
+  const why = !/^[0-9]+$/.test(text) ? "invalid syntax" : BigInt(text) > maxUint64 ? "value out of range" : undefined;
+  // Beyond what a number holds exactly no store has been yet: the read is told that it is too large.
+  if (why === undefined) return Math.min(Number(text), Number.MAX_SAFE_INTEGER);
+  const quoted = JSON.stringify(text);
+  throw refuse(`resourceVersion: Invalid value: ${quoted}: strconv.ParseUint: parsing ${quoted}: ${why}`);
 }
+
+const maxUint64 = 2n ** 64n - 1n;
+
+/** What a get or a watch says to a resourceVersion that is none: upstream takes it for a fault of its own. */
+export const unknownError = (message: string): StatusError => statusErrors.unknown(message);
 
 /** Checks the options of a list and says what they ask for; see "Resource Versions" in the API concepts. */
 export function listFreshness(options: RequestOptions): Freshness {
-  const revision = parseResourceVersion(options.resourceVersion);
-  const match = options.resourceVersionMatch ?? "";
-  const errors: FieldError[] = [];
-  if (match !== "") {
-    if (options.continue)
-      errors.push(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden for continue"));
-    if (revision === undefined) {
-      errors.push(
-        forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"),
-      );
-    }
-    if (match !== "Exact" && match !== "NotOlderThan") {
-      errors.push(notSupported("resourceVersionMatch", match, ["Exact", "NotOlderThan"]));
-    } else if (match === "Exact" && revision === 0) {
-      errors.push(
-        forbidden("resourceVersionMatch", 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'),
-      );
-    }
-  }
-  if (options.sendInitialEvents !== undefined) {
-    errors.push(forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"));
-  }
-  if (errors.length > 0) throw statusErrors.invalid("meta.k8s.io", "ListOptions", "", errors);
+  checkList(options);
+  const revision = parseResourceVersion(options.resourceVersion, (why) =>
+    statusErrors.badRequest(`invalid resource version: ${why}`),
+  );
   if (options.continue) {
-    if (revision !== undefined && revision !== 0) {
+    if (options.resourceVersion && options.resourceVersion !== "0") {
       throw statusErrors.badRequest("specifying resource version is not allowed when using continue");
     }
     return { type: "consistent" };
   }
   if (revision === undefined) return { type: "consistent" };
   if (revision === 0) return { type: "any" };
+  const { resourceVersionMatch: match = "", limit = 0 } = options;
   // A page of a list at a revision, without a word on matching, has always meant exactly that revision.
-  if (match === "Exact" || (match === "" && (options.limit ?? 0) > 0)) return { type: "exact", revision };
+  if (match === "Exact" || (match === "" && limit > 0)) return { type: "exact", revision };
   return { type: "notOlderThan", revision };
+}
+
+function checkList(options: RequestOptions): void {
+  const match: string = options.resourceVersionMatch ?? "";
+  const refused: FieldError[] = [];
+  const refuse = (message: string): void => void refused.push(forbidden("resourceVersionMatch", message));
+  if (match !== "") {
+    if (!options.resourceVersion) refuse("resourceVersionMatch is forbidden unless resourceVersion is provided");
+    if (options.continue) refuse("resourceVersionMatch is forbidden when continue is provided");
+    if (match !== "Exact" && match !== "NotOlderThan") {
+      refused.push(unsupportedMatch(match));
+    }
+    if (match === "Exact" && options.resourceVersion === "0") {
+      refuse('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+    }
+  }
+  if (options.sendInitialEvents !== undefined) {
+    refused.push(forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list"));
+  }
+  if (refused.length > 0) throw statusErrors.invalid("meta.k8s.io", "ListOptions", "", refused);
+}
+
+/** Upstream names the values in this order, not sorted. */
+function unsupportedMatch(match: string): FieldError {
+  const message = `Unsupported value: ${JSON.stringify(match)}: supported values: "Exact", "NotOlderThan", ""`;
+  return { path: "resourceVersionMatch", reason: "FieldValueNotSupported", message };
 }
 
 /** How a watch begins. */
@@ -68,27 +84,9 @@ export interface WatchStart {
 }
 
 export function watchStart(options: RequestOptions): WatchStart {
-  const revision = parseResourceVersion(options.resourceVersion);
-  const match = options.resourceVersionMatch ?? "";
+  checkWatch(options);
+  const revision = parseResourceVersion(options.resourceVersion, unknownError);
   const { sendInitialEvents } = options;
-  const errors: FieldError[] = [];
-  if (sendInitialEvents !== undefined) {
-    if (match !== "NotOlderThan") {
-      errors.push(
-        forbidden("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"),
-      );
-    }
-  } else if (match !== "") {
-    errors.push(
-      forbidden(
-        "resourceVersionMatch",
-        "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
-      ),
-    );
-  }
-  if (options.continue) errors.push(forbidden("continue", "continue is forbidden for watch"));
-  if (errors.length > 0) throw statusErrors.invalid("meta.k8s.io", "ListOptions", "", errors);
-
   const none = revision === undefined || revision === 0;
   const initial = sendInitialEvents ?? none;
   const from: Freshness =
@@ -98,4 +96,21 @@ export function watchStart(options: RequestOptions): WatchStart {
         ? { type: "any" }
         : { type: "notOlderThan", revision };
   return { initial, marksEnd: sendInitialEvents === true && options.allowWatchBookmarks === true, from };
+}
+
+function checkWatch(options: RequestOptions): void {
+  const match = options.resourceVersionMatch ?? "";
+  const refused: FieldError[] = [];
+  const refuse = (message: string): void => void refused.push(forbidden("resourceVersionMatch", message));
+  if (options.sendInitialEvents !== undefined && match !== "NotOlderThan") {
+    refuse("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+  }
+  if (match !== "") {
+    if (options.sendInitialEvents === undefined) {
+      refuse("resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+    }
+    if (match !== "NotOlderThan") refused.push(notSupported("resourceVersionMatch", match, ["NotOlderThan"]));
+    if (options.continue) refuse("resourceVersionMatch is forbidden when continue is provided");
+  }
+  if (refused.length > 0) throw statusErrors.invalid("meta.k8s.io", "ListOptions", "", refused);
 }

@@ -7,7 +7,7 @@ import { CachedObject } from "../watchcache/stored-object.js";
 import type { WatchCache } from "../watchcache/watch-cache.js";
 import { decodeContinue, encodeContinue } from "./continue-token.js";
 import type { Endpoint } from "./endpoint.js";
-import { type Freshness, listFreshness, parseResourceVersion } from "./list-options.js";
+import { type Freshness, listFreshness, parseResourceVersion, unknownError } from "./list-options.js";
 import { type ResolvedSelection, resolveSelection } from "./selection.js";
 import { toStatusError } from "./store-errors.js";
 
@@ -26,7 +26,7 @@ export class Reader {
 
   async get(endpoint: Endpoint, request: ServerRequest): Promise<StoredObject> {
     const name = request.name ?? "";
-    const revision = parseResourceVersion(request.options?.resourceVersion);
+    const revision = parseResourceVersion(request.options?.resourceVersion, unknownError);
     if (revision === undefined) await this.#fresh(endpoint, request);
     else if (revision > 0) await this.#cache.reached(revision, request.signal);
     const stored = endpoint.cache.get(endpoint.keyOf(request.namespace, name));
@@ -200,5 +200,6 @@ function page(
           }),
     },
     items,
+    bare: endpoint.description.custom !== true,
   };
 }

@@ -41,7 +41,7 @@ function readLabelSelector(text: string | undefined): Selector {
   try {
     return parseLabelSelector(text);
   } catch (cause) {
-    throw statusErrors.badRequest(`unable to parse requirement: ${messageOf(cause)}`, { cause });
+    throw statusErrors.badRequest(messageOf(cause), { cause });
   }
 }
 
@@ -53,10 +53,13 @@ function readFieldSelector(endpoint: Endpoint, text: string | undefined): FieldS
   } catch (cause) {
     throw statusErrors.badRequest(messageOf(cause), { cause });
   }
+  const { namespaced, selectableFields, unselectable, custom } = endpoint.description;
+  // Kinds that offer no field of their own take a namespace even where they are in none.
+  const inNamespace = namespaced || (selectableFields.size === 0 && custom !== true);
   for (const { path } of selector.requirements) {
-    if (path === "metadata.name" || (path === "metadata.namespace" && endpoint.description.namespaced)) continue;
-    if (!endpoint.description.selectableFields.has(path)) {
-      throw statusErrors.badRequest(`field label not supported: ${path}`);
+    if (path === "metadata.name" || (path === "metadata.namespace" && inNamespace)) continue;
+    if (!selectableFields.has(path)) {
+      throw statusErrors.badRequest(unselectable?.(path) ?? `field label not supported: ${path}`);
     }
   }
   return selector;

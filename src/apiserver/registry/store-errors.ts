@@ -26,7 +26,7 @@ function translate(
     case "conflict":
       return statusErrors.conflict(resource, name, modifiedMessage);
     case "compacted":
-      return statusErrors.expired("The provided resource version is too old and has been compacted.");
+      return statusErrors.expired("The resourceVersion for the provided list is too old.");
     case "future":
       return statusErrors.timeout(`Too large resource version: ${error.message}`);
     case "too-large":

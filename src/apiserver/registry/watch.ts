@@ -1,4 +1,4 @@
-import { statusErrors } from "../../api/index.js";
+import { isStatusError, statusErrors } from "../../api/index.js";
 import type { Clock, ClockTimer } from "../../internal/clock.js";
 import { type Random, randomInt } from "../../internal/random.js";
 import type { ServerRequest, StoredEvent, StoredObject } from "../request.js";
@@ -31,7 +31,15 @@ export async function startWatch(
   const options = request.options ?? {};
   const selection = resolveSelection(endpoint, request.namespace, request.name, options);
   const start = watchStart(options);
-  await deps.reader.reach(endpoint, request, start.from);
+  // Whoever resumes later than now has seen another server: it waits for what comes. A state that is later cannot be shown.
+  if (start.initial || start.from.type !== "notOlderThan") {
+    try {
+      await deps.reader.reach(endpoint, request, start.from);
+    } catch (error) {
+      if (isStatusError(error, "Timeout")) return failing(error);
+      throw error;
+    }
+  }
   const now = deps.cache.revision;
   const from = !start.initial && start.from.type === "notOlderThan" ? start.from.revision : now;
   if (from < endpoint.cache.oldestRevision) {

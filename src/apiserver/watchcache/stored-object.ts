@@ -80,6 +80,10 @@ export class CachedObject implements StoredObject {
     return this.value.length + versionFieldSize(this.revision);
   }
 
+  get headSize(): number {
+    return this.value.indexOf(metadataStart) - 1;
+  }
+
   /** Writes `bytes` into `target` and gives the offset behind them. */
   writeTo(target: Buffer, offset: number): number {
     const split = this.value.indexOf(metadataStart) + metadataStart.length;
@@ -122,8 +126,15 @@ export class ConvertedObject implements StoredObject {
   }
 
   get bytes(): Buffer {
-    this.#bytes ??= Buffer.from(JSON.stringify(this.object));
+    if (this.#bytes === undefined) {
+      const { kind, apiVersion, metadata, ...rest } = this.object;
+      this.#bytes = Buffer.from(JSON.stringify({ kind, apiVersion, metadata, ...rest }));
+    }
     return this.#bytes;
+  }
+
+  get headSize(): number {
+    return this.bytes.indexOf(metadataStart) - 1;
   }
 
   get size(): number {
