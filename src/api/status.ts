@@ -171,6 +171,8 @@ export const statusErrors = {
     ),
   notAcceptable: (accepted: readonly string[]): StatusError =>
     failure(406, "NotAcceptable", `only the following media types are accepted: ${accepted.join(", ")}`),
+  /** The object cannot have the shape that the client asked for. */
+  wrongShape: (message: string): StatusError => failure(406, "NotAcceptable", message),
   unsupportedMediaType: (accepted: readonly string[]): StatusError =>
     failure(
       415,

@@ -212,10 +212,10 @@ function raw(text: string): Promise<string> {
 }
 
 describe("answers", () => {
-  test("a GET is the stored bytes, with upstream's headers", async () => {
+  test("a GET is the stored bytes and a line feed, with upstream's headers", async () => {
     const answer = await call("/api/v1/namespaces/default/pods/web");
     expect(answer.code).toBe(200);
-    expect(answer.body.equals(stored("web", 5).bytes)).toBe(true);
+    expect(answer.body.toString()).toBe(`${stored("web", 5).bytes.toString()}\n`);
     expect(answer.headers["content-type"]).toBe("application/json");
     expect(answer.headers["cache-control"]).toBe("no-cache, private");
     expect(answer.headers["audit-id"]).toMatch(/^[0-9a-f-]{36}$/);

@@ -2,7 +2,7 @@ import { type Decoded, DecodeError } from "../../api/decode/decode-error.js";
 import { decodeJson } from "../../api/decode/json.js";
 import { decodeYaml } from "../../api/decode/yaml.js";
 import { statusErrors } from "../../api/index.js";
-import { mediaTypeOf, mediaTypesOf } from "./negotiate.js";
+import { mediaTypeOf, mediaTypes, protobufType } from "./negotiate.js";
 import type { WireRequest } from "./wire.js";
 
 export const defaultBodyLimitBytes: number = 3 * 1024 * 1024;
@@ -55,8 +55,8 @@ export type BodyDecoder = (bytes: Buffer, type: string) => Decoded;
 /** The media type of a body that is an object, which may be protobuf or not. Throws 415. */
 export function objectTypeOf(contentType: string | undefined, protobuf: boolean): string {
   const type = contentType === undefined || contentType === "" ? "application/json" : mediaTypeOf(contentType);
-  const mediaTypes = mediaTypesOf(protobuf);
-  if (!mediaTypes.includes(type)) throw statusErrors.unsupportedMediaType(mediaTypes);
+  if (!mediaTypes.includes(type) || (type === protobufType && !protobuf))
+    throw statusErrors.unsupportedMediaType(mediaTypes);
   return type;
 }
 

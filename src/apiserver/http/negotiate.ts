@@ -12,13 +12,8 @@ export interface Accepted {
 
 export const protobufType = "application/vnd.kubernetes.protobuf";
 
-const jsonTypes: readonly string[] = ["application/json", "application/yaml"];
-const allTypes: readonly string[] = [...jsonTypes, protobufType];
-
-/** The media types of what has a protobuf form, and of what has none. */
-export function mediaTypesOf(protobuf: boolean): readonly string[] {
-  return protobuf ? allTypes : jsonTypes;
-}
+/** What upstream names where it accepts none of what is asked for, also for what has no protobuf form itself. */
+export const mediaTypes: readonly string[] = ["application/json", "application/yaml", protobufType];
 
 const plainJson: Accepted = { format: "json" };
 
@@ -46,14 +41,13 @@ interface Clause {
 }
 
 /**
- * The first acceptable clause by quality, then order. Metadata alone has a protobuf form for every resource, objects only where
+ * The first acceptable clause by quality, wildcards last, then order. Metadata alone has a protobuf form for every resource, objects only where
  * `protobuf` says so. Throws 406.
  */
 export function negotiate(header: string, protobuf = false): Accepted {
-  const mediaTypes = mediaTypesOf(protobuf);
   if (header.length > 4096) throw statusErrors.notAcceptable(mediaTypes);
   const clauses = header.split(",").map(parseClause);
-  clauses.sort((left, right) => right.quality - left.quality);
+  clauses.sort((left, right) => right.quality - left.quality || wildcards(left) - wildcards(right));
   for (const clause of clauses) {
     if (clause.quality <= 0) continue;
     const format = formatOf(clause.type);
@@ -64,7 +58,12 @@ export function negotiate(header: string, protobuf = false): Accepted {
   throw statusErrors.notAcceptable(mediaTypes);
 }
 
-/** Tables are JSON only. */
+/** What is named comes before what is not. */
+function wildcards({ type }: Clause): number {
+  return type === "*/*" ? 2 : type.endsWith("/*") ? 1 : 0;
+}
+
+/** Tables have none. */
 function hasProtobuf({ as }: Accepted, resource: boolean): boolean {
   return as === undefined ? resource : as !== "Table";
 }

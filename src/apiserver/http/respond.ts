@@ -36,23 +36,28 @@ export function sendBytes(exchange: Exchange, code: number, contentType: string,
 
 /** Writes an object in the negotiated format; as JSON what has no protobuf form. */
 export function sendObject(exchange: Exchange, code: number, object: unknown): void {
-  const protobuf = exchange.accepted.format === "protobuf" ? exchange.protobuf?.objects.tryEncode(object) : undefined;
-  if (protobuf !== undefined) {
-    sendBytes(exchange, code, protobufType, protobuf);
-    return;
-  }
-  if (exchange.accepted.format === "yaml") {
-    sendBytes(exchange, code, "application/yaml", Buffer.from(stringifyYaml(object, { aliasDuplicateObjects: false })));
-    return;
+  const { contentType, bytes } = encode(exchange, object);
+  sendBytes(exchange, code, contentType, bytes);
+}
+
+function encode(exchange: Exchange, object: unknown): { readonly contentType: string; readonly bytes: Buffer } {
+  const { format } = exchange.accepted;
+  const bytes = format === "protobuf" ? exchange.protobuf?.objects.tryEncode(object) : undefined;
+  if (bytes !== undefined) return { contentType: protobufType, bytes };
+  if (format === "yaml") {
+    const yaml = stringifyYaml(object, { aliasDuplicateObjects: false, keepUndefined: false });
+    return { contentType: "application/yaml", bytes: Buffer.from(yaml) };
   }
   const text = JSON.stringify(object, null, wantsPretty(exchange) ? 2 : undefined);
-  sendBytes(exchange, code, "application/json", Buffer.from(`${text}\n`));
+  return { contentType: "application/json", bytes: Buffer.from(`${text}\n`) };
 }
+
+const lineFeed = Buffer.from("\n");
 
 /** Writes encoded JSON as it is, unless the client wants it in another dress. */
 export function sendEncoded(exchange: Exchange, code: number, bytes: Buffer): void {
   if (exchange.accepted.format === "json" && !wantsPretty(exchange)) {
-    sendBytes(exchange, code, "application/json", bytes);
+    sendBytes(exchange, code, "application/json", Buffer.concat([bytes, lineFeed]));
     return;
   }
   sendObject(exchange, code, JSON.parse(bytes.toString("utf8")));
@@ -81,15 +86,14 @@ export function sendError(exchange: Exchange, error: unknown): void {
     return;
   }
   const status = statusOf(error);
-  const protobuf = exchange.accepted.format === "protobuf" ? exchange.protobuf?.objects.tryEncode(status) : undefined;
-  const headers = exchange.headers(protobuf === undefined ? "application/json" : protobufType);
+  const { contentType, bytes } = encode(exchange, status);
+  const headers = exchange.headers(contentType);
   const retryAfter = status.details?.retryAfterSeconds;
   if (retryAfter !== undefined && retryAfter > 0) headers["Retry-After"] = retryAfter;
   if (status.code === 413 && exchange.request.httpVersionMajor === 1) headers["Connection"] = "close";
-  const bytes = protobuf ?? Buffer.from(`${JSON.stringify(status)}\n`);
   headers["Content-Length"] = bytes.length;
   exchange.writeHead(status.code, headers);
-  exchange.response.end(bytes);
+  exchange.response.end(exchange.request.method === "HEAD" ? undefined : bytes);
 }
 
 /** Streams a list from the bytes of its items, no faster than the client takes them. */
@@ -202,7 +206,7 @@ function wantsGzip(exchange: Exchange): boolean {
 export function wantsPretty(exchange: Exchange): boolean {
   if (exchange.query.includes("pretty=")) {
     const value = new URLSearchParams(exchange.query).get("pretty");
-    if (value !== null) return value !== "0" && value.toLowerCase() !== "false";
+    if (value) return /^(1|t|T|true|True|TRUE)$/.test(value);
   }
   if (exchange.accepted.pretty === true) return true;
   const agent = headerOf(exchange.request.headers, "user-agent");

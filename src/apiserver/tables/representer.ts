@@ -9,14 +9,16 @@ export const tableRepresenter: Representer = {
     if (object.kind === "Status") return object;
     const { as, asVersion = "v1" } = context.accepted;
     if (as === "PartialObjectMetadata") return partialMetadata(object, asVersion);
-    if (as === "PartialObjectMetadataList") throw wrongShape("PartialObjectMetadataList", "a single object");
+    if (as === "PartialObjectMetadataList")
+      throw wrongShape("PartialObjectMetadataList", `not a list (${typeName(context, "")})`);
     if (as === "Table") return rows([object], versionOf(object), true, context);
     return object;
   },
 
   list(list, context) {
     const { as, asVersion = "v1" } = context.accepted;
-    if (as === "PartialObjectMetadata") throw wrongShape("PartialObjectMetadata", "a list");
+    if (as === "PartialObjectMetadata")
+      throw wrongShape("PartialObjectMetadata", `a list (${typeName(context, "List")})`);
     if (as === "PartialObjectMetadataList") return partialMetadataList(objects(list.items), list.metadata, asVersion);
     if (as === "Table") return rows(objects(list.items), list.metadata, true, context);
     const { apiVersion, kind, metadata } = list;
@@ -50,5 +52,11 @@ function* objects(items: Iterable<StoredObject>): Iterable<KubeObject> {
 }
 
 function wrongShape(wanted: string, got: string): Error {
-  return statusErrors.notAcceptable([`you requested ${wanted}, but the requested object is ${got}`]);
+  return statusErrors.wrongShape(`you requested ${wanted}, but the requested object is ${got}`);
+}
+
+/** What upstream calls the type, because it says so. */
+function typeName({ description: { custom, group, kind } }: RepresentContext, suffix: "" | "List"): string {
+  if (custom === true) return `*unstructured.Unstructured${suffix}`;
+  return `*${group === "" ? "core" : group.split(".")[0]}.${kind}${suffix}`;
 }

@@ -10,7 +10,8 @@ export interface Table {
   readonly kind: "Table";
   readonly apiVersion: `meta.k8s.io/${MetaVersion}`;
   readonly metadata: ListMeta;
-  readonly columnDefinitions: readonly TableColumn[];
+  /** null in all but the first event of a watch. */
+  readonly columnDefinitions: readonly TableColumn[] | null;
   readonly rows: readonly TableRow[];
 }
 
@@ -24,7 +25,8 @@ export interface TableColumn {
 
 export interface TableRow {
   readonly cells: readonly (string | number | boolean | null)[];
-  readonly object?: KubeObject | PartialObjectMetadata;
+  /** null where none was asked for. */
+  readonly object: KubeObject | PartialObjectMetadata | null;
 }
 
 export interface PartialObjectMetadata {
@@ -63,13 +65,13 @@ export function tableOf(objects: Iterable<KubeObject>, metadata: ListMeta, optio
     kind: "Table",
     apiVersion: `meta.k8s.io/${version}`,
     metadata,
-    columnDefinitions: headers ? columns.map(columnDefinition) : [],
+    columnDefinitions: headers ? columns.map(columnDefinition) : null,
     rows,
   };
 }
 
 function rowObject(object: KubeObject, { includeObject, version }: TableOptions): Pick<TableRow, "object"> {
-  if (includeObject === "None") return {};
+  if (includeObject === "None") return { object: null };
   return { object: includeObject === "Object" ? object : partialMetadata(object, version) };
 }
 
@@ -94,5 +96,7 @@ export function partialMetadataList(
 export function parseIncludeObject(value: string | null | undefined): IncludeObject {
   if (value === null || value === undefined || value === "") return "Metadata";
   if (value === "None" || value === "Metadata" || value === "Object") return value;
-  throw statusErrors.badRequest(`unrecognized includeObject value: ${JSON.stringify(value)}`);
+  throw statusErrors.badRequest(
+    `Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(value)}: must be 'Metadata', 'Object', 'None', or empty`,
+  );
 }
