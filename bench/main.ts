@@ -2,7 +2,10 @@ import { writeFileSync } from "node:fs";
 import type { Bench, Row } from "./rows.js";
 import { serve } from "./servers.js";
 
-const benches: Readonly<Record<string, () => Promise<{ readonly run: Bench }>>> = {
+/** `name/word/word`: words choose among what a bench measures. */
+type Selectable = (selection?: readonly string[]) => ReturnType<Bench>;
+
+const benches: Readonly<Record<string, () => Promise<{ readonly run: Selectable }>>> = {
   get: () => import("./get.js"),
   "list-5000": () => import("./list.js"),
   "watch-1000": () => import("./watch.js"),
@@ -14,6 +17,7 @@ const benches: Readonly<Record<string, () => Promise<{ readonly run: Bench }>>> 
   "deployment-100x300": () => import("./deployment-100x300.js"),
   "bind-1000": () => import("./bind-1000.js"),
   "bind-5000": () => import("./bind-5000.js"),
+  scheduler: () => import("./scheduler.js"),
   "memory-10k": () => import("./memory.js"),
   "services-5000": () => import("./proxy.js"),
 };
@@ -22,7 +26,7 @@ async function main(args: readonly string[]): Promise<void> {
   const json = args.indexOf("--json");
   const file = json < 0 ? undefined : args[json + 1];
   const named = args.filter((_, index) => json < 0 || (index !== json && index !== json + 1));
-  const unknown = named.find((name) => !Object.hasOwn(benches, name));
+  const unknown = named.find((name) => !Object.hasOwn(benches, name.split("/")[0] ?? ""));
   if (unknown !== undefined) {
     console.error(`no bench is called ${unknown}; there are: ${Object.keys(benches).join(", ")}`);
     process.exit(1);
@@ -30,8 +34,9 @@ async function main(args: readonly string[]): Promise<void> {
   const rows: Row[] = [];
   console.log(line("name", "value", "unit", "baseline", "ratio"));
   for (const name of named.length > 0 ? named : Object.keys(benches)) {
-    const { run } = await (benches[name] as () => Promise<{ readonly run: Bench }>)();
-    for (const row of await run()) {
+    const [bench = "", ...selection] = name.split("/");
+    const { run } = await (benches[bench] as () => Promise<{ readonly run: Selectable }>)();
+    for (const row of await run(selection)) {
       rows.push(row);
       console.log(line(row.name, show(row.value), row.unit, show(row.baseline), show(row.ratio, 2)));
     }

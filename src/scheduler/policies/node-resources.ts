@@ -1,7 +1,7 @@
 import type { Pod } from "../../api/index.js";
 import { cpuColumn, memoryColumn } from "../cache/cluster-table.js";
 import type { PodInfo } from "../cache/pod-info.js";
-import { podRequests } from "../cache/pod-requests.js";
+import { type PodRequests, podRequests } from "../cache/pod-requests.js";
 import type { NodeSnapshot, Rejection, SchedulingPolicy } from "../framework/policy.js";
 import { QuantityCache } from "../framework/resources.js";
 import type { VectorContext } from "../framework/vector.js";
@@ -27,6 +27,17 @@ export interface NodeResourcesBalancedAllocationArgs {
 
 const tooManyPods = "Too many pods";
 
+/** Plain methods are asked about the same pod for node after node. Pods are never changed, only replaced. */
+function remembering(): (pod: Pod) => PodRequests {
+  const known = new WeakMap<Pod, PodRequests>();
+  const quantities = new QuantityCache();
+  return (pod) => {
+    const found = known.get(pod) ?? podRequests(pod, quantities);
+    known.set(pod, found);
+    return found;
+  };
+}
+
 type Requests = ReadonlyMap<string, number>;
 
 /** Keeps a node's requests within what it can allocate; prefers nodes by how much is left (or is used). */
@@ -37,13 +48,14 @@ export function nodeResourcesFit(args: NodeResourcesFitArgs = {}): SchedulingPol
   const wanted = (requests: Requests): [string, number][] =>
     inOrder([...requests].filter(([name, amount]) => amount > 0 && counts(name)));
   const strategy = args.scoringStrategy ?? {};
-  const scorer = plainScorer(strategy.resources ?? defaultResources, resourceScore(strategy), true);
+  const requestsOf = remembering();
+  const scorer = plainScorer(strategy.resources ?? defaultResources, resourceScore(strategy), true, requestsOf);
   return {
     name: "NodeResourcesFit",
     filter(pod, node) {
       const missing = node.pods.length + 1 > (node.allocatable.get("pods") ?? 0) ? [tooManyPods] : [];
       let unresolvable = false;
-      for (const [name, amount] of wanted(podRequests(pod, new QuantityCache()).requests)) {
+      for (const [name, amount] of wanted(requestsOf(pod).requests)) {
         const allocatable = node.allocatable.get(name) ?? 0;
         if (amount <= allocatable - (node.requested.get(name) ?? 0)) continue;
         missing.push(`Insufficient ${name}`);
@@ -69,11 +81,12 @@ export function nodeResourcesFit(args: NodeResourcesFitArgs = {}): SchedulingPol
 /** Prefers nodes whose resources would be used evenly. Says nothing about pods that ask for none of them. */
 export function nodeResourcesBalancedAllocation(args: NodeResourcesBalancedAllocationArgs = {}): SchedulingPolicy {
   const resources = args.resources ?? defaultResources;
+  const requestsOf = remembering();
   const bestEffort = (requests: Requests): boolean => resources.every(({ name }) => (requests.get(name) ?? 0) === 0);
   return {
     name: "NodeResourcesBalancedAllocation",
-    preScore: (pod) => (bestEffort(podRequests(pod, new QuantityCache()).requests) ? { skip: true } : undefined),
-    score: plainScorer(resources, balanceScore, false),
+    preScore: (pod) => (bestEffort(requestsOf(pod).requests) ? { skip: true } : undefined),
+    score: plainScorer(resources, balanceScore, false, requestsOf),
     vector: {
       key: requestKey,
       compile: (pod, context) =>
@@ -169,9 +182,10 @@ function plainScorer(
   resources: readonly ResourceSpec[],
   score: ResourceScore,
   nonzero: boolean,
+  requestsOf: (pod: Pod) => PodRequests,
 ): (pod: Pod, node: NodeSnapshot) => number {
   return (pod, node) => {
-    const own = podRequests(pod, new QuantityCache());
+    const own = requestsOf(pod);
     const requested: number[] = [];
     const allocatable: number[] = [];
     for (const { name } of resources) {
