@@ -303,7 +303,7 @@ class Run {
     let code = this.#class.code(slot);
     if (code === 0 && this.#filters.length > 0) {
       snapshots.forget(slot);
-      code = this.#plainCode(slot);
+      code = this.#plainCode(slot, this.#imagined());
       snapshots.forget(slot);
     }
     for (const pod of coming) table.pretend(slot, pod, -1);
@@ -313,21 +313,30 @@ class Run {
     return Math.max(0, code);
   }
 
-  #plainCode(slot: number): number {
+  /** A cycle for the cluster as it would be: what policies worked out before is not true there. */
+  #imagined(): Cycle {
+    const cycle: Cycle = { ...this.#cycle, state: new Map() };
+    for (const { policy } of this.#filters) {
+      guarded(policy.name, "PreFilter", () => policy.preFilter?.(this.#pod.pod, cycle));
+    }
+    return cycle;
+  }
+
+  #plainCode(slot: number, cycle: Cycle = this.#cycle): number {
     if (this.#filters.length === 0) return 0;
     const node = this.#options.snapshots.node(slot);
     if (node === undefined) return 0;
     for (const { policy } of this.#filters) {
-      const verdict = this.#ask(policy, node);
+      const verdict = this.#ask(policy, node, cycle);
       if (verdict !== undefined) return this.#options.verdicts.code(policy.name, checkedVerdict(policy.name, verdict));
     }
     return 0;
   }
 
-  #ask(policy: SchedulingPolicy, node: NodeSnapshot): Verdict {
+  #ask(policy: SchedulingPolicy, node: NodeSnapshot, cycle: Cycle): Verdict {
     try {
       this.#checkTime(policy.name);
-      return policy.filter?.(this.#pod.pod, node, this.#cycle);
+      return policy.filter?.(this.#pod.pod, node, cycle);
     } catch (error) {
       return guarded(policy.name, "Filter", () => {
         throw error;

@@ -8,9 +8,15 @@ const maxThresholdBytesPerContainer = 1000 * 2 ** 20;
 export function imageLocality(): SchedulingPolicy {
   return {
     name: "ImageLocality",
-    score(pod, { node }, { snapshot }) {
-      const spread = (image: string): number =>
-        snapshot.nodes.filter((other) => imageSize(other.node, image) !== undefined).length / snapshot.nodes.length;
+    score(pod, { node }, { snapshot, state }) {
+      const spread = (image: string): number => {
+        const id = `ImageLocality/${image}`;
+        const known = state.get(id);
+        if (typeof known === "number") return known;
+        const having = snapshot.nodes.filter((other) => imageSize(other.node, image) !== undefined).length;
+        state.set(id, having / snapshot.nodes.length);
+        return having / snapshot.nodes.length;
+      };
       return scoreOf(imagesOf(pod), node, spread);
     },
     vector: {

@@ -199,7 +199,7 @@ function softScore(
   };
 }
 
-// The plain face: obvious rather than fast.
+// The plain face. Domains are counted once per cycle.
 
 function countMatching(node: NodeSnapshot, pod: Pod, { selector }: SpreadConstraint): number {
   return node.pods.filter(
@@ -230,18 +230,36 @@ function plainFilter(
   pod: Pod,
   { constraints }: PodConstraints,
   { node }: NodeSnapshot,
-  { snapshot }: Cycle,
+  cycle: Cycle,
 ): ReturnType<NonNullable<SchedulingPolicy["filter"]>> {
-  const hard = constraints.filter((constraint) => constraint.hard);
-  for (const constraint of hard) {
+  for (const { constraint, counts, least } of hardCounts(pod, constraints, cycle)) {
     const value = labelOf(node, constraint.topologyKey);
     if (value === undefined) return missingLabel;
-    const counts = domainCounts(pod, constraint, hard, snapshot.nodes);
-    const least = counts.size < constraint.minDomains ? 0 : Math.min(...counts.values());
     const self = constraint.selector.matches(pod.metadata.labels) ? 1 : 0;
     if ((counts.get(value) ?? 0) + self - least > constraint.maxSkew) return skewed;
   }
   return undefined;
+}
+
+interface HardCount {
+  readonly constraint: SpreadConstraint;
+  readonly counts: ReadonlyMap<string, number>;
+  readonly least: number;
+}
+
+function hardCounts(pod: Pod, constraints: readonly SpreadConstraint[], cycle: Cycle): readonly HardCount[] {
+  const id = `${name}/hard`;
+  const known = cycle.state.get(id) as readonly HardCount[] | undefined;
+  if (known !== undefined) return known;
+  const hard = constraints.filter((constraint) => constraint.hard);
+  const found = hard.map((constraint) => {
+    const counts = domainCounts(pod, constraint, hard, cycle.snapshot.nodes);
+    let least = counts.size < constraint.minDomains ? 0 : Number.POSITIVE_INFINITY;
+    for (const count of counts.values()) least = Math.min(least, count);
+    return { constraint, counts, least };
+  });
+  cycle.state.set(id, found);
+  return found;
 }
 
 function plainScores(pod: Pod, { constraints, requireAllKeys }: PodConstraints, cycle: Cycle): Map<string, number> {
