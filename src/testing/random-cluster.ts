@@ -1,4 +1,12 @@
-import type { Affinity, Node, Pod, TopologySpreadConstraint } from "../api/index.js";
+import type {
+  Affinity,
+  LabelSelector,
+  Node,
+  Pod,
+  PodAffinityTerm,
+  PodSpec,
+  TopologySpreadConstraint,
+} from "../api/index.js";
 import { type Random, randomInt } from "../internal/random.js";
 import { makeNode, makePod, type PodOptions } from "./builders.js";
 
@@ -58,6 +66,7 @@ export class RandomCluster {
   pod(options: PodOptions = {}): Pod {
     const labels: Record<string, string> = this.chance(0.9) ? { app: this.pick(apps) } : {};
     if (this.chance(0.2)) labels.version = this.pick(["1", "2"]);
+    if (this.chance(0.2)) labels.tier = this.pick(["front", "back"]);
     return makePod(`pod-${this.#serial++}`, {
       namespace: this.pick(["default", "default", "other"]),
       labels,
@@ -70,15 +79,51 @@ export class RandomCluster {
       ...(this.chance(0.3) ? { tolerations: [{ key: this.pick(["dedicated", "busy"]), operator: "Exists" }] } : {}),
       ...(this.chance(0.5) ? { affinity: this.affinity() } : {}),
       ...(this.chance(0.4) ? { topologySpreadConstraints: this.constraints() } : {}),
+      ...(this.chance(0.2) ? { spec: this.extras() } : {}),
       ...options,
     });
   }
 
-  affinity(): Affinity {
-    const term = (): { topologyKey: string; labelSelector: { matchLabels: { app: string } } } => ({
-      topologyKey: this.pick(keys),
-      labelSelector: { matchLabels: { app: this.pick(apps) } },
+  /** What makes a pod's requests more than the sum of its containers'. */
+  extras(): Partial<PodSpec> {
+    const requests = (): { requests: Record<string, string> } => ({
+      requests: { cpu: `${50 * (1 + this.int(12))}m`, memory: `${64 * (1 + this.int(6))}Mi` },
     });
+    const init = Array.from({ length: this.int(4) }, (_, index) => ({
+      name: `init-${index}`,
+      image: this.pick(images),
+      ...(this.chance(0.8) ? { resources: requests() } : {}),
+      ...(this.chance(0.5) ? { restartPolicy: "Always" } : {}),
+    }));
+    return {
+      ...(init.length > 0 ? { initContainers: init } : {}),
+      ...(this.chance(0.3) ? { overhead: { cpu: "50m", memory: "32Mi" } } : {}),
+      ...(this.chance(0.3) ? { resources: requests() } : {}),
+    };
+  }
+
+  /** Which pods a rule of affinity is about, in all the ways that there are to say so. */
+  term(): PodAffinityTerm {
+    const namespaces = this.chance(0.2);
+    return {
+      topologyKey: this.pick(keys),
+      labelSelector: this.selector(),
+      ...(namespaces ? { namespaces: [this.pick(["default", "other"])] } : {}),
+      ...(this.chance(0.2) ? { namespaceSelector: this.chance(0.5) ? {} : { matchLabels: { team: "b" } } } : {}),
+      ...(this.chance(0.15) ? { matchLabelKeys: ["version"] } : {}),
+      ...(this.chance(0.15) ? { mismatchLabelKeys: ["tier"] } : {}),
+    };
+  }
+
+  selector(): LabelSelector {
+    if (this.chance(0.7)) return { matchLabels: { app: this.pick(apps) } };
+    const operator = this.pick(["In", "NotIn", "Exists", "DoesNotExist"]);
+    const values = operator === "In" || operator === "NotIn" ? { values: [this.pick(apps), this.pick(apps)] } : {};
+    return { matchExpressions: [{ key: "app", operator, ...values }] };
+  }
+
+  affinity(): Affinity {
+    const term = (): PodAffinityTerm => this.term();
     return {
       ...(this.chance(0.4)
         ? {
@@ -109,7 +154,7 @@ export class RandomCluster {
               preferredDuringSchedulingIgnoredDuringExecution: [
                 {
                   weight: 1 + this.int(100),
-                  podAffinityTerm: this.chance(0.3) ? { ...term(), namespaceSelector: {} } : term(),
+                  podAffinityTerm: term(),
                 },
               ],
             },
@@ -134,7 +179,7 @@ export class RandomCluster {
         maxSkew: 1 + this.int(3),
         topologyKey: keys[(index + this.int(2)) % keys.length] ?? "rack",
         whenUnsatisfiable: this.pick(["DoNotSchedule", "ScheduleAnyway"]),
-        labelSelector: { matchLabels: { app: this.pick(apps) } },
+        labelSelector: this.selector(),
         ...(this.chance(0.2) ? { minDomains: 1 + this.int(5) } : {}),
         ...(this.chance(0.2) ? { nodeTaintsPolicy: "Honor" } : {}),
         ...(this.chance(0.2) ? { nodeAffinityPolicy: "Ignore" } : {}),

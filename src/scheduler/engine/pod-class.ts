@@ -248,7 +248,6 @@ export class PodClass implements DomainView {
             }
           }
         }
-        seen.delete(-1);
         return seen.size;
       },
     };

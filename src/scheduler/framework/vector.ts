@@ -79,7 +79,7 @@ export interface DomainView {
 export interface FeasibleView {
   /** Feasible nodes that have every key of `inputs` (of all of them when empty). */
   nodes(inputs: readonly number[]): number;
-  /** Distinct domains of `input` among the nodes that `nodes` counts. */
+  /** Distinct domains of `input` among the nodes that `nodes` counts; those without the key are one more. */
   domains(input: number, required: readonly number[]): number;
 }
 

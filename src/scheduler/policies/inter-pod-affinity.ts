@@ -98,7 +98,8 @@ const normalize: Normalize = (scores) => {
   }
   const range = max - min;
   for (let index = 0; index < scores.length; index++) {
-    scores[index] = range > 0 ? Math.trunc((100 * ((scores[index] ?? 0) - min)) / range) : 0;
+    // Divided first, as upstream does in floating point: 29 of 50 are 57.
+    scores[index] = range > 0 ? Math.trunc(100 * (((scores[index] ?? 0) - min) / range)) : 0;
   }
 };
 

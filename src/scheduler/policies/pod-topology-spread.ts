@@ -276,7 +276,7 @@ function plainScores(pod: Pod, { constraints, requireAllKeys }: PodConstraints, 
     size:
       constraint.topologyKey === hostnameLabel
         ? takesPart.length
-        : new Set(takesPart.map(({ node }) => labelOf(node, constraint.topologyKey)).filter((value) => value)).size,
+        : new Set(takesPart.map(({ node }) => labelOf(node, constraint.topologyKey))).size,
   }));
   for (const node of takesPart) {
     let score = 0;
