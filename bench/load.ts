@@ -15,8 +15,9 @@ export function dial(server: BenchServer): Promise<TLSSocket> {
 }
 
 export function requestText(server: BenchServer, path: string): string {
-  const headers = Object.entries(server.headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  return `GET ${path} HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n${headers.join("")}\r\n`;
+  const headers = Object.entries({ accept: "application/json", ...server.headers });
+  const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`);
+  return `GET ${path} HTTP/1.1\r\nhost: localhost\r\n${lines.join("")}\r\n`;
 }
 
 /** The whole answer to one request on a connection of its own: headers and body. */

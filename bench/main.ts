@@ -18,7 +18,9 @@ const benches: Readonly<Record<string, () => Promise<{ readonly run: Selectable 
   "bind-1000": () => import("./bind-1000.js"),
   "bind-5000": () => import("./bind-5000.js"),
   scheduler: () => import("./scheduler.js"),
-  "memory-10k": () => import("./memory.js"),
+  "memory-10k": () => import("./memory-10k.js"),
+  "memory-50k": () => import("./memory-50k.js"),
+  "blocking-50k": () => import("./blocking-50k.js"),
   "services-5000": () => import("./proxy.js"),
 };
 

@@ -1,0 +1,4 @@
+import { memory } from "./memory.js";
+import type { Row } from "./rows.js";
+
+export const run = (): Promise<readonly Row[]> => memory("memory-50k", 50_000);
