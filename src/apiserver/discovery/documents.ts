@@ -98,7 +98,7 @@ export function aggregatedDocument(groups: readonly ServedGroup[], version: Aggr
     apiVersion: `apidiscovery.k8s.io/${version}`,
     metadata: {},
     items: groups.map((group) => ({
-      metadata: { ...(group.name === "" ? {} : { name: group.name }), creationTimestamp: null },
+      metadata: group.name === "" ? {} : { name: group.name },
       versions: group.versions.map((served) => ({
         version: served.version,
         resources: served.resources.map((resource) => aggregatedResource(group.name, served.version, resource)),

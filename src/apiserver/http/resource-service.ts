@@ -28,6 +28,9 @@ import { drained, headerOf } from "./wire.js";
 /** Subresources that run or reach into a container: the permission to create is needed however they are asked for. */
 const streamed: ReadonlySet<string> = new Set(["exec", "attach", "portforward"]);
 
+/** YAML has no frames. */
+const streamTypes: readonly string[] = ["application/json;stream=watch", `${protobufType};stream=watch`];
+
 /** Everything of the resource API: turns requests into calls of the pipeline and writes what comes back. */
 export class ResourceService {
   readonly #options: DispatcherOptions;
@@ -126,6 +129,7 @@ export class ResourceService {
     upgrade: PendingUpgrade | undefined,
   ): Promise<void> {
     const { handler, metrics } = this.#options;
+    if (exchange.accepted.format === "yaml") throw statusErrors.notAcceptable(streamTypes);
     exchange.deadlineMs = Number.POSITIVE_INFINITY;
     this.#admit(exchange, "longRunning");
     const events = await handler.watch(this.#watchRequest(exchange, call));

@@ -53,13 +53,9 @@ export function routeResource(info: ResourceRequestInfo, description: ResourceDe
   const namespace = inNamespace ? info.namespace : undefined;
   if (verb === "watch") {
     if (subresource !== "") throw statusErrors.pathNotFound();
-    if (name !== "") options = { ...options, fieldSelector: `metadata.name=${name}` };
+    if (name !== "") options = { ...options, fieldSelector: selectorOf(name, options.fieldSelector) };
   } else if (verb === "list" && wantsWatch(query)) {
     verb = "watch";
-  } else if (verb === "get" && subresource === "" && wantsWatch(query)) {
-    // The old form of watching one object, still sent by some clients.
-    verb = "watch";
-    options = { ...options, fieldSelector: `metadata.name=${name}` };
   }
   if (!allowed(description, subresource, verb)) throw methodNotAllowed();
   if (verb === "watch") return { group, version, resource, namespace, verb, options };
@@ -77,6 +73,15 @@ export function routeResource(info: ResourceRequestInfo, description: ResourceDe
     subresource: subresource === "" ? undefined : subresource,
     options,
   };
+}
+
+/** The old path of watching one object says its name; a selector beside it may say the same. */
+function selectorOf(name: string, fieldSelector = ""): string {
+  const byName = `metadata.name=${name}`;
+  if (fieldSelector === "") return byName;
+  const terms = fieldSelector.split(",");
+  if (terms.includes(byName) || terms.includes(`metadata.name==${name}`)) return fieldSelector;
+  throw statusErrors.badRequest("fieldSelector metadata.name doesn't match requested name");
 }
 
 function allowed(description: ResourceDescription, subresource: string, verb: string): verb is Verb {

@@ -124,7 +124,6 @@ function bookmark(endpoint: Endpoint, revision: number, endsInitialEvents: boole
     apiVersion: endpoint.apiVersion,
     metadata: {
       resourceVersion: String(revision),
-      creationTimestamp: null,
       ...(endsInitialEvents ? { annotations: { "k8s.io/initial-events-end": "true" } } : {}),
     },
   };

@@ -26,8 +26,13 @@ export interface ControlPlane {
   readonly https: Transport;
 }
 
-/** Starts a control plane for the tests of a file, or of the `describe` around, and stops it after them. */
-export function useControlPlane(options: Partial<ClusterOptions> = {}): ControlPlane {
+/**
+ * Starts a control plane for the tests of a file, or of the `describe` around, and stops it after them. `prepare` is given its store
+ * before anybody reads it.
+ */
+export function useControlPlane(
+  options: Partial<ClusterOptions> & { readonly prepare?: (store: MemoryStore) => Promise<void> } = {},
+): ControlPlane {
   let running: (ControlPlane & { readonly https: HttpTransport }) | undefined;
   const now = (): ControlPlane => {
     if (running === undefined) throw new Error("the control plane runs in tests and hooks only");
@@ -35,7 +40,9 @@ export function useControlPlane(options: Partial<ClusterOptions> = {}): ControlP
   };
   beforeAll(async () => {
     const store = new MemoryStore();
-    const cluster = await startCluster({ store, controllers: [], scheduler: false, ...options });
+    const { prepare, ...more } = options;
+    await prepare?.(store);
+    const cluster = await startCluster({ store, controllers: [], scheduler: false, ...more });
     const { ca, admin: credentials } = cluster.pki;
     const https = new HttpTransport({
       server: cluster.url,
