@@ -1,34 +1,52 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
-import type { StoredList } from "../request.js";
+import type { ProtobufCodec } from "../../api/protobuf/index.js";
+import { Turns } from "../../internal/turns.js";
+import type { StoredList, StoredObject } from "../request.js";
 import type { Exchange } from "./exchange.js";
 import { protobufType } from "./negotiate.js";
 import type { ProtobufObjects } from "./protobuf.js";
-import { type Stall, sendPieces } from "./respond.js";
+import { type Stall, sendPieces } from "./send-pieces.js";
 
-/** Encoded between two turns of the event loop. */
-const objectsPerTurn = 64;
 const pieceBytes = 256 * 1024;
 
-/**
- * Sends a list as protobuf. The length of all items stands before the first, so all are encoded before anything is sent; other
- * requests get their turn in between.
- */
-export async function sendProtobufList(
+/** Sends a list as protobuf, each object encoded once while it is in use. */
+export function sendProtobufList(
   exchange: Exchange,
   list: StoredList,
   objects: ProtobufObjects,
   stall: Stall,
 ): Promise<void> {
   const { codec } = objects;
+  const known = (item: StoredObject): boolean => objects.has(item);
+  return sendProtobufItems(exchange, list, list.items, { codec, encode: (item) => objects.item(item), known, stall });
+}
+
+interface ItemEncoding {
+  readonly codec: ProtobufCodec;
+  encode(item: StoredObject): Buffer;
+  /** Whether `encode` has nothing to do. */
+  known?(item: StoredObject): boolean;
+  readonly stall: Stall;
+}
+
+/**
+ * The length of all items stands before the first, so all are encoded before anything is sent; other requests get their turn in
+ * between.
+ */
+export async function sendProtobufItems(
+  exchange: Exchange,
+  list: Pick<StoredList, "apiVersion" | "kind"> & { readonly metadata: object },
+  items: readonly StoredObject[],
+  { codec, encode, known, stall }: ItemEncoding,
+): Promise<void> {
   const parts: Buffer[] = [];
+  const turns = new Turns();
   let size = 0;
-  let encoded = 0;
-  for (const item of list.items) {
-    if (!objects.has(item) && ++encoded % objectsPerTurn === 0) {
-      await nextTurn();
+  for (const item of items) {
+    if (turns.due(known?.(item) === true ? 0 : 8 * item.size)) {
+      await turns.give();
       if (exchange.ended) return;
     }
-    const bytes = objects.item(item);
+    const bytes = encode(item);
     parts.push(bytes);
     size += bytes.length;
   }

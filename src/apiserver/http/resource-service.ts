@@ -7,7 +7,7 @@ import {
 } from "../../api/index.js";
 import { randomInt } from "../../internal/random.js";
 import { authorizeOrThrow } from "../authz/attributes.js";
-import type { ServerRequest, ServerResult, StoredList } from "../request.js";
+import type { ServerRequest, ServerResult, StoredList, StoredObject } from "../request.js";
 import type { ConnectHandler } from "./connect.js";
 import type { Admit, DispatcherOptions } from "./dispatcher-options.js";
 import type { Exchange } from "./exchange.js";
@@ -16,11 +16,14 @@ import { Negotiator, protobufType } from "./negotiate.js";
 import { sendNotFound } from "./path-service.js";
 import { ProtobufLoader } from "./protobuf.js";
 import { sendProtobufList } from "./protobuf-list.js";
-import type { RepresentContext } from "./represent.js";
+import type { ListShape, RepresentContext, Representer } from "./represent.js";
 import type { ResourceRequestInfo } from "./request-info.js";
 import { completeRequest, routeResource, serverRequest } from "./resources.js";
-import { type Stall, sendEncoded, sendList, sendObject, wantsPretty } from "./respond.js";
+import { sendEncoded, sendObject, wantsPretty } from "./respond.js";
+import type { Stall } from "./send-pieces.js";
+import { sendShapedList } from "./shaped-list.js";
 import { SlabCache } from "./slabs.js";
+import { sendList } from "./stored-list.js";
 import type { PendingUpgrade } from "./upgrade.js";
 import { type FrameEncoder, FrameJoiner, type FrameSink, pumpWatch } from "./watch-stream.js";
 import { drained, headerOf } from "./wire.js";
@@ -92,20 +95,9 @@ export class ResourceService {
   }
 
   #answer(exchange: Exchange, result: ServerResult, description: ResourceDescription): void | Promise<void> {
-    const { accepted, protobuf } = exchange;
+    const { accepted } = exchange;
     const representer = accepted.as === undefined ? undefined : this.#options.representer;
-    if (result.type === "list") {
-      if (representer !== undefined) {
-        return sendObject(exchange, 200, representer.list(result.list, this.#context(exchange, description)));
-      }
-      if (accepted.format === "json" && !wantsPretty(exchange)) {
-        return sendList(exchange, result.list, this.#slabs, this.#stall);
-      }
-      if (accepted.format === "protobuf" && protobuf !== undefined) {
-        return sendProtobufList(exchange, result.list, protobuf.objects, this.#stall);
-      }
-      return sendObject(exchange, 200, plainList(result.list));
-    }
+    if (result.type === "list") return this.#answerList(exchange, result.list, description, representer);
     if (representer !== undefined) {
       const object = result.type === "stored" ? result.stored.object : result.object;
       // A Status stays what it is, whatever dress was asked for.
@@ -116,6 +108,26 @@ export class ResourceService {
       sendEncoded(exchange, result.code, result.stored.bytes);
     } else if (result.type === "stored") sendObject(exchange, result.code, result.stored.object);
     else sendObject(exchange, result.code, result.object);
+  }
+
+  #answerList(
+    exchange: Exchange,
+    list: StoredList,
+    description: ResourceDescription,
+    representer: Representer | undefined,
+  ): void | Promise<void> {
+    const { accepted, protobuf } = exchange;
+    if (representer !== undefined) {
+      const shape = representer.list(list, this.#context(exchange, description));
+      return sendShapedList(exchange, shape, list.items, this.#stall);
+    }
+    if (accepted.format === "json" && !wantsPretty(exchange)) {
+      return sendList(exchange, list, this.#slabs, this.#stall);
+    }
+    if (accepted.format === "protobuf" && protobuf !== undefined) {
+      return sendProtobufList(exchange, list, protobuf.objects, this.#stall);
+    }
+    return sendShapedList(exchange, plainShape(list), list.items, this.#stall);
   }
 
   #context(exchange: Exchange, description: ResourceDescription): RepresentContext {
@@ -228,9 +240,10 @@ function attributesFor(info: ResourceRequestInfo, user: UserInfo): Parameters<ty
 }
 
 /** A list as JSON has it, of objects. */
-function plainList({ kind, apiVersion, metadata, items, bare }: StoredList): object {
-  const plain = items.map(({ object }) => (bare ? { ...object, kind: undefined, apiVersion: undefined } : object));
-  return { kind, apiVersion, metadata, items: plain };
+function plainShape({ kind, apiVersion, metadata, bare }: StoredList): ListShape {
+  const element = ({ object }: StoredObject): unknown =>
+    bare ? { ...object, kind: undefined, apiVersion: undefined } : object;
+  return { envelope: { kind, apiVersion, metadata }, field: "items", element };
 }
 
 function isStatus(object: { readonly kind: string }): object is Exclude<typeof object, KubeObject> {

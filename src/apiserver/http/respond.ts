@@ -1,18 +1,13 @@
-import { createGzip, type Gzip, gzip } from "node:zlib";
+import { gzip } from "node:zlib";
 import { stringify as stringifyYaml } from "yaml";
 import { type Status, StatusError, statusErrors } from "../../api/index.js";
-import type { StoredList } from "../request.js";
 import type { Exchange } from "./exchange.js";
 import { acceptsGzip, protobufType } from "./negotiate.js";
-import { itemSize, type SlabCache } from "./slabs.js";
-import { drained, headerOf } from "./wire.js";
+import { headerOf } from "./wire.js";
 
 /** Upstream's threshold: smaller answers are not worth the time. */
-const gzipThresholdBytes = 128 * 1024;
-const gzipLevel = 1;
-
-/** A list's writing is given up when the client takes nothing for so long. */
-export type Stall = (give: () => void) => () => void;
+export const gzipThresholdBytes: number = 128 * 1024;
+export const gzipLevel: number = 1;
 
 /** Writes an answer that is complete, in one write. */
 export function sendBytes(exchange: Exchange, code: number, contentType: string, bytes: Buffer): void {
@@ -96,109 +91,7 @@ export function sendError(exchange: Exchange, error: unknown): void {
   exchange.response.end(exchange.request.method === "HEAD" ? undefined : bytes);
 }
 
-/** Streams a list from the bytes of its items, no faster than the client takes them. */
-export async function sendList(exchange: Exchange, list: StoredList, slabs: SlabCache, stall: Stall): Promise<void> {
-  const head = Buffer.from(
-    `{"kind":${JSON.stringify(list.kind)},"apiVersion":${JSON.stringify(list.apiVersion)},"metadata":${JSON.stringify(list.metadata)},"items":[`,
-  );
-  const tail = Buffer.from("]}\n");
-  const size = sizeOf(list, head.length + tail.length);
-  await sendPieces(exchange, "application/json", size, bytesOf(head, list, slabs, tail), stall);
-}
-
-/** Writes an answer piece by piece, no faster than the client takes it. `size` is of all pieces together. */
-export async function sendPieces(
-  exchange: Exchange,
-  contentType: string,
-  size: number,
-  source: Generator<Buffer>,
-  stall: Stall,
-): Promise<void> {
-  const headers = exchange.headers(contentType);
-  const pack = size > gzipThresholdBytes && wantsGzip(exchange);
-  if (pack) {
-    headers["Content-Encoding"] = "gzip";
-    headers["Vary"] = "Accept-Encoding";
-  } else {
-    headers["Content-Length"] = size;
-  }
-  exchange.writeHead(200, headers);
-  const { response } = exchange;
-  if (exchange.request.method === "HEAD") return void response.end();
-  if (!pack && size <= 64 * 1024) {
-    response.end(Buffer.concat([...source], size));
-    return;
-  }
-  if (pack) return sendPacked(exchange, source, stall);
-  for (const piece of source) {
-    if (!response.write(piece) && !(await drained(response, stall))) return void response.destroy();
-  }
-  response.end();
-}
-
-function sizeOf(list: StoredList, around: number): number {
-  let size = around + Math.max(0, list.items.length - 1);
-  for (const item of list.items) size += itemSize(item, list.bare === true);
-  return size;
-}
-
-const comma = Buffer.from(",");
-
-function* pieces(list: StoredList, slabs: SlabCache): Generator<Buffer> {
-  for (let at = 0; at < list.items.length; ) {
-    if (at > 0) yield comma;
-    const slab = slabs.next(list.items, at, list.bare);
-    yield slab.bytes;
-    at = slab.end;
-  }
-}
-
-function* bytesOf(head: Buffer, list: StoredList, slabs: SlabCache, tail: Buffer): Generator<Buffer> {
-  yield head;
-  yield* pieces(list, slabs);
-  yield tail;
-}
-
-/** Packs on the thread pool, with back-pressure on both sides. */
-function sendPacked(exchange: Exchange, source: Generator<Buffer>, stall: Stall): Promise<void> {
-  const { response } = exchange;
-  const packer = createGzip({ level: gzipLevel });
-  return new Promise((resolve) => {
-    const finish = (): void => {
-      packer.destroy();
-      resolve();
-    };
-    const cut = (): void => {
-      response.destroy();
-      finish();
-    };
-    response.on("close", finish);
-    packer.on("error", cut);
-    packer.on("end", () => {
-      response.end();
-      finish();
-    });
-    packer.on("data", (chunk: Buffer) => {
-      if (response.write(chunk)) return;
-      packer.pause();
-      void drained(response, stall).then((more) => (more ? packer.resume() : cut()));
-    });
-    feed(packer, source);
-  });
-}
-
-function feed(packer: Gzip, source: Generator<Buffer>): void {
-  for (;;) {
-    const { value, done } = source.next();
-    if (done) return void packer.end();
-    if (!packer.write(value)) {
-      packer.once("drain", () => feed(packer, source));
-      return;
-    }
-  }
-}
-
-function wantsGzip(exchange: Exchange): boolean {
+export function wantsGzip(exchange: Exchange): boolean {
   return acceptsGzip(headerOf(exchange.request.headers, "accept-encoding"));
 }
 

@@ -1,7 +1,7 @@
 import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
-import type { Stall } from "./respond.js";
+import type { Stall } from "./send-pieces.js";
 import type { FrameSink } from "./watch-stream.js";
 
 /** An upgrade that a client asked for. `take` hands the bare connection over; from then on nothing else answers on it. */

@@ -1,5 +1,6 @@
 import type { JsonObject, ResourceDescription } from "../../api/index.js";
 import { apiVersionOf } from "../../api/index.js";
+import { Turns } from "../../internal/turns.js";
 import type { StoredObject } from "../request.js";
 import type { ResourceCache } from "../watchcache/resource-cache.js";
 import { CachedObject, ConvertedObject } from "../watchcache/stored-object.js";
@@ -66,7 +67,7 @@ export class Endpoint {
   /** Stored objects as this version shows them, in order. Errors: those of the conversion, where somebody else does it. */
   async showAll(stored: readonly StoredObject[], signal?: AbortSignal): Promise<readonly StoredObject[]> {
     const { versions } = this.description.storage;
-    if (versions?.convert === undefined) return this.stored ? stored : stored.map((each) => this.view(each));
+    if (versions?.convert === undefined) return this.stored ? stored : viewAll(this, stored);
     const foreign = stored.filter((each) => !this.#isHere(each) && this.#converted.get(each)?.deref() === undefined);
     const objects = foreign.map((each) => each.object as unknown as JsonObject);
     const converted = foreign.length === 0 ? [] : await versions.convert(objects, this.apiVersion, signal);
@@ -77,7 +78,7 @@ export class Endpoint {
       }),
     );
     for (const [each, view] of shown) this.#converted.set(each, new WeakRef(view));
-    return stored.map((each) => shown.get(each) ?? this.view(each));
+    return viewAll(this, stored, shown);
   }
 
   /** The object in a stored one, as this version shows it. */
@@ -113,4 +114,18 @@ export class Endpoint {
   #isHere(stored: StoredObject): boolean {
     return stored instanceof CachedObject && stored.value.subarray(0, this.#head.length).equals(this.#head);
   }
+}
+
+async function viewAll(
+  endpoint: Endpoint,
+  stored: readonly StoredObject[],
+  shown: ReadonlyMap<StoredObject, StoredObject> = new Map(),
+): Promise<readonly StoredObject[]> {
+  const views: StoredObject[] = [];
+  const turns = new Turns();
+  for (const each of stored) {
+    if (turns.due(each.size)) await turns.give();
+    views.push(shown.get(each) ?? endpoint.view(each));
+  }
+  return views;
 }

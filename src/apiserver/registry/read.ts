@@ -1,4 +1,5 @@
 import { statusErrors } from "../../api/index.js";
+import { Turns } from "../../internal/turns.js";
 import type { Store } from "../../store/index.js";
 import { StoreError } from "../../store/index.js";
 import type { ServerRequest, StoredList, StoredObject } from "../request.js";
@@ -103,20 +104,12 @@ export class Reader {
     after: string | undefined,
     revision: number,
   ): Promise<StoredList> {
-    const items: StoredObject[] = [];
-    let last = "";
-    let more = 0;
-    for (const stored of endpoint.cache.select(selection, after === undefined ? undefined : selection.prefix + after)) {
-      if (limit > 0 && items.length === limit) {
-        more++;
-        if (selection.filtered) break;
-        continue;
-      }
-      items.push(stored);
-      last = stored.key;
-    }
+    // All of one moment, however long it takes to look at them.
+    const candidates = endpoint.cache.candidates(selection, after === undefined ? undefined : selection.prefix + after);
+    const { items, left } = await firstSelected(candidates, selection, limit);
+    const last = items.at(-1)?.key;
     const shown = await endpoint.showAll(items, signal);
-    return page(endpoint, selection, shown, revision, more > 0 ? last : undefined, selection.filtered ? 0 : more);
+    return page(endpoint, selection, shown, revision, left > 0 ? last : undefined, selection.filtered ? 0 : left);
   }
 
   /** A page of the past, which only the store has. */
@@ -166,6 +159,27 @@ export class Reader {
       throw toStatusError(error, endpoint.description, "", request.verb);
     }
   }
+}
+
+/** The first `limit` (0: all) of what is selected, and how many are left; of a selector's only whether there are any. */
+async function firstSelected(
+  candidates: readonly CachedObject[],
+  selection: ResolvedSelection,
+  limit: number,
+): Promise<{ readonly items: readonly CachedObject[]; readonly left: number }> {
+  if (selection.matches === undefined) {
+    if (limit === 0 || candidates.length <= limit) return { items: candidates, left: 0 };
+    return { items: candidates.slice(0, limit), left: candidates.length - limit };
+  }
+  const items: CachedObject[] = [];
+  const turns = new Turns();
+  for (const candidate of candidates) {
+    if (turns.due(candidate.size + (selection.cost ?? 0))) await turns.give();
+    if (!selection.matches(candidate.object)) continue;
+    if (limit > 0 && items.length === limit) return { items, left: 1 };
+    items.push(candidate);
+  }
+  return { items, left: 0 };
 }
 
 /** 410 with a token that goes on at the newest state, for clients that rather have an inconsistent list than begin anew. */

@@ -9,6 +9,9 @@ export interface ResolvedSelection extends Selection {
   readonly filtered: boolean;
 }
 
+/** Testing one requirement takes as long as parsing so many bytes. */
+const requirementBytes = 16;
+
 /** Reads the selectors of a request. Errors: BadRequest for one that cannot be read or a field that the kind does not know. */
 export function resolveSelection(
   endpoint: Endpoint,
@@ -32,6 +35,7 @@ export function resolveSelection(
     ...(exact === undefined ? {} : { exact }),
     ...(exact === undefined && index !== undefined ? { index } : {}),
     ...(matches === undefined ? {} : { matches }),
+    cost: requirementBytes * (labels.requirements.length + fields.requirements.length),
     filtered: matches !== undefined || exact !== undefined,
   };
 }

@@ -1,8 +1,10 @@
 import { isStatusError, statusErrors } from "../../api/index.js";
 import type { Clock, ClockTimer } from "../../internal/clock.js";
 import { type Random, randomInt } from "../../internal/random.js";
+import { Turns } from "../../internal/turns.js";
 import type { ServerRequest, StoredEvent, StoredObject } from "../request.js";
 import { SharedEvent } from "../watchcache/cache-event.js";
+import type { Selection } from "../watchcache/selection.js";
 import { ConvertedObject } from "../watchcache/stored-object.js";
 import type { WatchCache } from "../watchcache/watch-cache.js";
 import type { CacheWatcher } from "../watchcache/watcher.js";
@@ -47,12 +49,11 @@ export async function startWatch(
     return failing(statusErrors.expired(message));
   }
   const watcher = endpoint.cache.watch(selection, from, now);
-  if (start.initial) {
-    watcher.push([...endpoint.cache.select(selection)].map((stored) => new SharedEvent("ADDED", stored)));
-    if (start.marksEnd) watcher.push([bookmark(endpoint, now, true)]);
-    watcher.flush();
-  }
-  return follow(deps, endpoint, request, watcher);
+  if (!start.initial) return follow(deps, { endpoint, request, watcher });
+  // Of this moment; what happens from now on waits with the watcher until these are through.
+  const initial = initialEvents(endpoint.cache.candidates(selection), selection);
+  const mark = start.marksEnd ? bookmark(endpoint, now, true) : undefined;
+  return follow(deps, { endpoint, request, watcher, initial, ...(mark === undefined ? {} : { mark }) });
 }
 
 async function* failing(error: Error): AsyncGenerator<readonly StoredEvent[]> {
@@ -60,11 +61,39 @@ async function* failing(error: Error): AsyncGenerator<readonly StoredEvent[]> {
   throw error;
 }
 
+const maxInitialEvents = 500;
+
+/** What exists, in batches that nobody has to wait long for. */
+async function* initialEvents(
+  candidates: readonly StoredObject[],
+  { matches, cost = 0 }: Selection,
+): AsyncGenerator<StoredEvent[]> {
+  const turns = new Turns();
+  let batch: StoredEvent[] = [];
+  for (const candidate of candidates) {
+    if (turns.due(candidate.size + cost) || batch.length === maxInitialEvents) {
+      if (batch.length > 0) yield batch;
+      batch = [];
+      await turns.give();
+    }
+    if (matches === undefined || matches(candidate.object)) batch.push(new SharedEvent("ADDED", candidate));
+  }
+  if (batch.length > 0) yield batch;
+}
+
+interface StartedWatch {
+  readonly endpoint: Endpoint;
+  readonly request: ServerRequest;
+  readonly watcher: CacheWatcher;
+  /** What comes first. */
+  readonly initial?: AsyncIterable<readonly StoredEvent[]>;
+  /** Says where that ends. */
+  readonly mark?: StoredEvent;
+}
+
 async function* follow(
   { cache, clock, random }: WatchDependencies,
-  endpoint: Endpoint,
-  request: ServerRequest,
-  watcher: CacheWatcher,
+  { endpoint, request, watcher, initial, mark: endOfInitial }: StartedWatch,
 ): AsyncGenerator<readonly StoredEvent[]> {
   const { timeoutSeconds, allowWatchBookmarks } = request.options ?? {};
   const timers: ClockTimer[] = [];
@@ -89,9 +118,17 @@ async function* follow(
   request.signal?.addEventListener("abort", end, { once: true });
   if (request.signal?.aborted) end();
   try {
+    for await (const batch of initial ?? []) {
+      if (request.signal?.aborted) return;
+      yield await shownBatch(endpoint, batch, request.signal);
+    }
+    if (endOfInitial !== undefined) {
+      watcher.lastSent = endOfInitial.stored.revision;
+      yield [endOfInitial];
+    }
     for await (const batch of watcher.batches) {
       watcher.taken(batch.length);
-      yield endpoint.stored ? batch : await converted(endpoint, batch, request.signal);
+      yield endpoint.stored ? batch : await shownBatch(endpoint, batch, request.signal);
     }
   } finally {
     for (const timer of timers) timer.cancel();
@@ -100,11 +137,12 @@ async function* follow(
   }
 }
 
-async function converted(
+async function shownBatch(
   endpoint: Endpoint,
   batch: readonly StoredEvent[],
   signal: AbortSignal | undefined,
 ): Promise<readonly StoredEvent[]> {
+  if (endpoint.stored) return batch;
   const events = batch.filter(({ type }) => type !== "BOOKMARK");
   const shown = await endpoint.showAll(
     events.map(({ stored }) => stored),

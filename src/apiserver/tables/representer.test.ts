@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { builtinDescriptions, isStatusError, type KubeObject, type ResourceDescription } from "../../api/index.js";
 import type { Accepted } from "../http/negotiate.js";
 import type { RepresentContext } from "../http/represent.js";
+import { wholeList } from "../http/shaped-list.js";
 import type { StoredList, StoredObject } from "../request.js";
 import { tableRepresenter } from "./representer.js";
 
@@ -33,7 +34,7 @@ const columns = ["Name", "Status", "Age"];
 
 describe("tableRepresenter", () => {
   it("makes a table of a list with its metadata", () => {
-    const table = tableRepresenter.list(list, context("Table"));
+    const table = wholeList(tableRepresenter.list(list, context("Table")), list.items);
     expect(table).toMatchObject({
       kind: "Table",
       apiVersion: "meta.k8s.io/v1",
@@ -69,7 +70,7 @@ describe("tableRepresenter", () => {
 
   it("gives metadata only", () => {
     expect(tableRepresenter.object(object, context("PartialObjectMetadata"))).toEqual(partial);
-    expect(tableRepresenter.list(list, context("PartialObjectMetadataList"))).toEqual({
+    expect(wholeList(tableRepresenter.list(list, context("PartialObjectMetadataList")), list.items)).toEqual({
       kind: "PartialObjectMetadataList",
       apiVersion: "meta.k8s.io/v1",
       metadata: list.metadata,

@@ -1,7 +1,6 @@
 import { type KubeObject, type ListMeta, statusErrors } from "../../api/index.js";
 import type { RepresentContext, Representer } from "../http/represent.js";
-import type { StoredObject } from "../request.js";
-import { parseIncludeObject, partialMetadata, partialMetadataList, tableOf } from "./table.js";
+import { parseIncludeObject, partialMetadata, type TableOptions, tableHead, tableOf, tableRow } from "./table.js";
 
 /** Gives clients the form that they asked for: Table, PartialObjectMetadata or its list. */
 export const tableRepresenter: Representer = {
@@ -15,14 +14,22 @@ export const tableRepresenter: Representer = {
     return object;
   },
 
-  list(list, context) {
+  list({ metadata, apiVersion, kind }, context) {
     const { as, asVersion = "v1" } = context.accepted;
     if (as === "PartialObjectMetadata")
       throw wrongShape("PartialObjectMetadata", `a list (${typeName(context, "List")})`);
-    if (as === "PartialObjectMetadataList") return partialMetadataList(objects(list.items), list.metadata, asVersion);
-    if (as === "Table") return rows(objects(list.items), list.metadata, true, context);
-    const { apiVersion, kind, metadata } = list;
-    return { kind, apiVersion, metadata, items: [...objects(list.items)] };
+    if (as === "PartialObjectMetadataList") {
+      const envelope = { kind: as, apiVersion: `meta.k8s.io/${asVersion}`, metadata };
+      return { envelope, field: "items", element: ({ object }) => partialMetadata(object, asVersion) };
+    }
+    if (as === undefined)
+      return { envelope: { kind, apiVersion, metadata }, field: "items", element: ({ object }) => object };
+    const options = optionsOf(true, context);
+    return {
+      envelope: tableHead(metadata, options),
+      field: "rows",
+      element: ({ object }) => tableRow(object, options),
+    };
   },
 
   event(object, first, context) {
@@ -35,20 +42,24 @@ export const tableRepresenter: Representer = {
   },
 };
 
-function rows(list: Iterable<KubeObject>, metadata: ListMeta, headers: boolean, context: RepresentContext): unknown {
-  const includeObject = parseIncludeObject(new URLSearchParams(context.query).get("includeObject"));
-  const { asVersion: version = "v1" } = context.accepted;
-  const { nowMs, description } = context;
-  return tableOf(list, metadata, { columns: description.columns, includeObject, version, nowMs, headers });
+function rows(
+  objects: readonly KubeObject[],
+  metadata: ListMeta,
+  headers: boolean,
+  context: RepresentContext,
+): unknown {
+  return tableOf(objects, metadata, optionsOf(headers, context));
+}
+
+function optionsOf(headers: boolean, { accepted, nowMs, description, query }: RepresentContext): TableOptions {
+  const includeObject = parseIncludeObject(new URLSearchParams(query).get("includeObject"));
+  const { asVersion: version = "v1" } = accepted;
+  return { columns: description.columns, includeObject, version, nowMs, headers };
 }
 
 function versionOf(object: KubeObject): ListMeta {
   const { resourceVersion } = object.metadata;
   return resourceVersion === undefined ? {} : { resourceVersion };
-}
-
-function* objects(items: Iterable<StoredObject>): Iterable<KubeObject> {
-  for (const item of items) yield item.object;
 }
 
 function wrongShape(wanted: string, got: string): Error {

@@ -35,13 +35,6 @@ export interface PartialObjectMetadata {
   readonly metadata: KubeObject["metadata"];
 }
 
-export interface PartialObjectMetadataList {
-  readonly kind: "PartialObjectMetadataList";
-  readonly apiVersion: `meta.k8s.io/${MetaVersion}`;
-  readonly metadata: ListMeta;
-  readonly items: readonly PartialObjectMetadata[];
-}
-
 export interface TableOptions {
   readonly columns: readonly PrinterColumn[];
   readonly includeObject: IncludeObject;
@@ -53,21 +46,21 @@ export interface TableOptions {
 }
 
 /** The objects as rows, in their order. Metadata and objects are shared with the result, not copied. */
-export function tableOf(objects: Iterable<KubeObject>, metadata: ListMeta, options: TableOptions): Table {
-  const { columns, version, nowMs, headers = true } = options;
-  const rows: TableRow[] = [];
-  for (const object of objects) {
-    // The cells read fields of the kind that the columns are of; a KubeObject is JSON to them.
-    const json: { readonly [key: string]: unknown } = { ...object };
-    rows.push({ cells: columns.map((column) => column.cell(json, nowMs)), ...rowObject(object, options) });
-  }
-  return {
-    kind: "Table",
-    apiVersion: `meta.k8s.io/${version}`,
-    metadata,
-    columnDefinitions: headers ? columns.map(columnDefinition) : null,
-    rows,
-  };
+export function tableOf(objects: readonly KubeObject[], metadata: ListMeta, options: TableOptions): Table {
+  return { ...tableHead(metadata, options), rows: objects.map((object) => tableRow(object, options)) };
+}
+
+/** Everything but the rows. */
+export function tableHead(metadata: ListMeta, { columns, version, headers = true }: TableOptions): Omit<Table, "rows"> {
+  const columnDefinitions = headers ? columns.map(columnDefinition) : null;
+  return { kind: "Table", apiVersion: `meta.k8s.io/${version}`, metadata, columnDefinitions };
+}
+
+export function tableRow(object: KubeObject, options: TableOptions): TableRow {
+  // The cells read fields of the kind that the columns are of; a KubeObject is JSON to them.
+  const json: { readonly [key: string]: unknown } = { ...object };
+  const cells = options.columns.map((column) => column.cell(json, options.nowMs));
+  return { cells, ...rowObject(object, options) };
 }
 
 function rowObject(object: KubeObject, { includeObject, version }: TableOptions): Pick<TableRow, "object"> {
@@ -81,15 +74,6 @@ function columnDefinition({ name, type, format = "", description, priority }: Pr
 
 export function partialMetadata(object: KubeObject, version: MetaVersion): PartialObjectMetadata {
   return { kind: "PartialObjectMetadata", apiVersion: `meta.k8s.io/${version}`, metadata: object.metadata };
-}
-
-export function partialMetadataList(
-  objects: Iterable<KubeObject>,
-  metadata: ListMeta,
-  version: MetaVersion,
-): PartialObjectMetadataList {
-  const items = Array.from(objects, (object) => partialMetadata(object, version));
-  return { kind: "PartialObjectMetadataList", apiVersion: `meta.k8s.io/${version}`, metadata, items };
 }
 
 /** The query parameter of that name. Absent: Metadata. Throws 400 for what is none of the three. */

@@ -75,25 +75,36 @@ export class ResourceCache {
 
   /** The objects selected, in key order. */
   *select(selection: Selection, after?: string): Generator<CachedObject> {
+    for (const candidate of this.#candidates(selection, after)) if (selects(selection, candidate)) yield candidate;
+  }
+
+  /**
+   * The same, as of now, for whoever has others to share the event loop with: all that might be selected, to be asked one by one.
+   * Without `matches` they are what is selected.
+   */
+  candidates(selection: Selection, after?: string): readonly CachedObject[] {
+    return [...this.#candidates(selection, after)];
+  }
+
+  *#candidates(selection: Selection, after: string | undefined): Generator<CachedObject> {
     if (selection.exact !== undefined) {
       const found = this.#objects.get(selection.exact);
-      if (found !== undefined && (after === undefined || found.key > after) && selects(selection, found)) yield found;
+      if (found !== undefined && (after === undefined || found.key > after)) yield found;
       return;
     }
     const indexed = selection.index && this.#byField.get(selection.index.field);
     if (selection.index !== undefined && indexed !== undefined) {
-      const keys = [...(indexed.get(selection.index.value) ?? [])].filter((key) => after === undefined || key > after);
+      const keys = [...(indexed.get(selection.index.value) ?? [])].filter(
+        (key) => key.startsWith(selection.prefix) && (after === undefined || key > after),
+      );
       for (const key of keys.sort()) {
         const found = this.#objects.get(key);
-        if (found !== undefined && selects(selection, found)) yield found;
+        if (found !== undefined) yield found;
       }
       return;
     }
     for (const { chunk, from, to } of this.#objects.range(selection.prefix, after)) {
-      for (let at = from; at < to; at++) {
-        const object = chunk.values[at] as CachedObject;
-        if (selection.matches === undefined || selection.matches(object.object)) yield object;
-      }
+      for (let at = from; at < to; at++) yield chunk.values[at] as CachedObject;
     }
   }
 

@@ -10,6 +10,8 @@ export interface Selection {
   readonly exact?: string | undefined;
   readonly index?: { readonly field: string; readonly value: string } | undefined;
   readonly matches?: ((object: KubeObject) => boolean) | undefined;
+  /** What `matches` costs beside having the object, in bytes parsed; absent: next to nothing. */
+  readonly cost?: number | undefined;
 }
 
 export function selects(selection: Selection, stored: StoredObject): boolean {

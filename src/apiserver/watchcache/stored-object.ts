@@ -8,6 +8,15 @@ import type { StoredObject } from "../request.js";
  */
 const head = /^\{"kind":"[^"\\]*","apiVersion":"[^"\\]*","metadata":\{/;
 
+const metadataStart = Buffer.from('"metadata":{');
+
+/** Where metadata begins, behind the brace; 0 where the value begins otherwise. */
+function headSizeOf(value: Buffer): number {
+  if (value[0] !== 0x7b) return 0;
+  const match = head.exec(value.toString("latin1", 0, 200));
+  return match === null ? 0 : match[0].length - metadataStart.length - 1;
+}
+
 /** Encodes for the store. Undefined fields vanish; the order of all but the first three fields is kept. */
 export function encodeObject(object: JsonObject): Buffer {
   const { kind, apiVersion, metadata, ...rest } = object;
@@ -43,6 +52,7 @@ export class CachedObject implements StoredObject {
   readonly createRevision: number;
   /** As in the store: the caller must not change it. */
   readonly value: Buffer;
+  readonly headSize: number;
   #object: WeakRef<KubeObject> | undefined;
   #bytes: WeakRef<Buffer> | undefined;
 
@@ -50,8 +60,9 @@ export class CachedObject implements StoredObject {
     this.key = key;
     this.revision = revision;
     this.createRevision = createRevision;
-    this.value =
-      value[0] === 0x7b && head.test(value.toString("latin1", 0, 200)) ? value : encodeObject(decodeValue(value, key));
+    const known = headSizeOf(value);
+    this.value = known > 0 ? value : encodeObject(decodeValue(value, key));
+    this.headSize = known > 0 ? known : headSizeOf(this.value);
     if (decoded !== undefined) this.#object = new WeakRef(withResourceVersion(decoded, revision));
   }
 
@@ -80,13 +91,9 @@ export class CachedObject implements StoredObject {
     return this.value.length + versionFieldSize(this.revision);
   }
 
-  get headSize(): number {
-    return this.value.indexOf(metadataStart) - 1;
-  }
-
   /** Writes `bytes` into `target` and gives the offset behind them. */
   writeTo(target: Buffer, offset: number): number {
-    const split = this.value.indexOf(metadataStart) + metadataStart.length;
+    const split = 1 + this.headSize + metadataStart.length;
     let at = offset + this.value.copy(target, offset, 0, split);
     at += target.write(`"resourceVersion":"${this.revision}"`, at, "latin1");
     // Metadata is never empty: every stored object has a name.
@@ -105,8 +112,6 @@ export class CachedObject implements StoredObject {
     );
   }
 }
-
-const metadataStart = Buffer.from('"metadata":{');
 
 function versionFieldSize(revision: number): number {
   return '"resourceVersion":"",'.length + String(revision).length;
