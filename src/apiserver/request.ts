@@ -1,5 +1,5 @@
 import type { Decoded } from "../api/decode/decode-error.js";
-import type { ApiRequest, KubeList, KubeObject, Status, UserInfo, WatchEventType } from "../api/index.js";
+import type { ApiRequest, KubeList, KubeObject, Labels, Status, UserInfo, WatchEventType } from "../api/index.js";
 
 /** A request as it enters the one pipeline, from a socket or from within the process, with who asks. */
 export interface ServerRequest extends ApiRequest {
@@ -25,6 +25,8 @@ export interface StoredObject {
   /** How many of `bytes`, behind the opening brace, say kind and apiVersion; absent: it is not known, or none. */
   readonly headSize?: number;
   readonly object: KubeObject;
+  /** Those of `object`, had without making it. */
+  readonly labels: Labels | undefined;
 }
 
 export type ServerResult =

@@ -23,7 +23,7 @@ import { LeasePool } from "./registry/lease-pool.js";
 import { Reader } from "./registry/read.js";
 import { startWatch } from "./registry/watch.js";
 import { ObjectWriter } from "./registry/writer.js";
-import type { RequestHandler, ServerRequest, ServerResult, StoredEvent } from "./request.js";
+import type { RequestHandler, ServerRequest, ServerResult, StoredEvent, StoredObject } from "./request.js";
 import { ResourceTable } from "./resource-table.js";
 import { WatchCache } from "./watchcache/watch-cache.js";
 
@@ -193,7 +193,7 @@ export class ApiServer implements RequestHandler {
       listByField: <T extends KubeObject>(resource: ResourceType<T>, field: string, value: string) => {
         const at = endpoint(resource);
         const read = at.description.selectableFields.get(field);
-        const matches = (object: KubeObject): boolean => read?.(object as unknown as JsonObject) === value;
+        const matches = ({ object }: StoredObject): boolean => read?.(object as unknown as JsonObject) === value;
         const selection = { prefix: at.prefixOf(undefined), index: { field, value }, matches };
         return [...at.cache.select(selection)].map((stored) => at.view(stored).object as T);
       },

@@ -1,6 +1,7 @@
 import { everyField, type FieldSelector, parseFieldSelector } from "../../api/field-selector.js";
 import { type JsonObject, type KubeObject, type RequestOptions, statusErrors } from "../../api/index.js";
 import { everything, parseLabelSelector, type Selector } from "../../api/labels.js";
+import type { StoredObject } from "../request.js";
 import type { Selection } from "../watchcache/selection.js";
 import type { Endpoint } from "./endpoint.js";
 
@@ -73,17 +74,17 @@ function matcher(
   endpoint: Endpoint,
   labels: Selector,
   fields: FieldSelector,
-): ((object: KubeObject) => boolean) | undefined {
+): ((stored: StoredObject) => boolean) | undefined {
   const known = endpoint.description.selectableFields;
-  const matchesFields = (object: KubeObject): boolean =>
+  const matchesFields = ({ object }: StoredObject): boolean =>
     fields.matches((path) => {
       if (path === "metadata.name") return object.metadata.name;
       if (path === "metadata.namespace") return object.metadata.namespace ?? "";
       return known.get(path)?.(object as KubeObject & JsonObject) ?? "";
     });
   if (labels.empty) return fields.empty ? undefined : matchesFields;
-  const matchesLabels = (object: KubeObject): boolean => labels.matches(object.metadata.labels);
-  return fields.empty ? matchesLabels : (object) => matchesLabels(object) && matchesFields(object);
+  const matchesLabels = (stored: StoredObject): boolean => labels.matches(stored.labels);
+  return fields.empty ? matchesLabels : (stored) => matchesLabels(stored) && matchesFields(stored);
 }
 
 function messageOf(error: unknown): string {

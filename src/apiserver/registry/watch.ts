@@ -76,7 +76,7 @@ async function* initialEvents(
       batch = [];
       await turns.give();
     }
-    if (matches === undefined || matches(candidate.object)) batch.push(new SharedEvent("ADDED", candidate));
+    if (matches === undefined || matches(candidate)) batch.push(new SharedEvent("ADDED", candidate));
   }
   if (batch.length > 0) yield batch;
 }
@@ -156,7 +156,14 @@ async function shownBatch(
 }
 
 function bookmark(endpoint: Endpoint, revision: number, endsInitialEvents: boolean): StoredEvent {
-  const place: StoredObject = { key: "", revision, bytes: Buffer.alloc(0), size: 0, object: undefined as never };
+  const place: StoredObject = {
+    key: "",
+    revision,
+    bytes: Buffer.alloc(0),
+    size: 0,
+    object: undefined as never,
+    labels: undefined,
+  };
   const object = {
     kind: endpoint.description.kind,
     apiVersion: endpoint.apiVersion,

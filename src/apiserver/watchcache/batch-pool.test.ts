@@ -6,7 +6,11 @@ import { BatchPool } from "./batch-pool.js";
 const event = (revision: number): StoredEvent => {
   const object = { apiVersion: "v1", kind: "ConfigMap", metadata: makeMeta("ConfigMap", "a") };
   const bytes = Buffer.from(JSON.stringify(object));
-  return { type: "MODIFIED", stored: { key: "a", revision, bytes, size: bytes.length, object }, frame: bytes };
+  return {
+    type: "MODIFIED",
+    stored: { key: "a", revision, bytes, size: bytes.length, object, labels: undefined },
+    frame: bytes,
+  };
 };
 const [one, two, three] = [event(1), event(2), event(3)];
 

@@ -1,4 +1,3 @@
-import type { KubeObject } from "../../api/index.js";
 import type { StoredObject } from "../request.js";
 
 /**
@@ -9,7 +8,7 @@ export interface Selection {
   readonly prefix: string;
   readonly exact?: string | undefined;
   readonly index?: { readonly field: string; readonly value: string } | undefined;
-  readonly matches?: ((object: KubeObject) => boolean) | undefined;
+  readonly matches?: ((stored: StoredObject) => boolean) | undefined;
   /** What `matches` costs beside having the object, in bytes parsed; absent: next to nothing. */
   readonly cost?: number | undefined;
 }
@@ -17,5 +16,5 @@ export interface Selection {
 export function selects(selection: Selection, stored: StoredObject): boolean {
   if (selection.exact !== undefined ? stored.key !== selection.exact : !stored.key.startsWith(selection.prefix))
     return false;
-  return selection.matches === undefined || selection.matches(stored.object);
+  return selection.matches === undefined || selection.matches(stored);
 }

@@ -1,5 +1,6 @@
-import type { JsonObject, KubeObject } from "../../api/index.js";
+import type { JsonObject, KubeObject, Labels } from "../../api/index.js";
 import type { StoredObject } from "../request.js";
+import { labelsIn } from "./stored-labels.js";
 
 /**
  * How objects are kept: `{"kind":..,"apiVersion":..,"metadata":{..},..}` without resourceVersion, which is the store's revision
@@ -75,6 +76,12 @@ export class CachedObject implements StoredObject {
     return object;
   }
 
+  get labels(): Labels | undefined {
+    const object = this.#object?.deref();
+    if (object !== undefined) return object.metadata.labels;
+    return labelsIn(this.value, this.headSize + metadataStart.length);
+  }
+
   /** Kept as long as memory is not needed otherwise: sending memory that was just made costs more than making it. */
   get bytes(): Buffer {
     let bytes = this.#bytes?.deref();
@@ -140,6 +147,10 @@ export class ConvertedObject implements StoredObject {
 
   get headSize(): number {
     return this.bytes.indexOf(metadataStart) - 1;
+  }
+
+  get labels(): Labels | undefined {
+    return this.object.metadata.labels;
   }
 
   get size(): number {
