@@ -12,10 +12,11 @@ import { VerdictTable } from "./engine/verdicts.js";
 import { FailureHandler } from "./failure-handler.js";
 import { PolicyError } from "./framework/guard.js";
 import type { ClusterListers } from "./framework/listers.js";
-import type { ClusterEvent, Cycle, RequeueInterest } from "./framework/policy.js";
+import type { ClusterEvent, Cycle, EventAction, RequeueInterest } from "./framework/policy.js";
 import { queueOrder, type RunningProfile, runningProfile, type SchedulerProfile, schedulerNameOf } from "./profile.js";
 import { Nominator } from "./queue/nominator.js";
 import { type QueueEntry, SchedulingQueue } from "./queue/scheduling-queue.js";
+import { Shadow, type ShadowOptions, type ShadowSummary } from "./shadow.js";
 import { WaitingPods } from "./waiting-pods.js";
 import type { ClusterWrites } from "./writes.js";
 
@@ -39,7 +40,10 @@ export interface SchedulerCoreOptions {
   readonly maxBindings?: number | undefined;
   readonly initialBackoffMs?: number | undefined;
   readonly maxBackoffMs?: number | undefined;
+  readonly shadow?: ShadowOptions | undefined;
 }
+
+const defaultBudgetMs = 1000;
 
 /**
  * The scheduler without the network: told what the API has, it decides synchronously in `work` and writes through
@@ -56,6 +60,7 @@ export class SchedulerCore {
   readonly #failures: FailureHandler;
   readonly #stop = new AbortController();
   #profiles: ReadonlyMap<string, RunningProfile>;
+  #shadow: Shadow | undefined;
   #bindings = 0;
   #idle: (() => void)[] = [];
 
@@ -95,6 +100,7 @@ export class SchedulerCore {
       verdicts: this.verdicts,
       signal: this.#stop.signal,
     });
+    this.setShadow(options.shadow);
   }
 
   get profiles(): ReadonlyMap<string, RunningProfile> {
@@ -129,6 +135,23 @@ export class SchedulerCore {
     this.queue.moveOn({ resource: "*", actions: ["Update"] });
   }
 
+  /** What the shadow found so far; `undefined` without one. */
+  get shadow(): ShadowSummary | undefined {
+    return this.#shadow?.summary;
+  }
+
+  /** From now on compares with these, counting anew; `undefined`: with nothing. Throws for profiles that cannot be used. */
+  setShadow(options: ShadowOptions | undefined): void {
+    const { clock, cycleBudgetMs = defaultBudgetMs } = this.#options;
+    const { cache, verdicts, nominator } = this;
+    const shadow =
+      options === undefined
+        ? undefined
+        : new Shadow(options, { cache, verdicts, nominations: nominator, now: () => clock.now(), cycleBudgetMs });
+    this.#shadow?.close();
+    this.#shadow = shadow;
+  }
+
   /** Rejects what waits, aborts what is being written, and resolves when nothing is under way. */
   async close(): Promise<void> {
     this.queue.close();
@@ -136,6 +159,7 @@ export class SchedulerCore {
     this.waiting.clear("the scheduler is stopping");
     if (this.#bindings > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
     await this.#failures.settled();
+    this.#shadow?.close();
     for (const { engine } of this.#profiles.values()) engine.classes.clear();
   }
 
@@ -162,7 +186,7 @@ export class SchedulerCore {
       this.nominator.delete(uid);
       if (old?.spec?.nodeName && !news) return;
       const actions = old?.spec?.nodeName ? (["UpdatePodLabel", "UpdatePodScaleDown"] as const) : (["Add"] as const);
-      this.queue.moveOn({ resource: "AssignedPod", actions, old, object: pod });
+      this.queue.moveOn(this.#podEvent(actions, old, pod));
       return;
     }
     if (!this.#profiles.has(schedulerNameOf(pod))) return;
@@ -182,7 +206,7 @@ export class SchedulerCore {
     this.nominator.delete(uid);
     const placed = this.cache.has(uid);
     this.cache.remove(uid);
-    if (placed || nominated) this.queue.moveOn({ resource: "AssignedPod", actions: ["Delete"], old: pod });
+    if (placed || nominated) this.queue.moveOn(this.#podEvent(["Delete"], pod, undefined));
   }
 
   /** Anything else that policies may wait for. */
@@ -204,6 +228,7 @@ export class SchedulerCore {
     const cycle = this.algorithm.newCycle();
     try {
       const decision = this.algorithm.schedule(info, profile.engine, cycle);
+      this.#shadow?.compare(info, decision);
       if (decision.failure === undefined) this.#place(entry, profile, decision.node, cycle);
       else this.#failures.unschedulable(entry, profile, decision.failure, cycle);
     } catch (error) {
@@ -244,10 +269,10 @@ export class SchedulerCore {
         this.#track(this.#finish(entry, nodeName, bindPod(context, reserved.waits), context));
         return;
       }
-      this.#undo(entry, context);
+      this.#undo(entry, nodeName, context);
       this.#failures.rejected(entry, profile, reserved);
     } catch (error) {
-      this.#undo(entry, context);
+      this.#undo(entry, nodeName, context);
       this.#failures.failed(entry, error);
     }
   }
@@ -276,16 +301,16 @@ export class SchedulerCore {
         );
         return;
       }
-      this.#undo(entry, context);
+      this.#undo(entry, nodeName, context);
       if (context !== undefined) this.#failures.rejected(entry, context.profile, failure);
     } catch (error) {
-      this.#undo(entry, context);
+      this.#undo(entry, nodeName, context);
       this.#failures.failed(entry, error instanceof PolicyError ? error : bindingError(error));
     }
   }
 
   /** The pod is not on the node after all. What it held may be what another waits for. */
-  #undo(entry: QueueEntry, context: BindingContext | undefined): void {
+  #undo(entry: QueueEntry, nodeName: string, context: BindingContext | undefined): void {
     const { uid } = entry.info;
     if (context !== undefined) {
       try {
@@ -295,7 +320,27 @@ export class SchedulerCore {
       }
     }
     this.cache.forget(uid);
-    this.queue.moveOn({ resource: "AssignedPod", actions: ["Delete"], old: entry.info.pod });
+    const { pod } = entry.info;
+    this.queue.moveOn(this.#podEvent(["Delete"], pod, undefined, nodeName));
+  }
+
+  #podEvent(
+    actions: readonly EventAction[],
+    old: Pod | undefined,
+    object: Pod | undefined,
+    nodeName: string | undefined = (object ?? old)?.spec?.nodeName,
+  ): ClusterEvent {
+    const { snapshots } = this.cache;
+    return {
+      resource: "AssignedPod",
+      actions,
+      old,
+      object,
+      // Made only when a hint asks.
+      get node() {
+        return nodeName === undefined ? undefined : snapshots.current().node(nodeName);
+      },
+    };
   }
 
   #track(running: Promise<void>): void {
@@ -337,7 +382,7 @@ export class SchedulerCore {
   }
 
   #prepare(profiles: readonly SchedulerProfile[]): ReadonlyMap<string, RunningProfile> {
-    const budget = this.#options.cycleBudgetMs ?? 1000;
+    const budget = this.#options.cycleBudgetMs ?? defaultBudgetMs;
     const prepared = new Map<string, RunningProfile>();
     for (const profile of profiles) {
       const running = runningProfile(profile, this.cache.table, this.verdicts, budget);

@@ -126,6 +126,7 @@ export class FailureHandler {
           if (name !== undefined) yield name;
         }
       },
+      hasPodBelow: (priority) => table.hasPodBelow(priority),
       verdictOf: (name) => verdict(failure.codeOf(table.slotOf(name) ?? -1)),
       verdictWithout: (name, gone) => verdict(failure.codeWithout(table.slotOf(name) ?? -1, gone)),
       likeness: failure.likeness,

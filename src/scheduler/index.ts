@@ -57,6 +57,23 @@ export { nodeVolumeLimits, volumeRestrictions, volumeZone } from "./policies/vol
 export type { SchedulerProfile } from "./profile.js";
 export type { Scheduler, SchedulerOptions } from "./scheduler.js";
 export { createScheduler } from "./scheduler.js";
+export type { ShadowDifference, ShadowOptions, ShadowSummary } from "./shadow.js";
+export type { SimulationSample } from "./simulate/meter.js";
+export { simulationHtml, simulationSvg, simulationTable } from "./simulate/report.js";
+export {
+  type PoliciesUnderTest,
+  type SimulateOptions,
+  type SimulationContext,
+  type SimulationRun,
+  simulate,
+} from "./simulate/simulate.js";
+export {
+  type NodeFailure,
+  type RandomTraceOptions,
+  randomTrace,
+  type TracePod,
+  type WorkloadTrace,
+} from "./simulate/trace.js";
 export { type Placement, type WhatIfOptions, whatIf } from "./simulate/what-if.js";
 export type { WaitingPod } from "./waiting-pods.js";
 export { type ClusterWrites, clientWrites, type PodStatusChange } from "./writes.js";

@@ -18,6 +18,7 @@ import { ClusterFeed } from "./feed.js";
 import type { SchedulingPolicy } from "./framework/policy.js";
 import { defaultPolicies } from "./policies/default-policies.js";
 import { type SchedulerProfile, schedulerNameOf } from "./profile.js";
+import type { ShadowOptions, ShadowSummary } from "./shadow.js";
 import type { WaitingPod } from "./waiting-pods.js";
 import { clientWrites } from "./writes.js";
 
@@ -39,12 +40,18 @@ export interface SchedulerOptions {
   readonly maxBindings?: number;
   readonly initialBackoffMs?: number;
   readonly maxBackoffMs?: number;
+  /** Policies to compare with, which decide nothing. */
+  readonly shadow?: ShadowOptions;
 }
 
 /** Binds pods that have no node, and whose schedulerName is that of a profile, to nodes. */
 export interface Scheduler extends Component {
   /** Replaces all policies while running. No pod is lost, and none is bound twice. Throws for profiles that do not go together. */
   setProfiles(profiles: readonly SchedulerProfile[]): void;
+  /** Replaces the shadow, or ends it, while running. Its counts start anew. */
+  setShadow(shadow: ShadowOptions | undefined): void;
+  /** What the shadow found; `undefined` without one, or while not running. */
+  readonly shadow: ShadowSummary | undefined;
   /** Pods that wait for the permission of a policy. */
   waitingPods(): readonly WaitingPod[];
   waitingPod(uid: string): WaitingPod | undefined;
@@ -77,6 +84,7 @@ class ApiScheduler implements Scheduler {
   readonly #random: Random;
   readonly #logger: Logger;
   #profiles: readonly SchedulerProfile[];
+  #shadow: ShadowOptions | undefined;
   #core: SchedulerCore | undefined;
 
   constructor(options: SchedulerOptions) {
@@ -84,6 +92,7 @@ class ApiScheduler implements Scheduler {
     this.#clock = options.clock ?? realClock;
     this.#random = options.random ?? systemRandom;
     this.#logger = options.logger ?? silentLogger;
+    this.#shadow = options.shadow;
     this.#profiles = options.profiles ?? [{ policies: options.policies ?? defaultPolicies() }];
   }
 
@@ -95,6 +104,15 @@ class ApiScheduler implements Scheduler {
   setProfiles(profiles: readonly SchedulerProfile[]): void {
     this.#core?.setProfiles(profiles);
     this.#profiles = profiles;
+  }
+
+  setShadow(shadow: ShadowOptions | undefined): void {
+    this.#core?.setShadow(shadow);
+    this.#shadow = shadow;
+  }
+
+  get shadow(): ShadowSummary | undefined {
+    return this.#core?.shadow;
   }
 
   explain(pod: Pod): Explanation | undefined {
@@ -142,6 +160,7 @@ class ApiScheduler implements Scheduler {
       maxBindings,
       initialBackoffMs,
       maxBackoffMs,
+      shadow: this.#shadow,
     });
     this.#core = core;
     const abort = (): void => wake.ring();

@@ -40,6 +40,8 @@ export class ClusterTable {
   /** How many nodes have an image, by each of its names. */
   readonly imageNodes: Map<string, number> = new Map();
   readonly resourceNames: string[] = [];
+  /** How many pods on nodes have a priority. */
+  readonly #priorities = new Map<number, number>();
   readonly #resourceIds = new Map<string, number>();
   readonly #slotOf = new Map<string, number>();
   readonly #free: number[] = [];
@@ -154,6 +156,12 @@ export class ClusterTable {
     this.log.push(slot);
   }
 
+  /** Whether a pod on any node has a lower priority. */
+  hasPodBelow(priority: number): boolean {
+    for (const known of this.#priorities.keys()) if (known < priority) return true;
+    return false;
+  }
+
   everyPod(visit: (slot: number, pod: PodInfo) => void): void {
     for (let slot = 0; slot < this.slots; slot++) {
       const pods = this.pods[slot];
@@ -170,6 +178,9 @@ export class ClusterTable {
     this.nonzeroCpu[slot] = (this.nonzeroCpu[slot] ?? 0) + sign * pod.nonzeroCpuMillis;
     this.nonzeroMemory[slot] = (this.nonzeroMemory[slot] ?? 0) + sign * pod.nonzeroMemoryBytes;
     this.counters.count(slot, pod, sign);
+    const like = (this.#priorities.get(pod.priority) ?? 0) + sign;
+    if (like > 0) this.#priorities.set(pod.priority, like);
+    else this.#priorities.delete(pod.priority);
   }
 
   #take(name: string): number {

@@ -67,8 +67,8 @@ export class Algorithm {
     return { snapshot: snapshots.current(), state: new Map(), ...(host === undefined ? {} : { host }) };
   }
 
-  /** Throws PolicyError. */
-  schedule(pod: PodInfo, engine: ProfileEngine, cycle: Cycle): Decision {
+  /** `preferred` is taken when no node is better. Throws PolicyError. */
+  schedule(pod: PodInfo, engine: ProfileEngine, cycle: Cycle, preferred = -1): Decision {
     const { table } = this.#options;
     const classified = engine.classes.classify(pod);
     const run = new Run(this.#options, engine, classified, pod, cycle);
@@ -85,15 +85,15 @@ export class Algorithm {
     try {
       const node =
         run.candidates === undefined && !run.plain
-          ? bestOfGroups(podClass, this.#options.random)
-          : this.#oneByOne(run, engine);
+          ? bestOfGroups(podClass, this.#options.random, preferred)
+          : this.#oneByOne(run, engine, preferred);
       return node >= 0 ? { node } : { failure: run.failure() };
     } finally {
       for (const slot of blocked) podClass.reconsider(slot);
     }
   }
 
-  #oneByOne(run: Run, engine: ProfileEngine): number {
+  #oneByOne(run: Run, engine: ProfileEngine, preferred: number): number {
     const { table, random } = this.#options;
     const feasible: number[] = [];
     if (run.candidates !== undefined) {
@@ -109,7 +109,7 @@ export class Algorithm {
     }
     if (feasible.length === 0) return -1;
     if (feasible.length === 1) return feasible[0] ?? -1;
-    return bestOf(feasible, run.scores(feasible), random);
+    return bestOf(feasible, run.scores(feasible), random, preferred);
   }
 }
 

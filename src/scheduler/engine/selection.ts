@@ -2,12 +2,15 @@ import { type Random, randomInt } from "../../internal/random.js";
 import type { NodeGroup } from "./node-group.js";
 import type { PodClass } from "./pod-class.js";
 
-/** The best node over whole groups: as many steps as there are groups. -1 when none is feasible. */
-export function bestOfGroups(podClass: PodClass, random: Random): number {
+/**
+ * The best node over whole groups: as many steps as there are groups. -1 when none is feasible. Among equals chance decides, or
+ * `preferred` if it is one of them.
+ */
+export function bestOfGroups(podClass: PodClass, random: Random, preferred = -1): number {
   const groups = podClass.feasibleGroups();
   const [only] = groups;
   if (only === undefined) return -1;
-  if (groups.length === 1) return pick(only.best().slots, random);
+  if (groups.length === 1) return pick(only.best().slots, random, preferred);
   const scores = podClass.groupScores(groups);
   let most = Number.NEGATIVE_INFINITY;
   let ties = 0;
@@ -21,6 +24,9 @@ export function bestOfGroups(podClass: PodClass, random: Random): number {
     }
     if (total === most) ties += best.slots.length;
   }
+  const home = podClass.groupOf(preferred);
+  const score = home === undefined ? undefined : scores[groups.indexOf(home)];
+  if (score !== undefined && score + podClass.ownScore(preferred) === most) return preferred;
   let chosen = randomInt(random, ties);
   for (let index = 0; index < groups.length; index++) {
     const best = groups[index]?.best();
@@ -53,8 +59,8 @@ export function classScores(podClass: PodClass, slots: readonly number[]): numbe
   });
 }
 
-/** One of the highest, by chance. */
-export function bestOf(slots: readonly number[], scores: readonly number[], random: Random): number {
+/** One of the highest: `preferred`, or by chance. */
+export function bestOf(slots: readonly number[], scores: readonly number[], random: Random, preferred: number): number {
   let most = Number.NEGATIVE_INFINITY;
   let ties: number[] = [];
   for (let index = 0; index < slots.length; index++) {
@@ -65,10 +71,11 @@ export function bestOf(slots: readonly number[], scores: readonly number[], rand
     }
     if (score === most) ties.push(slots[index] ?? -1);
   }
-  return pick(ties, random);
+  return pick(ties, random, preferred);
 }
 
-function pick(slots: readonly number[], random: Random): number {
+function pick(slots: readonly number[], random: Random, preferred: number): number {
+  if (preferred >= 0 && slots.includes(preferred)) return preferred;
   return slots[slots.length === 1 ? 0 : randomInt(random, slots.length)] ?? -1;
 }
 

@@ -119,6 +119,8 @@ export interface ScheduleFailure {
   readonly resolvableCount: number;
   /** Those nodes, in an order that starts anywhere: from where a share of `start` (0..1) of all nodes lies behind. */
   resolvableNodeNames(start: number): Iterable<string>;
+  /** Whether any node has a pod of lower priority; without, nothing can be preempted. */
+  hasPodBelow(priority: number): boolean;
   /** Why a node did not pass, with the policy that said so. */
   verdictOf(nodeName: string): NodeVerdict | undefined;
   /** What filters would say of the node if these pods were not on it; `undefined`: the pod would pass. */
@@ -215,6 +217,8 @@ export interface ClusterEvent {
   /** The object before (absent: added) and after (absent: deleted). */
   readonly old?: unknown;
   readonly object?: unknown;
+  /** Of `AssignedPod`: the pod's node as it is now, if it is known. */
+  readonly node?: NodeSnapshot | undefined;
 }
 
 export interface RequeueInterest {

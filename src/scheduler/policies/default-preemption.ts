@@ -34,7 +34,8 @@ export function defaultPreemption(args: DefaultPreemptionArgs = {}): SchedulingP
       if (refusal !== undefined) return { message: `preemption: ${refusal}` };
       return preempt(pod, failure, cycle, args, memory);
     },
-    requeueWhen: [{ resource: "AssignedPod", actions: ["Delete"] }],
+    // What makes room for a pod is told to the policies that refused it.
+    requeueWhen: [],
   };
 }
 
@@ -64,7 +65,10 @@ function preempt(
   const budgets = [...cycle.snapshot.listers.podDisruptionBudgets.list()];
   const remembered = memory.of(pod, failure, budgets);
   let unviolated = false;
-  for (const name of failure.resolvableNodeNames(failure.random.next())) {
+  const start = failure.random.next();
+  const pointless = !failure.hasPodBelow(priorityOf(pod));
+  if (pointless && count > 0) tallied.push({ verdict: noVictims, count });
+  for (const name of pointless ? [] : failure.resolvableNodeNames(start)) {
     const found = remembered(name, () => candidateOn(pod, name, failure, cycle, budgets));
     if ("reasons" in found) tallied.push({ verdict: found, count: 1 });
     else {

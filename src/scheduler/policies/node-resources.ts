@@ -2,7 +2,7 @@ import type { Pod } from "../../api/index.js";
 import { cpuColumn, memoryColumn } from "../cache/cluster-table.js";
 import type { PodInfo } from "../cache/pod-info.js";
 import { type PodRequests, podRequests } from "../cache/pod-requests.js";
-import type { NodeSnapshot, Rejection, SchedulingPolicy } from "../framework/policy.js";
+import type { ClusterEvent, NodeSnapshot, Rejection, SchedulingPolicy } from "../framework/policy.js";
 import { QuantityCache } from "../framework/resources.js";
 import type { VectorContext } from "../framework/vector.js";
 import {
@@ -50,22 +50,27 @@ export function nodeResourcesFit(args: NodeResourcesFitArgs = {}): SchedulingPol
   const strategy = args.scoringStrategy ?? {};
   const requestsOf = remembering();
   const scorer = plainScorer(strategy.resources ?? defaultResources, resourceScore(strategy), true, requestsOf);
+  const check = (pod: Pod, node: NodeSnapshot): Rejection | undefined => {
+    const missing = node.pods.length + 1 > (node.allocatable.get("pods") ?? 0) ? [tooManyPods] : [];
+    let unresolvable = false;
+    for (const [name, amount] of wanted(requestsOf(pod).requests)) {
+      const allocatable = node.allocatable.get(name) ?? 0;
+      if (amount <= allocatable - (node.requested.get(name) ?? 0)) continue;
+      missing.push(`Insufficient ${name}`);
+      if (amount > allocatable) unresolvable = true;
+    }
+    return missing.length === 0 ? undefined : insufficient(missing, unresolvable);
+  };
   return {
     name: "NodeResourcesFit",
-    filter(pod, node) {
-      const missing = node.pods.length + 1 > (node.allocatable.get("pods") ?? 0) ? [tooManyPods] : [];
-      let unresolvable = false;
-      for (const [name, amount] of wanted(requestsOf(pod).requests)) {
-        const allocatable = node.allocatable.get(name) ?? 0;
-        if (amount <= allocatable - (node.requested.get(name) ?? 0)) continue;
-        missing.push(`Insufficient ${name}`);
-        if (amount > allocatable) unresolvable = true;
-      }
-      return missing.length === 0 ? undefined : insufficient(missing, unresolvable);
-    },
+    filter: check,
     score: scorer,
     requeueWhen: [
-      { resource: "AssignedPod", actions: ["Delete", "UpdatePodScaleDown"], hint: freesSomething },
+      {
+        resource: "AssignedPod",
+        actions: ["Delete", "UpdatePodScaleDown"],
+        hint: (pod, event) => mayFitNow(pod, event, (own, node) => check(own, node) === undefined),
+      },
       { resource: "Node", actions: ["Add", "UpdateNodeAllocatable"] },
     ],
     vector: {
@@ -113,12 +118,11 @@ function inOrder(requests: [string, number][]): [string, number][] {
   return requests.sort(([a], [b]) => rank(a) - rank(b));
 }
 
-function freesSomething(pod: Pod, { old }: { readonly old?: unknown }): boolean {
-  const quantities = new QuantityCache();
-  const freed = podRequests(old as Pod, quantities).requests;
-  const requests = [...podRequests(pod, quantities).requests].filter(([, amount]) => amount > 0);
-  // The pod's place on the node is freed in any case, and it may be what was missing.
-  return requests.length === 0 || requests.some(([name]) => (freed.get(name) ?? 0) > 0) || freed.size === 0;
+/** Whether the pod fits on the node that another left, or would if less important ones made room too. */
+function mayFitNow(pod: Pod, { node }: ClusterEvent, fits: (pod: Pod, node: NodeSnapshot) => boolean): boolean {
+  if (node === undefined || fits(pod, node)) return true;
+  const priority = pod.spec?.priority ?? 0;
+  return node.pods.some((other) => (other.spec?.priority ?? 0) < priority);
 }
 
 function fitFilter(wanted: readonly [string, number][], { table, verdict }: VectorContext): (slot: number) => number {
