@@ -8,7 +8,10 @@ import { type BindingContext, bindPod, isSimple, reserveAndPermit, unreserve } f
 import { ClusterCache } from "./cache/cluster-cache.js";
 import { type PodInfo, podInfo } from "./cache/pod-info.js";
 import { Algorithm } from "./engine/algorithm.js";
+import { bestOf } from "./engine/selection.js";
 import { VerdictTable } from "./engine/verdicts.js";
+import { consult, reviewPreemption } from "./extender/consult.js";
+import type { Extender, PreemptionPlan } from "./extender/extender.js";
 import { FailureHandler } from "./failure-handler.js";
 import { PolicyError } from "./framework/guard.js";
 import type { ClusterListers } from "./framework/listers.js";
@@ -41,6 +44,8 @@ export interface SchedulerCoreOptions {
   readonly initialBackoffMs?: number | undefined;
   readonly maxBackoffMs?: number | undefined;
   readonly shadow?: ShadowOptions | undefined;
+  /** Asked after the policies, in this order. */
+  readonly extenders?: readonly Extender[] | undefined;
 }
 
 const defaultBudgetMs = 1000;
@@ -61,6 +66,8 @@ export class SchedulerCore {
   readonly #stop = new AbortController();
   #profiles: ReadonlyMap<string, RunningProfile>;
   #shadow: Shadow | undefined;
+  /** Extenders are thinking about a pod: the next one waits for them. */
+  #consulting: Promise<void> | undefined;
   #bindings = 0;
   #idle: (() => void)[] = [];
 
@@ -116,7 +123,7 @@ export class SchedulerCore {
   work(limit: number): number {
     const maxBindings = this.#options.maxBindings ?? 1000;
     let count = 0;
-    while (count < limit && this.#bindings < maxBindings) {
+    while (count < limit && this.#bindings < maxBindings && this.#consulting === undefined) {
       const entry = this.queue.pop();
       if (entry === undefined) break;
       count++;
@@ -157,6 +164,7 @@ export class SchedulerCore {
     this.queue.close();
     this.#stop.abort();
     this.waiting.clear("the scheduler is stopping");
+    await this.#consulting;
     if (this.#bindings > 0) await new Promise<void>((resolve) => this.#idle.push(resolve));
     await this.#failures.settled();
     this.#shadow?.close();
@@ -226,11 +234,61 @@ export class SchedulerCore {
       return;
     }
     const cycle = this.algorithm.newCycle();
+    const extenders = (this.#options.extenders ?? []).filter((one) => one.interested?.(info.pod) ?? true);
+    if (extenders.some(({ filter, prioritize }) => filter ?? prioritize)) {
+      this.#consulting = this.#consult(entry, profile, extenders, cycle).finally(() => {
+        this.#consulting = undefined;
+        this.#options.onWork();
+      });
+      return;
+    }
     try {
       const decision = this.algorithm.schedule(info, profile.engine, cycle);
       this.#shadow?.compare(info, decision);
       if (decision.failure === undefined) this.#place(entry, profile, decision.node, cycle);
       else this.#failures.unschedulable(entry, profile, decision.failure, cycle);
+    } catch (error) {
+      this.#failures.failed(entry, error);
+    }
+  }
+
+  async #consult(
+    entry: QueueEntry,
+    profile: RunningProfile,
+    extenders: readonly Extender[],
+    cycle: Cycle,
+  ): Promise<void> {
+    const { info } = entry;
+    const { table } = this.cache;
+    const call = { extenders, pod: info.pod, signal: this.#stop.signal, logger: this.#options.logger };
+    try {
+      const offer = this.algorithm.offer(info, profile.engine, cycle);
+      const slots = new Map(offer.slots.map((slot) => [table.nodes[slot], slot]));
+      const nodes = [...slots.keys()].filter((node) => node !== undefined);
+      const { passed, rejected, scores } = await consult(call, nodes);
+      // Deleted, or bound by somebody else, while the extenders thought.
+      if (this.queue.get(info.uid) !== entry || this.#stop.signal.aborted) return;
+      if (passed.length === 0) {
+        const refused = new Map<number, number>();
+        for (const node of nodes) {
+          const why = rejected.get(node.metadata.name);
+          const slot = slots.get(node);
+          if (why !== undefined && slot !== undefined)
+            refused.set(slot, this.verdicts.code(why.extender, why.rejection));
+        }
+        const review = (plan: PreemptionPlan): Promise<readonly Pod[] | undefined> => reviewPreemption(call, plan);
+        this.#failures.unschedulable(entry, profile, offer.failure(refused), cycle, review);
+        return;
+      }
+      const totals = new Map(offer.slots.map((slot, index) => [slot, offer.scores[index] ?? 0]));
+      const choices = passed.map((node) => slots.get(node) ?? -1);
+      const sums = passed.map(
+        ({ metadata }, index) => (totals.get(choices[index] ?? -1) ?? 0) + (scores.get(metadata.name) ?? 0),
+      );
+      const chosen = bestOf(choices, sums, this.#options.random, -1);
+      // The cluster has gone on meanwhile.
+      if (this.algorithm.passes(info, profile.engine, chosen)) this.#place(entry, profile, chosen, cycle);
+      else this.queue.retry(entry);
     } catch (error) {
       this.#failures.failed(entry, error);
     }
@@ -278,6 +336,11 @@ export class SchedulerCore {
   }
 
   async #apiBind(pod: Pod, nodeName: string): Promise<undefined> {
+    const binder = this.#options.extenders?.find((one) => one.bind !== undefined && (one.interested?.(pod) ?? true));
+    if (binder?.bind !== undefined) {
+      await binder.bind(pod, nodeName, this.#stop.signal);
+      return;
+    }
     await this.#options.writes.bind(pod, nodeName, this.#stop.signal);
   }
 

@@ -8,6 +8,7 @@ import type { BindingFailure } from "./binding-cycle.js";
 import type { ClusterCache } from "./cache/cluster-cache.js";
 import { fitMessage, rejectingPolicies, type Unschedulable } from "./engine/fit-error.js";
 import type { VerdictTable } from "./engine/verdicts.js";
+import type { PreemptionPlan } from "./extender/extender.js";
 import { guarded } from "./framework/guard.js";
 import type { Cycle, NodeVerdict, PostFilterResult, ScheduleFailure } from "./framework/policy.js";
 import type { RunningProfile } from "./profile.js";
@@ -39,22 +40,49 @@ export class FailureHandler {
     this.#options = options;
   }
 
-  /** No node passed. */
-  unschedulable(entry: QueueEntry, profile: RunningProfile, failure: Unschedulable, cycle: Cycle): void {
-    const { verdicts, queue } = this.#options;
+  /** No node passed. `review` is asked before anybody is evicted. */
+  unschedulable(
+    entry: QueueEntry,
+    profile: RunningProfile,
+    failure: Unschedulable,
+    cycle: Cycle,
+    review?: (plan: PreemptionPlan) => Promise<readonly Pod[] | undefined>,
+  ): void {
+    const { verdicts } = this.#options;
     const rejectedBy = rejectingPolicies(failure, verdicts);
-    let message = fitMessage(failure, verdicts);
-    let nominated: string | undefined;
-    if (failure.nodeCount > 0) {
-      const outcome = this.#postFilter(entry.info.pod, profile, failure, cycle);
-      if (outcome.messages.length > 0) message += ` ${outcome.messages.join(", ")}`;
-      for (const policy of outcome.asked) rejectedBy.add(policy);
-      nominated = outcome.result?.nominatedNodeName;
-      if (outcome.result !== undefined && nominated !== undefined) {
-        this.#makeRoom(entry, profile, nominated, outcome.result.victims ?? []);
-      }
+    const message = fitMessage(failure, verdicts);
+    if (failure.nodeCount === 0) {
+      this.#conclude(entry, profile, message, rejectedBy, undefined);
+      return;
     }
-    queue.reject(entry, rejectedBy);
+    const { result, messages, asked } = this.#postFilter(entry.info.pod, profile, failure, cycle);
+    for (const policy of asked) rejectedBy.add(policy);
+    const whole = [message, ...(messages.length > 0 ? [messages.join(", ")] : [])].join(" ");
+    const { nominatedNodeName: nodeName, victims = [] } = result ?? {};
+    if (review === undefined || nodeName === undefined) {
+      this.#conclude(entry, profile, whole, rejectedBy, result);
+      return;
+    }
+    const reviewing = review({ nodeName, victims }).then(
+      (agreed) => {
+        const outcome = agreed === undefined ? undefined : { nominatedNodeName: nodeName, victims: agreed };
+        this.#conclude(entry, profile, whole, rejectedBy, outcome);
+      },
+      (error: unknown) => this.failed(entry, error),
+    );
+    this.#write(reviewing, entry.info.key);
+  }
+
+  #conclude(
+    entry: QueueEntry,
+    profile: RunningProfile,
+    message: string,
+    rejectedBy: ReadonlySet<string>,
+    result: PostFilterResult | undefined,
+  ): void {
+    const nominated = result?.nominatedNodeName;
+    if (nominated !== undefined) this.#makeRoom(entry, profile, nominated, result?.victims ?? []);
+    this.#options.queue.reject(entry, rejectedBy);
     this.#tell(entry.info.pod, "Unschedulable", message, nominated);
   }
 

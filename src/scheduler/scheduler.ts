@@ -14,6 +14,7 @@ import { type Random, systemRandom } from "../internal/random.js";
 import { SchedulerCore } from "./core.js";
 import type { WeightedPolicy } from "./engine/class-cache.js";
 import { type Explanation, explain } from "./explain.js";
+import type { Extender } from "./extender/extender.js";
 import { ClusterFeed } from "./feed.js";
 import type { SchedulingPolicy } from "./framework/policy.js";
 import { defaultPolicies } from "./policies/default-policies.js";
@@ -42,6 +43,8 @@ export interface SchedulerOptions {
   readonly maxBackoffMs?: number;
   /** Policies to compare with, which decide nothing. */
   readonly shadow?: ShadowOptions;
+  /** Asked about each pod after the policies. */
+  readonly extenders?: readonly Extender[];
 }
 
 /** Binds pods that have no node, and whose schedulerName is that of a profile, to nodes. */
@@ -161,6 +164,7 @@ class ApiScheduler implements Scheduler {
       initialBackoffMs,
       maxBackoffMs,
       shadow: this.#shadow,
+      extenders: this.#options.extenders,
     });
     this.#core = core;
     const abort = (): void => wake.ring();

@@ -50,6 +50,14 @@ export type Decision =
   | { readonly node: number; readonly failure?: undefined }
   | { readonly node?: undefined; readonly failure: Unschedulable };
 
+/** Nodes to choose from, by slot, with their scores. */
+export interface Offer {
+  readonly slots: readonly number[];
+  readonly scores: readonly number[];
+  /** `refused`: verdict codes of nodes of the offer that were turned down afterwards. */
+  readonly failure: (refused: ReadonlyMap<number, number>) => Unschedulable;
+}
+
 /**
  * Finds the node for a pod: a pure function of table, nominations and chance. Pods that no policy has to be called plainly for
  * cost as many steps as their class has groups; else nodes are asked one by one, from where the last pod left off.
@@ -93,23 +101,67 @@ export class Algorithm {
     }
   }
 
+  /**
+   * All nodes that would do with their scores, for who wants to choose otherwise. `failure` says why when none is left; nodes that
+   * were refused since can be added to it. Throws PolicyError.
+   */
+  offer(pod: PodInfo, engine: ProfileEngine, cycle: Cycle): Offer {
+    const classified = engine.classes.classify(pod);
+    const run = new Run(this.#options, engine, classified, pod, cycle);
+    const early = run.preFilter();
+    if (early !== undefined) return { slots: [], scores: [], failure: () => early };
+    const { podClass } = classified;
+    podClass.beginRound();
+    const blocked = run.blockNominated();
+    try {
+      const slots = this.#feasible(run, engine);
+      const scores = slots.length === 0 ? [] : run.scores(slots);
+      const failure = run.failure();
+      return {
+        slots,
+        scores,
+        failure(refused) {
+          const verdicts = new Map(failure.verdicts);
+          for (const code of refused.values()) bump(verdicts, code);
+          return { ...failure, verdicts, codeOf: (slot) => refused.get(slot) ?? failure.codeOf(slot) };
+        },
+      };
+    } finally {
+      for (const slot of blocked) podClass.reconsider(slot);
+    }
+  }
+
+  /** Whether the node would do as things are now. Throws PolicyError. */
+  passes(pod: PodInfo, engine: ProfileEngine, slot: number): boolean {
+    const classified = engine.classes.classify(pod);
+    const run = new Run(this.#options, engine, classified, pod, this.newCycle());
+    if (run.preFilter() !== undefined) return false;
+    classified.podClass.beginRound();
+    return run.includes(slot) && run.passes(slot);
+  }
+
   #oneByOne(run: Run, engine: ProfileEngine, preferred: number): number {
-    const { table, random } = this.#options;
+    const feasible = this.#feasible(run, engine);
+    if (feasible.length === 0) return -1;
+    if (feasible.length === 1) return feasible[0] ?? -1;
+    return bestOf(feasible, run.scores(feasible), this.#options.random, preferred);
+  }
+
+  #feasible(run: Run, engine: ProfileEngine): number[] {
+    const { table } = this.#options;
     const feasible: number[] = [];
     if (run.candidates !== undefined) {
       for (const slot of run.candidates) if (run.passesUnblocked(slot)) feasible.push(slot);
-    } else {
-      const enough = nodesToFind(table.nodeCount, engine.percentageOfNodesToScore);
-      let looked = 0;
-      for (; looked < table.slots && feasible.length < enough; looked++) {
-        const slot = (this.#start + looked) % table.slots;
-        if (run.passesUnblocked(slot)) feasible.push(slot);
-      }
-      this.#start = table.slots === 0 ? 0 : (this.#start + looked) % table.slots;
+      return feasible;
     }
-    if (feasible.length === 0) return -1;
-    if (feasible.length === 1) return feasible[0] ?? -1;
-    return bestOf(feasible, run.scores(feasible), random, preferred);
+    const enough = nodesToFind(table.nodeCount, engine.percentageOfNodesToScore);
+    let looked = 0;
+    for (; looked < table.slots && feasible.length < enough; looked++) {
+      const slot = (this.#start + looked) % table.slots;
+      if (run.passesUnblocked(slot)) feasible.push(slot);
+    }
+    this.#start = table.slots === 0 ? 0 : (this.#start + looked) % table.slots;
+    return feasible;
   }
 }
 
