@@ -5,13 +5,13 @@ import { accessFrom, loadKubeconfig } from "../client/kubeconfig.js";
 import type { Logger } from "../internal/logger.js";
 import { systemRandom } from "../internal/random.js";
 import { uuid } from "../internal/uuid.js";
-import { createScheduler } from "../scheduler/index.js";
 import { type ApiServerFlags, apiServerPart } from "./api-server-part.js";
 import { consoleLogger } from "./console-logger.js";
 import { type ControllerManagerFlags, controllerManagerPart } from "./controller-manager-part.js";
 import { type NodeFlags, nodePart } from "./node-part.js";
 import { type ProxyFlags, proxyPart } from "./proxy-part.js";
 import { runPart } from "./run-part.js";
+import { type SchedulerFlags, schedulerPart } from "./scheduler-part.js";
 import { parsePort } from "./up-options.js";
 
 export interface PartFlags {
@@ -68,11 +68,11 @@ export function addPartCommands(program: Command): void {
       await runPart(await controllerManagerPart(await accessOf(flags), flags, election));
     });
   part(program, "scheduler", "Run the scheduler.")
+    .option("--config <path>", "a KubeSchedulerConfiguration: profiles, policies and their arguments, extenders")
     .option("--no-leader-elect", "work without being elected among several")
-    .action(async (flags: PartFlags & ElectionFlags) => {
+    .action(async (flags: PartFlags & SchedulerFlags) => {
       const { client, logger } = await accessOf(flags);
-      const election = flags.leaderElect ? { leaderElection: candidate("kube-scheduler") } : {};
-      await runPart(createScheduler({ client, logger, ...election }));
+      await runPart(await schedulerPart({ client, logger }, flags, candidate("kube-scheduler")));
     });
   part(program, "node", "Run the agent of a node.")
     .option("--name <name>", "the node's name", hostname().toLowerCase())

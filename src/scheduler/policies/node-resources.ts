@@ -44,7 +44,9 @@ type Requests = ReadonlyMap<string, number>;
 export function nodeResourcesFit(args: NodeResourcesFitArgs = {}): SchedulingPolicy {
   const ignored = new Set(args.ignoredResources ?? []);
   const groups = new Set(args.ignoredResourceGroups ?? []);
-  const counts = (name: string): boolean => !ignored.has(name) && !groups.has(name.split("/")[0] ?? "");
+  // Only extended resources can be ignored: nobody else looks after the others.
+  const counts = (name: string): boolean =>
+    !isExtended(name) || (!ignored.has(name) && !groups.has(name.split("/")[0] ?? ""));
   const wanted = (requests: Requests): [string, number][] =>
     inOrder([...requests].filter(([name, amount]) => amount > 0 && counts(name)));
   const strategy = args.scoringStrategy ?? {};
