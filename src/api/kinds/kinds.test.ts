@@ -359,6 +359,10 @@ describe("strategies", () => {
     expect(check?.("a/b")).toEqual(["may not contain '/'"]);
     expect(check?.("..")).toEqual(["may not be '..'"]);
   });
+
+  it("the APIService of the core group ends with a dot", () => {
+    expect(strategyFor("apiregistration.k8s.io/apiservices").validateName?.("v1.")).toEqual([]);
+  });
 });
 
 describe("metadata", () => {

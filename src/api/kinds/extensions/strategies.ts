@@ -1,4 +1,5 @@
 import type { APIService, CustomResourceDefinition } from "../../gen/types.js";
+import { validatePathSegmentName } from "../checks.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
 import { defaultApiService, defaultCustomResourceDefinition } from "./defaults.js";
 import {
@@ -34,6 +35,8 @@ export const extensionsStrategies: readonly StrategyEntry[] = [
       defaults: defaultApiService,
       prepareForCreate: prepareApiService,
       validate: validateApiService,
+      // That of the core group ends with a dot.
+      validateName: validatePathSegmentName,
       unconditionalUpdate: false,
       anyFinalizer: true,
       generation: false,
