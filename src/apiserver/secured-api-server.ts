@@ -8,6 +8,7 @@ import { type Random, systemRandom } from "../internal/random.js";
 import type { Store } from "../store/index.js";
 import type { AdmissionPlugin, CacheReader } from "./admission/admission.js";
 import { httpsWebhookCall } from "./admission/webhook-call.js";
+import { type Aggregation, aggregation } from "./aggregation/aggregation.js";
 import type { Authenticator, TokenAuthenticator } from "./authn/authenticator.js";
 import { bearerAuthenticator, staticTokenAuthenticator } from "./authn/bearer.js";
 import { certificateAuthenticator } from "./authn/certificates.js";
@@ -62,7 +63,7 @@ export interface SecuredApiServerOptions {
   readonly hooks?: ConstructorParameters<typeof ApiServer>[0]["hooks"];
   /** Further ways through to others, before those to nodes, pods and services. */
   readonly connect?: (server: ApiServer) => readonly ConnectHandler[];
-  /** Nodes and pods may have loopback addresses: all on one machine. Default false: they are refused. */
+  /** Nodes, pods and services may have loopback addresses: all on one machine. Default false: they are refused. */
   readonly allowLocalAddresses?: boolean;
   /** Conversion of custom resources by functions of this process, by the name of their definition. */
   readonly converters?: CustomResourcesOptions["converters"];
@@ -85,6 +86,7 @@ export class SecuredApiServer implements Component {
   readonly tokens: TokenIssuer;
   readonly #insecure: HttpServer | undefined;
   readonly #customResources: CustomResources | undefined;
+  readonly #aggregation: Aggregation | undefined;
   readonly #logger: Logger;
 
   constructor(options: SecuredApiServerOptions) {
@@ -125,6 +127,10 @@ export class SecuredApiServer implements Component {
           cache: server.cacheReader,
         }),
     });
+    this.#aggregation = aggregation(this.api, {
+      frontProxyClient: pki.frontProxyClient,
+      allowLocalAddresses: options.allowLocalAddresses ?? false,
+    });
     this.#customResources = customResources(this.api, options);
     if (cache === undefined || authorizer === undefined) throw new Error("the authorizer was not asked for");
     this.authorizer = authorizer;
@@ -146,10 +152,15 @@ export class SecuredApiServer implements Component {
       resources: this.api.table,
       authorizer,
       routes: [
-        new DiscoveryRoute({ resources: this.api.table }),
-        new OpenApiRoute({ resources: this.api.table, version: kubernetesVersion }),
+        new DiscoveryRoute({ resources: this.api.table, extras: this.#aggregation?.discovery }),
+        new OpenApiRoute({
+          resources: this.api.table,
+          version: kubernetesVersion,
+          remote: this.#aggregation?.openApi,
+        }),
         issuerRoutes(tokens, `${issuer}/openid/v1/jwks`),
       ],
+      delegates: this.#aggregation?.delegates,
       connect: [...(options.connect?.(this.api) ?? []), ...this.#streams(options, { clock, random })],
       representer: tableRepresenter,
       clock,
@@ -181,7 +192,7 @@ export class SecuredApiServer implements Component {
     const dial = networkDial({
       clock,
       clientCertificate: pki.apiserverKubeletClient,
-      nodeAuthorities: [pki.ca.certificate],
+      authorities: [pki.ca.certificate],
       allowLocalAddresses,
     });
     const shared = { cache: this.api.cacheReader, dial, connectNode: reportedNodeTarget() };
@@ -191,7 +202,7 @@ export class SecuredApiServer implements Component {
   async run({ signal, ready }: ComponentContext): Promise<void> {
     const cacheStop = new AbortController();
     let cache: Promise<void> | undefined;
-    let definitions: Promise<void> | undefined;
+    let followers: Promise<unknown> | undefined;
     try {
       await new Promise<void>((resolve, reject) => {
         cache = this.api.component.run({ signal: cacheStop.signal, ready: resolve });
@@ -200,7 +211,8 @@ export class SecuredApiServer implements Component {
       });
       if (signal.aborted) return;
       // Those that are established are served since the cache was loaded; this follows the changes.
-      definitions = this.#customResources?.run({ signal: cacheStop.signal, ready: () => {} });
+      const context = { signal: cacheStop.signal, ready: () => {} };
+      followers = Promise.all([this.#customResources?.run(context), this.#aggregation?.run(context)]);
       await this.https.listen();
       await this.#insecure?.listen();
       ready();
@@ -213,7 +225,7 @@ export class SecuredApiServer implements Component {
     } finally {
       await Promise.all([this.https.close(), this.#insecure?.close()]);
       cacheStop.abort();
-      await Promise.allSettled([cache, definitions]);
+      await Promise.allSettled([cache, followers]);
     }
   }
 }

@@ -13,6 +13,7 @@ import { builtinStrategies } from "../api/kinds/index.js";
 import { type CustomResourcesOptions, crds } from "../apiserver/crd/index.js";
 import { ApiServer } from "../apiserver/server.js";
 import { type Client, createClient } from "../client/index.js";
+import { type Clock, realClock } from "../internal/clock.js";
 import { MemoryStore, type Store } from "../store/index.js";
 
 /** An object of a custom resource. */
@@ -24,8 +25,11 @@ export interface Served extends AsyncDisposable {
 }
 
 /** An API server with custom resources, in this process. */
-export async function serve(options: CustomResourcesOptions = {}, store: Store = new MemoryStore()): Promise<Served> {
-  const server = new ApiServer({ store, resources: builtinDescriptions(builtinStrategies) });
+export async function serve(
+  { clock = realClock, ...options }: CustomResourcesOptions & { readonly clock?: Clock } = {},
+  store: Store = new MemoryStore(),
+): Promise<Served> {
+  const server = new ApiServer({ store, clock, resources: builtinDescriptions(builtinStrategies) });
   const definitions = crds(server, options);
   const stop = new AbortController();
   let running: Promise<unknown> = Promise.resolve();

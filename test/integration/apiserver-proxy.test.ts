@@ -48,7 +48,7 @@ function newServer(allowLocalAddresses: boolean): HttpServer {
   const dial = networkDial({
     clock: realClock,
     clientCertificate: pki.apiserverKubeletClient,
-    nodeAuthorities: [pki.ca.certificate],
+    authorities: [pki.ca.certificate],
     allowLocalAddresses,
   });
   const connectNode = reportedNodeTarget();

@@ -326,7 +326,7 @@ describe("custom and foreign groups", () => {
     const extra: ExtraGroup = {
       name: "example.com",
       priority: 99999,
-      versions: [{ version: "v2", resources: [], stale: true }],
+      versions: [{ version: "v2", resources: [], priority: 100, stale: true }],
     };
     const served = route([custom("v1"), ...descriptions], [extra]);
     expect(get(served, "/apis").groups?.[0]?.versions.map(({ version }) => version)).toEqual(["v2", "v1"]);

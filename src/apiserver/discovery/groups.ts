@@ -1,4 +1,5 @@
 import { apiVersionOf, type ResourceDescription } from "../../api/index.js";
+import { builtinPriority, customPriority, type Priority } from "./priorities.js";
 
 /** What is served, as discovery sees it. */
 export interface ServedGroup {
@@ -14,6 +15,8 @@ export interface ServedVersion {
   readonly resources: readonly ServedResource[];
   /** Not all resources could be learned: of a server behind this one that does not answer. */
   readonly stale: boolean;
+  /** Its versionPriority: more comes first. */
+  readonly priority: number;
 }
 
 export interface ServedResource {
@@ -38,43 +41,13 @@ export interface ServedSubresource {
   readonly verbs: readonly string[];
 }
 
-/** A group that another server behind this one serves, by an APIService. */
+/** Versions of a group that other servers behind this one serve, by APIServices. */
 export interface ExtraGroup {
   readonly name: string;
   /** The greatest groupPriorityMinimum of its APIServices; more comes first. */
   readonly priority: number;
   readonly versions: readonly ServedVersion[];
 }
-
-/** The groupPriorityMinimum of upstream's own groups: what comes first wins where two groups have a resource of one name. */
-const priorities: ReadonlyMap<string, number> = new Map([
-  ["", 18000],
-  ["apiregistration.k8s.io", 18000],
-  ["apps", 17800],
-  ["events.k8s.io", 17750],
-  ["authentication.k8s.io", 17700],
-  ["authorization.k8s.io", 17600],
-  ["autoscaling", 17500],
-  ["batch", 17400],
-  ["certificates.k8s.io", 17300],
-  ["networking.k8s.io", 17200],
-  ["policy", 17100],
-  ["rbac.authorization.k8s.io", 17000],
-  ["storage.k8s.io", 16800],
-  ["apiextensions.k8s.io", 16700],
-  ["admissionregistration.k8s.io", 16700],
-  ["scheduling.k8s.io", 16600],
-  ["coordination.k8s.io", 16500],
-  ["node.k8s.io", 16300],
-  ["discovery.k8s.io", 16200],
-  ["flowcontrol.apiserver.k8s.io", 16100],
-  ["internal.apiserver.k8s.io", 16000],
-  ["resource.k8s.io", 15900],
-  ["storagemigration.k8s.io", 15800],
-]);
-
-/** That of every group of custom resources. */
-const customPriority = 1000;
 
 /** All groups in the order of discovery: by priority, then by name. The core group is the first. */
 export function servedGroups(
@@ -91,22 +64,27 @@ export function servedGroups(
   }
   const own = [...versions].map(([name, group]) => ({
     name,
-    priority: priorities.get(name) ?? customPriority,
+    priority: Math.max(...[...group.keys()].map((version) => priorityOf(name, version).group)),
     versions: [...group].map(([version, resources]) => ({
       version,
+      priority: priorityOf(name, version).version,
       resources: resources.sort((a, b) => compareText(a.resource, b.resource)),
       stale: false,
     })),
   }));
-  return merge([...own, ...extras])
+  return merge([...extras, ...own])
     .sort((a, b) => b.priority - a.priority || compareText(a.name, b.name))
     .map(({ name, versions: list }) => ({
       name,
-      versions: [...list].sort((a, b) => compareVersions(a.version, b.version)),
+      versions: [...list].sort((a, b) => b.priority - a.priority || compareVersions(a.version, b.version)),
     }));
 }
 
-/** A group may be served here at one version and behind an APIService at another. */
+function priorityOf(group: string, version: string): Priority {
+  return builtinPriority(group, version) ?? customPriority;
+}
+
+/** A group may be served here at one version and behind an APIService at another; of one version the first counts, which is that of the APIService. */
 function merge(groups: readonly ExtraGroup[]): ExtraGroup[] {
   const byName = new Map<string, ExtraGroup>();
   for (const group of groups) {

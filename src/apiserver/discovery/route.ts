@@ -20,7 +20,7 @@ export interface ResourceSource {
 export interface DiscoveryOptions {
   readonly resources: ResourceSource;
   /** Groups of servers behind this one, with a number that changes whenever they do. */
-  readonly extras?: { readonly generation: number; groups(): readonly ExtraGroup[] };
+  readonly extras?: { readonly generation: number; groups(): readonly ExtraGroup[] } | undefined;
   /** `host:port` as clients reach it, for `/api`. */
   readonly serverAddress?: string;
 }

@@ -3,9 +3,8 @@ import type { ResourceRequestInfo } from "./request-info.js";
 import type { PendingUpgrade } from "./upgrade.js";
 import type { WireRequest, WireResponse } from "./wire.js";
 
-/** A request that is passed on to somebody else: exec, attach, port-forward, log, proxy. Already authorized. */
-export interface ConnectRequest {
-  readonly info: ResourceRequestInfo;
+/** A request that is passed on to somebody else. Already authorized. */
+export interface PassedOnRequest {
   readonly method: string;
   /** Raw. */
   readonly query: string;
@@ -19,6 +18,25 @@ export interface ConnectRequest {
   /** Set when the client asked for another protocol. Until it is taken, `response` works. */
   readonly upgrade: Pick<PendingUpgrade, "protocol" | "take"> | undefined;
 }
+
+/** One that leads into an object: exec, attach, port-forward, log, proxy. */
+export interface ConnectRequest extends PassedOnRequest {
+  readonly info: ResourceRequestInfo;
+}
+
+/** One of a group-version that another server has. `path` is raw. */
+export interface DelegatedRequest extends PassedOnRequest {
+  readonly path: string;
+}
+
+/** Another server, which has one group-version. */
+export interface Delegate {
+  /** As `serve` of ConnectHandler; a TextError is answered as text. */
+  serve(request: DelegatedRequest): Promise<void>;
+}
+
+/** Finds the server that has a group-version; undefined: it is this one. */
+export type DelegateLookup = (group: string, version: string) => Delegate | undefined;
 
 export interface ConnectHandler {
   handles(info: ResourceRequestInfo): boolean;

@@ -5,7 +5,7 @@ import type { Authenticator } from "../authn/authenticator.js";
 import type { Authorizer } from "../authz/authorizer.js";
 import type { RequestHandler } from "../request.js";
 import type { BodyDecoder } from "./body.js";
-import type { ConnectHandler } from "./connect.js";
+import type { ConnectHandler, DelegateLookup } from "./connect.js";
 import type { Exchange } from "./exchange.js";
 import type { HealthCheck } from "./health.js";
 import type { InFlight, InFlightKind } from "./in-flight.js";
@@ -22,6 +22,8 @@ export interface DispatcherOptions {
   readonly authorizer: Authorizer;
   readonly routes: readonly PathRoute[];
   readonly connect: readonly ConnectHandler[];
+  /** Absent: all group-versions are this server's. */
+  readonly delegates: DelegateLookup | undefined;
   readonly representer: Representer | undefined;
   readonly checks: readonly HealthCheck[];
   readonly decode: BodyDecoder;

@@ -1,6 +1,7 @@
 import { StatusError, statusErrors, type UserInfo } from "../../api/index.js";
 import { mastersGroup, type Peer } from "../authn/authenticator.js";
 import { impersonate, impersonationOf } from "../authn/impersonation.js";
+import { DelegateService } from "./delegate-service.js";
 import type { Admit, DispatcherOptions } from "./dispatcher-options.js";
 import type { Exchange } from "./exchange.js";
 import type { InFlightKind } from "./in-flight.js";
@@ -8,6 +9,7 @@ import { PathService } from "./path-service.js";
 import { parseRequestInfo, splitTarget } from "./request-info.js";
 import { ResourceService } from "./resource-service.js";
 import { sendError, sendText } from "./respond.js";
+import { TextError } from "./text-error.js";
 import { TooManyRequests } from "./too-many-requests.js";
 import type { PendingUpgrade } from "./upgrade.js";
 
@@ -16,12 +18,14 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #paths: PathService;
   readonly #resources: ResourceService;
+  readonly #delegates: DelegateService;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
     const admit: Admit = (exchange, kind) => this.#admit(exchange, kind);
     this.#paths = new PathService(options, admit);
     this.#resources = new ResourceService(options, admit);
+    this.#delegates = new DelegateService(options, admit);
   }
 
   /** Answers the exchange, whatever happens. */
@@ -30,14 +34,21 @@ export class Dispatcher {
       const { path, query } = splitTarget(exchange.request.url ?? "");
       exchange.path = path;
       exchange.query = query;
-      const info = parseRequestInfo(exchange.request.method ?? "", path);
+      const { delegates } = this.#options;
+      const isDeep = delegates && ((group: string, version: string) => delegates(group, version) !== undefined);
+      const info = parseRequestInfo(exchange.request.method ?? "", path, isDeep);
       const user = await this.#authenticate(exchange, peer);
       exchange.user = user;
-      if (info.type === "path") await this.#paths.serve(exchange, user);
+      const delegate = this.#delegates.find(info);
+      if (delegate !== undefined) await this.#delegates.serve(exchange, info, delegate, user, upgrade);
+      else if (info.type === "path") await this.#paths.serve(exchange, user);
       else await this.#resources.serve(exchange, info, user, upgrade);
     } catch (error) {
       if (exchange.ended) return;
       if (error instanceof TooManyRequests) return sendText(exchange, 429, error.message, { "Retry-After": "1" });
+      if (error instanceof TextError && !exchange.response.headersSent) {
+        return sendText(exchange, error.code, `${error.message}\n`);
+      }
       if (!(error instanceof StatusError)) {
         this.#options.logger.error("request failed", { path: exchange.path, error });
       }

@@ -13,7 +13,7 @@ export interface ResourceRequestInfo {
   readonly resource: string;
   readonly name: string;
   readonly subresource: string;
-  /** What follows the subresource, raw and with its leading slash; empty when nothing does. Only proxies have it. */
+  /** What follows the subresource, raw and with its leading slash; empty when nothing does. Only proxies have it, and what others serve. */
   readonly rest: string;
 }
 
@@ -45,9 +45,13 @@ export function splitTarget(target: string): { readonly path: string; readonly q
 /**
  * Reads method and raw path. Each segment is decoded by itself and once, and the path is never normalised: what would change its meaning
  * when normalised (dot segments, empty segments, encoded slashes) is not found, so that nothing is authorized as one path
- * and served as another. Throws StatusError.
+ * and served as another. `isDeep` says of which group-versions paths may go on below a subresource. Throws StatusError.
  */
-export function parseRequestInfo(method: string, path: string): RequestInfo {
+export function parseRequestInfo(
+  method: string,
+  path: string,
+  isDeep: (group: string, version: string) => boolean = () => false,
+): RequestInfo {
   if (!path.startsWith("/")) throw statusErrors.badRequest("the request target must be an absolute path");
   const raw = path.split("/");
   raw.shift();
@@ -57,10 +61,22 @@ export function parseRequestInfo(method: string, path: string): RequestInfo {
     for (const segment of raw) if (raw.length > 1 || segment !== "") decodeSegment(segment);
     return { type: "path", verb: method.toLowerCase(), path };
   }
-  return parseResourcePath(method, raw, prefixLength);
+  return parseResourcePath(method, raw, prefixLength, isDeep);
 }
 
-function parseResourcePath(method: string, raw: readonly string[], prefixLength: number): ResourceRequestInfo {
+/** The group-version that a request is for: of a resource, or of its list of resources (`/apis/GROUP/VERSION`). */
+export function groupVersionOf(info: RequestInfo): { readonly group: string; readonly version: string } | undefined {
+  if (info.type === "resource") return info;
+  const match = /^\/apis\/([^/]+)\/([^/]+)\/?$/.exec(info.path);
+  return match === null ? undefined : { group: decodeSegment(match[1]), version: decodeSegment(match[2]) };
+}
+
+function parseResourcePath(
+  method: string,
+  raw: readonly string[],
+  prefixLength: number,
+  isDeep: (group: string, version: string) => boolean,
+): ResourceRequestInfo {
   const group = prefixLength === 2 ? "" : decodeSegment(raw[1]);
   const version = decodeSegment(raw[prefixLength - 1]);
   let verb = verbs.get(method) ?? method.toLowerCase();
@@ -79,7 +95,7 @@ function parseResourcePath(method: string, raw: readonly string[], prefixLength:
   const subresource = raw.length > at + 2 ? decodeSegment(raw[at + 2]) : "";
   let rest = "";
   if (raw.length > at + 3) {
-    if (subresource !== "proxy") throw statusErrors.pathNotFound();
+    if (subresource !== "proxy" && !isDeep(group, version)) throw statusErrors.pathNotFound();
     for (const segment of raw.slice(at + 3)) rejectDots(segment);
     rest = `/${raw.slice(at + 3).join("/")}`;
   }

@@ -5,7 +5,7 @@ import type { Authenticator } from "../authn/authenticator.js";
 import type { Authorizer } from "../authz/authorizer.js";
 import type { RequestHandler } from "../request.js";
 import type { BodyDecoder } from "./body.js";
-import type { ConnectHandler } from "./connect.js";
+import type { ConnectHandler, DelegateLookup } from "./connect.js";
 import type { HealthCheck } from "./health.js";
 import type { InFlightLimits } from "./in-flight.js";
 import type { Representer } from "./represent.js";
@@ -36,6 +36,8 @@ export interface HttpServerOptions {
   readonly routes?: readonly PathRoute[];
   /** exec, attach, port-forward, log, proxy. */
   readonly connect?: readonly ConnectHandler[];
+  /** The servers that have group-versions of their own behind this one. */
+  readonly delegates?: DelegateLookup | undefined;
   /** Makes Tables and partial objects; without it clients that ask for them get the objects. */
   readonly representer?: Representer;
   /** Beside `ping`, and `shutdown` of readyz. */

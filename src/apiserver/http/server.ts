@@ -58,6 +58,7 @@ class ApiHttpServer implements HttpServer {
       authorizer: options.authorizer,
       routes: [versionRoute(options.version ?? defaultVersion), ...(options.routes ?? [])],
       connect: options.connect ?? [],
+      delegates: options.delegates,
       representer: options.representer,
       checks: this.#checks(),
       decode: options.decode ?? decodeBody,

@@ -5,13 +5,17 @@ import { DefinitionIndex } from "./definition-index.js";
 import { documentV2, documentV3 } from "./document.js";
 import { fingerprint, hashOf } from "./fingerprint.js";
 import { encodeDocument } from "./gnostic.js";
+import { mergeDocuments } from "./merge-v2.js";
 import { basePath } from "./operations.js";
+import type { RemoteDocument, RemoteDocuments } from "./remote.js";
 import type { Fragment } from "./types.js";
 
 export interface OpenApiOptions {
   readonly resources: ResourceSource;
   /** `v1.36.0`, as in `/version`. */
   readonly version: string;
+  /** Of servers behind this one. */
+  readonly remote?: RemoteDocuments | undefined;
 }
 
 interface Built {
@@ -23,6 +27,7 @@ interface Built {
 
 interface BuiltV2 {
   readonly descriptions: readonly ResourceDescription[];
+  readonly remotes: readonly RemoteDocument[];
   readonly hash: string;
   json: Buffer | undefined;
   protobuf: Buffer | undefined;
@@ -53,7 +58,8 @@ export class OpenApiRoute implements PathRoute {
     const form = acceptedForm(request.headers.accept, path);
     if (path === v2Path) return this.#documentV2(form === "protobuf");
     if (path === v3Root) return this.#root();
-    return this.#groupVersion(path.slice(v3Root.length + 1), request.query);
+    const place = path.slice(v3Root.length + 1);
+    return this.#options.remote?.groupVersion(place, request) ?? this.#groupVersion(place, request.query);
   }
 
   /** The definitions with their documentation, which is large and loaded only here. */
@@ -64,10 +70,9 @@ export class OpenApiRoute implements PathRoute {
 
   /** Hashes without the documents: making them all for a client that wants one would take longer than the rest. */
   #root(): PathResponse {
-    const entries = [...this.#groupVersions()].map(([path, { hash }]) => [
-      path,
-      { serverRelativeURL: `${v3Root}/${path}?hash=${hash}` },
-    ]);
+    const own = [...this.#groupVersions()].map(([path, { hash }]) => [path, `${v3Root}/${path}?hash=${hash}`] as const);
+    const urls = new Map([...own, ...(this.#options.remote?.index() ?? [])]);
+    const entries = [...urls].map(([path, serverRelativeURL]) => [path, { serverRelativeURL }]);
     const body = Buffer.from(JSON.stringify({ paths: Object.fromEntries(entries) }));
     return whole(body, hashOf(body));
   }
@@ -111,17 +116,17 @@ export class OpenApiRoute implements PathRoute {
 
   async #documentV2(protobuf: boolean): Promise<PathResponse> {
     const index = await this.#definitions();
+    const remotes = (await this.#options.remote?.documents()) ?? [];
     const descriptions = this.#options.resources.all();
-    if (this.#v2 === undefined || !sameItems(this.#v2.descriptions, descriptions)) {
-      this.#v2 = {
-        descriptions,
-        hash: fingerprint(descriptions, this.#options.version),
-        json: undefined,
-        protobuf: undefined,
-      };
+    const { version } = this.#options;
+    let built = this.#v2;
+    if (built === undefined || !sameItems(built.descriptions, descriptions) || !sameItems(built.remotes, remotes)) {
+      const own = fingerprint(descriptions, version);
+      const hash = remotes.length === 0 ? own : hashOf([own, ...remotes.map((remote) => remote.hash)].join());
+      built = { descriptions, remotes, hash, json: undefined, protobuf: undefined };
+      this.#v2 = built;
     }
-    const built = this.#v2;
-    const document = (): Fragment => documentV2(descriptions, index, this.#options.version);
+    const document = (): Fragment => mergeDocuments(documentV2(descriptions, index, version), remotes);
     if (!protobuf) {
       built.json ??= bytesOf(document());
       return whole(built.json, built.hash);

@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
 import type { Clock } from "../../internal/clock.js";
 import { allowedAddress, type Resolve, systemResolve } from "./address-policy.js";
+import { dialError } from "./dial-errors.js";
 
 /** Where a proxied request goes. */
 export interface Target {
@@ -17,10 +18,10 @@ export type Dial = (target: Target, signal: AbortSignal) => Promise<Duplex>;
 
 export interface NetworkDialOptions {
   readonly clock: Clock;
-  /** As whom the API server calls nodes (PEM). */
+  /** As whom the API server calls those that it authenticates to: nodes, and servers behind it (PEM). */
   readonly clientCertificate?: { readonly certificate: string; readonly key: string };
-  /** Who signs the nodes' serving certificates (PEM); absent: they are not checked, as upstream's default. */
-  readonly nodeAuthorities?: readonly string[];
+  /** Who signs their serving certificates (PEM); absent: they are not checked. */
+  readonly authorities?: readonly string[];
   /** Only where the cluster's own nodes and pods have such addresses: on one machine. */
   readonly allowLocalAddresses: boolean;
   readonly resolve?: Resolve;
@@ -51,7 +52,7 @@ function open(options: NetworkDialOptions, target: Target, signal: AbortSignal):
         socket.destroy();
         reject(error);
       });
-    const onError = (error: Error): void => fail(error);
+    const onError = (error: Error): void => fail(dialError(error, target));
     const onAbort = (): void => fail(signal.reason);
     const timer = options.clock.setTimeout(
       () => fail(new Error(`dial tcp ${target.host}:${target.port}: i/o timeout`)),
@@ -65,7 +66,7 @@ function open(options: NetworkDialOptions, target: Target, signal: AbortSignal):
 
 function connect(options: NetworkDialOptions, { host, port, tls }: Target): Socket {
   if (tls === undefined) return connectTcp({ host, port });
-  const { clientCertificate, nodeAuthorities } = options;
+  const { clientCertificate, authorities } = options;
   return connectTls({
     host,
     port,
@@ -74,8 +75,6 @@ function connect(options: NetworkDialOptions, { host, port, tls }: Target): Sock
     ...(tls.authenticate && clientCertificate !== undefined
       ? { cert: clientCertificate.certificate, key: clientCertificate.key }
       : {}),
-    ...(tls.authenticate && nodeAuthorities !== undefined
-      ? { ca: [...nodeAuthorities] }
-      : { rejectUnauthorized: false }),
+    ...(tls.authenticate && authorities !== undefined ? { ca: [...authorities] } : { rejectUnauthorized: false }),
   });
 }

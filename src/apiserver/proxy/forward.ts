@@ -3,7 +3,7 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage } from
 import type { Duplex } from "node:stream";
 import { pipeline } from "node:stream";
 import { statusErrors } from "../../api/index.js";
-import type { ConnectRequest } from "../http/connect.js";
+import type { PassedOnRequest } from "../http/connect.js";
 import type { Dial, Target } from "./dial.js";
 
 /** Hop-by-hop, and what is between the client and us alone. */
@@ -28,6 +28,10 @@ export interface ForwardOptions {
   /** Path and query, as the backend gets them. */
   readonly path: string;
   readonly method?: string;
+  /** Sent along; nothing that the client sent under these names is. */
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
+  /** What to throw when there is no answer of the backend. Absent: InternalError. */
+  readonly unreachable?: (cause: unknown) => Error;
   /** Turns the backend's answer into a StatusError to throw instead of passing it on; undefined passes it on. */
   readonly check?: (answer: IncomingMessage) => Promise<void>;
 }
@@ -36,7 +40,7 @@ export interface ForwardOptions {
  * Passes a request on and its answer back, following no redirects. An upgrade that the backend accepts becomes a tunnel of bytes; one
  * that it does not is answered as the backend did. Resolves when both sides are done; whatever ends one side ends the other.
  */
-export async function forward(connect: ConnectRequest, options: ForwardOptions): Promise<void> {
+export async function forward(connect: PassedOnRequest, options: ForwardOptions): Promise<void> {
   const abort = new AbortController();
   const onAbort = (): void => abort.abort();
   connect.signal.addEventListener("abort", onAbort, { once: true });
@@ -52,19 +56,20 @@ export async function forward(connect: ConnectRequest, options: ForwardOptions):
   }
 }
 
-async function dialOrThrow({ dial, target }: ForwardOptions, signal: AbortSignal): Promise<Duplex> {
+async function dialOrThrow({ dial, target, unreachable }: ForwardOptions, signal: AbortSignal): Promise<Duplex> {
   try {
     return await dial(target, signal);
   } catch (cause) {
+    if (unreachable !== undefined) throw unreachable(cause);
     const message = cause instanceof Error ? cause.message : String(cause);
     if (message === "address not allowed") throw statusErrors.badRequest(message);
     throw statusErrors.internal(`error dialing backend: ${message}`, { cause });
   }
 }
 
-function send(connect: ConnectRequest, options: ForwardOptions, backend: Duplex): ClientRequest {
+function send(connect: PassedOnRequest, options: ForwardOptions, backend: Duplex): ClientRequest {
   const { target, path, method } = options;
-  const headers = passedOn(connect);
+  const headers = passedOn(connect, options.headers);
   headers["Host"] = `${target.host.includes(":") ? `[${target.host}]` : target.host}:${target.port}`;
   if (connect.upgrade !== undefined) {
     headers["Connection"] = "Upgrade";
@@ -72,6 +77,11 @@ function send(connect: ConnectRequest, options: ForwardOptions, backend: Duplex)
   } else {
     headers["Connection"] = "close";
   }
+  const body = connect.upgrade === undefined && options.method === undefined ? bodyOf(connect) : "none";
+  const withBody = body !== "none";
+  // Said also for methods that mostly have none: a body without an end would be read as the next request.
+  if (body === "streamed") headers["Transfer-Encoding"] = "chunked";
+  if (!withBody) delete headers["content-length"];
   // Without an agent: with one, even `false`, Node would make a connection of its own.
   const outgoing = httpRequest({
     createConnection: () => backend,
@@ -79,22 +89,28 @@ function send(connect: ConnectRequest, options: ForwardOptions, backend: Duplex)
     path,
     headers,
   });
-  const { request } = connect;
-  const hasBody = request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined;
-  if (connect.upgrade === undefined && (hasBody || request.httpVersionMajor === 2) && options.method === undefined) {
-    pipeline(request, outgoing, () => {});
-  } else {
-    outgoing.end();
-  }
+  if (withBody) pipeline(connect.request, outgoing, () => {});
+  else outgoing.end();
   return outgoing;
 }
 
-function passedOn(connect: ConnectRequest): Record<string, string | string[]> {
+/** Whether the request has a body, and a length that says how long it is. */
+function bodyOf({ request }: PassedOnRequest): "none" | "sized" | "streamed" {
+  if (request.headers["content-length"] !== undefined) return "sized";
+  const streamed = "stream" in request ? !request.stream.endAfterHeaders : "transfer-encoding" in request.headers;
+  return streamed ? "streamed" : "none";
+}
+
+function passedOn(connect: PassedOnRequest, more: ForwardOptions["headers"] = {}): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = {};
   for (const [name, value] of Object.entries(connect.request.headers)) {
     if (value === undefined || name.startsWith(":") || notPassedOn.has(name)) continue;
     if (name.startsWith("impersonate-") || name.startsWith("x-remote-")) continue;
     headers[name] = value;
+  }
+  for (const [name, value] of Object.entries(more)) {
+    delete headers[name.toLowerCase()];
+    headers[name] = typeof value === "string" ? value : [...value];
   }
   const protocols = headers["sec-websocket-protocol"];
   if (typeof protocols === "string") {
@@ -105,7 +121,7 @@ function passedOn(connect: ConnectRequest): Record<string, string | string[]> {
   return headers;
 }
 
-function exchange(connect: ConnectRequest, options: ForwardOptions, outgoing: ClientRequest): Promise<void> {
+function exchange(connect: PassedOnRequest, options: ForwardOptions, outgoing: ClientRequest): Promise<void> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => {
       outgoing.destroy();
@@ -114,7 +130,9 @@ function exchange(connect: ConnectRequest, options: ForwardOptions, outgoing: Cl
     connect.signal.addEventListener("abort", onAbort, { once: true });
     outgoing.on("error", (cause) => {
       if (connect.response.headersSent || connect.signal.aborted) return resolve();
-      reject(statusErrors.internal(`error proxying to backend: ${cause.message}`, { cause }));
+      reject(
+        options.unreachable?.(cause) ?? statusErrors.internal(`error proxying to backend: ${cause.message}`, { cause }),
+      );
     });
     outgoing.on("response", (answer) => {
       respond(connect, options, answer).then(resolve, reject);
@@ -130,11 +148,12 @@ function exchange(connect: ConnectRequest, options: ForwardOptions, outgoing: Cl
   });
 }
 
-async function respond(connect: ConnectRequest, options: ForwardOptions, answer: IncomingMessage): Promise<void> {
+async function respond(connect: PassedOnRequest, options: ForwardOptions, answer: IncomingMessage): Promise<void> {
   await options.check?.(answer);
-  const headers: Record<string, string | number | string[]> = { ...connect.headers };
+  const headers: Record<string, string | number | string[]> = {};
+  for (const [name, value] of Object.entries(connect.headers)) headers[name.toLowerCase()] = value;
   for (const [name, value] of Object.entries(answer.headers)) {
-    if (value !== undefined && !notPassedOn.has(name)) headers[name] = value;
+    if (value !== undefined && !notPassedOn.has(name) && name !== "audit-id") headers[name] = value;
   }
   const { response } = connect;
   response.writeHead(answer.statusCode ?? 502, headers);
@@ -162,7 +181,7 @@ async function respond(connect: ConnectRequest, options: ForwardOptions, answer:
 }
 
 function tunnel(
-  upgrade: NonNullable<ConnectRequest["upgrade"]>,
+  upgrade: NonNullable<PassedOnRequest["upgrade"]>,
   answer: IncomingMessage,
   backend: Duplex,
   head: Buffer,

@@ -1,0 +1,84 @@
+import type { UserInfo, Verb } from "../../api/index.js";
+import { attributesOf, authorizeOrThrow } from "../authz/attributes.js";
+import type { AuthorizationAttributes } from "../authz/authorizer.js";
+import type { Delegate } from "./connect.js";
+import type { Admit, DispatcherOptions } from "./dispatcher-options.js";
+import type { Exchange } from "./exchange.js";
+import type { InFlightKind } from "./in-flight.js";
+import { wantsWatch } from "./query.js";
+import { groupVersionOf, type RequestInfo, type ResourceRequestInfo } from "./request-info.js";
+import type { PendingUpgrade } from "./upgrade.js";
+
+/** Subresources whose requests last as long as they last, whoever serves them. */
+const streams: ReadonlySet<string> = new Set(["attach", "exec", "proxy", "log", "portforward"]);
+
+/** Requests of the group-versions that other servers have: authorized here by what they ask for, then passed on as they are. */
+export class DelegateService {
+  readonly #options: DispatcherOptions;
+  readonly #admit: Admit;
+
+  constructor(options: DispatcherOptions, admit: Admit) {
+    this.#options = options;
+    this.#admit = admit;
+  }
+
+  /** Whose request it is; undefined: ours. */
+  find(info: RequestInfo): Delegate | undefined {
+    const { delegates } = this.#options;
+    const place = delegates && groupVersionOf(info);
+    return place && delegates?.(place.group, place.version);
+  }
+
+  async serve(
+    exchange: Exchange,
+    info: RequestInfo,
+    delegate: Delegate,
+    user: UserInfo,
+    upgrade: PendingUpgrade | undefined,
+  ): Promise<void> {
+    const { path, query, request, response, signal } = exchange;
+    const attributes = attributesFor(info, user, query);
+    exchange.labels = labelsOf(info, attributes.verb);
+    const kind = kindOf(info, attributes.verb, upgrade);
+    if (kind === "longRunning") exchange.deadlineMs = Number.POSITIVE_INFINITY;
+    this.#admit(exchange, kind);
+    await authorizeOrThrow(this.#options.authorizer, attributes);
+    const { "Content-Type": _, ...headers } = exchange.headers("");
+    const method = request.method ?? "";
+    await delegate.serve({ method, path, query, user, request, response, headers, signal, upgrade });
+  }
+}
+
+function attributesFor(info: RequestInfo, user: UserInfo, query: string): AuthorizationAttributes {
+  if (info.type === "path") return { user, verb: info.verb, path: info.path };
+  const { group, version, resource, subresource, namespace, name } = info;
+  const common = { user, group, version, resource, subresource, namespace };
+  if (info.verb !== "list" && info.verb !== "watch") return { ...common, verb: info.verb, name };
+  const verb: Verb = info.verb === "watch" || wantsWatch(query) ? "watch" : "list";
+  const named = name === "" ? {} : { name };
+  const request = { group, version, resource, verb, options: selectionOf(query), ...named };
+  return { ...attributesOf(request, user), subresource, namespace };
+}
+
+function selectionOf(query: string): { readonly fieldSelector?: string } {
+  if (!query.includes("fieldSelector")) return {};
+  const fieldSelector = new URLSearchParams(query).get("fieldSelector");
+  return fieldSelector === null ? {} : { fieldSelector };
+}
+
+function kindOf(info: RequestInfo, verb: string, upgrade: PendingUpgrade | undefined): InFlightKind {
+  const stream = info.type === "resource" && streams.has(info.subresource);
+  if (verb === "watch" || stream || upgrade !== undefined) return "longRunning";
+  return verb === "get" || verb === "list" ? "readOnly" : "mutating";
+}
+
+/** Not by resource: what is below the version only the other server knows. */
+function labelsOf(info: RequestInfo, verb: string): Exchange["labels"] {
+  const { group, version } = groupVersionOf(info) ?? { group: "", version: "" };
+  const scope = info.type === "path" ? "" : scopeOf(info);
+  return { verb: verb.toUpperCase(), group, version, resource: "", subresource: "", scope };
+}
+
+function scopeOf({ name, namespace }: ResourceRequestInfo): string {
+  return name !== "" ? "resource" : namespace !== "" ? "namespace" : "cluster";
+}
