@@ -44,6 +44,9 @@ import { tableRepresenter } from "./tables/representer.js";
 /** The version that we say we are, and are compatible with. */
 export const kubernetesVersion = "v1.36.0";
 
+/** Whom we believe who asks, and are ourselves to servers behind us. */
+const frontProxyNames: readonly string[] = ["front-proxy-client"];
+
 export interface SecuredApiServerOptions {
   readonly store: Store;
   readonly pki: ClusterPki;
@@ -129,6 +132,11 @@ export class SecuredApiServer implements Component {
     });
     this.#aggregation = aggregation(this.api, {
       frontProxyClient: pki.frontProxyClient,
+      authentication: {
+        clientCa: pki.ca.certificate,
+        requestHeaderCa: pki.frontProxyCa.certificate,
+        allowedNames: frontProxyNames,
+      },
       allowLocalAddresses: options.allowLocalAddresses ?? false,
     });
     this.#customResources = customResources(this.api, options);
@@ -140,7 +148,7 @@ export class SecuredApiServer implements Component {
       unionAuthenticator([
         frontProxyAuthenticator({
           authorities: [pki.frontProxyCa.certificate],
-          allowedNames: ["front-proxy-client"],
+          allowedNames: frontProxyNames,
           clock,
         }),
         certificateAuthenticator({ authorities: [pki.ca.certificate], clock }),

@@ -4,6 +4,8 @@ import type { DelegateLookup } from "../http/connect.js";
 import type { KeyPairPem } from "../pki/certificate-authority.js";
 import { serviceEndpoints } from "../proxy/service-endpoints.js";
 import type { ApiServer } from "../server.js";
+import { AuthenticationConfig } from "./authentication-config.js";
+import type { AuthenticationInfo } from "./authentication-info.js";
 import { AvailabilityController } from "./availability.js";
 import { backendFetch } from "./backend-fetch.js";
 import { Backends, type BackendsOptions } from "./backends.js";
@@ -14,7 +16,10 @@ import { RemoteOpenApi } from "./remote-openapi.js";
 import { RemoteServices } from "./remote-services.js";
 
 export interface AggregationOptions extends Pick<BackendsOptions, "resolve"> {
+  /** As whom this server asks those behind it. */
   readonly frontProxyClient: KeyPairPem;
+  /** What they are told to know it by. */
+  readonly authentication: AuthenticationInfo;
   /** Services may have addresses of this machine. */
   readonly allowLocalAddresses: boolean;
 }
@@ -51,6 +56,9 @@ export class Aggregation implements Component {
       new AvailabilityController(shared),
       this.discovery,
       this.openApi,
+      ...(server.lookup("", "v1", "configmaps") === undefined
+        ? []
+        : [new AuthenticationConfig(server, options.authentication)]),
     ];
   }
 

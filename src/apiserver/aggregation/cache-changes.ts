@@ -1,4 +1,4 @@
-import type { KubeObject, ResourceType } from "../../api/index.js";
+import type { KubeObject, ObjectKey, ResourceType } from "../../api/index.js";
 import { sleep } from "../../internal/clock.js";
 import type { ApiServer } from "../server.js";
 
@@ -7,17 +7,18 @@ const retryMs = 1_000;
 
 /**
  * Calls back for objects of a resource as the watch cache learns of their changes, deletions too, until aborted; with undefined first, and
- * whenever changes may have been missed: look at all of them. A callback that throws is called again, with undefined.
+ * whenever changes may have been missed: look at all of them. `only` is the one object to follow. A callback that throws is called again, with undefined.
  */
 export async function followCache<T extends KubeObject>(
   server: ApiServer,
   resource: ResourceType<T>,
   signal: AbortSignal,
   changed: (objects: readonly T[] | undefined) => void | Promise<void>,
+  only?: ObjectKey,
 ): Promise<void> {
   while (!signal.aborted) {
     try {
-      await followOnce(server, resource, signal, changed);
+      await followOnce(server, resource, signal, changed, only);
     } catch (error) {
       if (signal.aborted) return;
       server.logger.warn("changes could not be followed", { resource: resource.resource, error });
@@ -31,10 +32,13 @@ async function followOnce<T extends KubeObject>(
   resource: ResourceType<T>,
   signal: AbortSignal,
   changed: (objects: readonly T[] | undefined) => void | Promise<void>,
+  only?: ObjectKey,
 ): Promise<void> {
-  const { cache } = server.endpointFor(resource);
+  const endpoint = server.endpointFor(resource);
+  const { cache } = endpoint;
+  const exact = only && { exact: endpoint.keyOf(only.namespace, only.name) };
   const now = server.cache.revision;
-  const watcher = cache.watch({ prefix: cache.prefix }, now, now);
+  const watcher = cache.watch({ prefix: cache.prefix, ...exact }, now, now);
   const end = (): void => cache.unwatch(watcher);
   signal.addEventListener("abort", end, { once: true });
   if (signal.aborted) end();
