@@ -2,6 +2,17 @@ export type { AdmissionPlugin, AdmissionRequest, CacheReader } from "./admission
 export type { AuthorizationAttributes, AuthorizationDecision, Authorizer } from "./authz/authorizer.js";
 export type { ConvertFunction, ConvertObjects, CustomResourcesOptions } from "./crd/index.js";
 export { CustomResources, crds } from "./crd/index.js";
+export { type OwnResource, ownResource } from "./own/own-resource.js";
+export type {
+  ResourceStorage,
+  StorageEvent,
+  StorageKey,
+  StorageList,
+  StorageObject,
+  StorageRequest,
+  StorageScope,
+  StorageWatch,
+} from "./own/resource-storage.js";
 export type { WriteChange, WriteHook } from "./registry/context.js";
 export type {
   RequestHandler,

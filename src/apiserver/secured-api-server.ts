@@ -32,6 +32,7 @@ import type { ConnectHandler } from "./http/connect.js";
 import { createHttpServer } from "./http/server.js";
 import type { HttpServer, HttpServerOptions } from "./http/server-options.js";
 import { OpenApiRoute } from "./openapi/route.js";
+import type { OwnResource } from "./own/own-resource.js";
 import type { ClusterPki } from "./pki/cluster-pki.js";
 import { networkDial } from "./proxy/dial.js";
 import { reportedNodeTarget } from "./proxy/nodes.js";
@@ -57,6 +58,8 @@ export interface SecuredApiServerOptions {
   readonly insecurePort?: number | undefined;
   /** Default: all built-in kinds. */
   readonly resources?: Iterable<ResourceDescription>;
+  /** Resources with storages of their own. */
+  readonly ownResources?: readonly OwnResource[] | undefined;
   /** The `iss` of service account tokens. Default: upstream's. */
   readonly issuer?: string;
   /** Bearer tokens and whose they are. */
@@ -115,6 +118,7 @@ export class SecuredApiServer implements Component {
     this.api = new ApiServer({
       store: options.store,
       resources: options.resources ?? builtinDescriptions(builtinStrategies),
+      ownResources: options.ownResources ?? [],
       clock,
       random,
       logger,

@@ -16,6 +16,10 @@ import type { AdmissionPlugin, CacheReader } from "./admission/admission.js";
 import { attributesOf, authorizeOrThrow } from "./authz/attributes.js";
 import type { Authorizer } from "./authz/authorizer.js";
 import { inProcessTransport } from "./in-process.js";
+import { ownReads, ownWrites } from "./own/own-objects.js";
+import { type OwnResource, withStorage } from "./own/own-resource.js";
+import { ownWatch } from "./own/own-watch.js";
+import type { ResourceStorage } from "./own/resource-storage.js";
 import type { RegistryContext, WriteHook } from "./registry/context.js";
 import { dispatch } from "./registry/dispatch.js";
 import { Endpoint } from "./registry/endpoint.js";
@@ -45,6 +49,8 @@ export interface ApiServerOptions {
   readonly admission?: (server: ApiServer) => readonly AdmissionPlugin[];
   /** By `group/resource`. */
   readonly hooks?: (server: ApiServer) => ReadonlyMap<string, WriteHook>;
+  /** Resources with storages of their own: further ones, and some of `resources`. */
+  readonly ownResources?: readonly OwnResource[];
   /** By `group/resource` or `group/resource/subresource`. */
   readonly virtualResources?: (server: ApiServer) => ReadonlyMap<string, VirtualResource>;
 }
@@ -67,23 +73,26 @@ export class ApiServer implements RequestHandler {
   readonly #endpoints = new Map<ResourceDescription, Endpoint>();
   readonly #authorizer: Authorizer | undefined;
   readonly #virtual: ReadonlyMap<string, VirtualResource>;
+  readonly #own: ReadonlyMap<string, ResourceStorage>;
+  readonly #reads: Reader;
 
   constructor(options: ApiServerOptions) {
-    const { store } = options;
+    const { store, ownResources = [] } = options;
     this.clock = options.clock ?? realClock;
     this.random = options.random ?? systemRandom;
     this.logger = options.logger ?? silentLogger;
-    this.table = new ResourceTable(options.resources);
+    this.table = new ResourceTable(withOwnResources(options.resources, ownResources));
+    this.#own = new Map(ownResources.map(({ resource, storage }) => [groupResourceOf(resource), storage]));
     const root = options.root === undefined ? {} : { root: options.root };
     this.cache = new WatchCache({ store, clock: this.clock, logger: this.logger, ...root });
     for (const description of this.table.all()) this.#register(description);
     this.cacheReader = this.#reader();
-    const reader = new Reader(store, this.cache);
+    this.#reads = new Reader(store, this.cache);
     const admission: AdmissionPlugin[] = [];
     const hooks = new Map<string, WriteHook>();
     this.context = {
       cache: this.cache,
-      reader,
+      reader: this.#reads,
       writer: new ObjectWriter(store, this.cache, new LeasePool(store, this.clock)),
       clock: this.clock,
       random: this.random,
@@ -142,12 +151,16 @@ export class ApiServer implements RequestHandler {
     const endpoint = this.endpointFor(request);
     const { deprecation } = endpoint.description;
     if (deprecation !== undefined) request.warn?.(deprecation);
-    return dispatch(this.context, endpoint, (type) => this.endpointFor(type), request);
+    return dispatch(this.#contextFor(request), endpoint, (type) => this.endpointFor(type), request);
   }
 
   async watch(request: ServerRequest): Promise<AsyncIterable<readonly StoredEvent[]>> {
     if (!this.#exempt(request)) await this.#authorize(request);
-    return startWatch(this.context, this.endpointFor(request), request);
+    const endpoint = this.endpointFor(request);
+    const storage = this.#own.get(groupResourceOf(request));
+    if (storage !== undefined) return ownWatch(storage, endpoint, request, this.clock);
+    const { cache, clock, random } = this;
+    return startWatch({ cache, reader: this.#reads, clock, random }, endpoint, request);
   }
 
   /** Errors: NotFound for what is not served. */
@@ -156,6 +169,12 @@ export class ApiServer implements RequestHandler {
     const endpoint = description && this.#endpoints.get(description);
     if (endpoint === undefined) throw statusErrors.pathNotFound();
     return endpoint;
+  }
+
+  #contextFor(request: ServerRequest): RegistryContext {
+    const storage = this.#own.size === 0 ? undefined : this.#own.get(groupResourceOf(request));
+    if (storage === undefined) return this.context;
+    return { ...this.context, reader: ownReads(storage), writer: ownWrites(storage, request) };
   }
 
   /** Nobody has to be asked about it. */
@@ -179,27 +198,49 @@ export class ApiServer implements RequestHandler {
   }
 
   #reader(): CacheReader {
-    const endpoint = (resource: ResourceType): Endpoint => this.endpointFor(resource);
+    const endpoint = ({ group, version, resource }: ResourceType): Endpoint | undefined => {
+      const description = this.table.lookup(group, version, resource);
+      return description && this.#endpoints.get(description);
+    };
     return {
       get: <T extends KubeObject>(resource: ResourceType<T>, key: { namespace?: string; name: string }) => {
         const at = endpoint(resource);
-        const stored = at.cache.get(at.keyOf(key.namespace, key.name));
-        return stored === undefined ? undefined : (at.view(stored).object as T);
+        const stored = at?.cache.get(at.keyOf(key.namespace, key.name));
+        return at === undefined || stored === undefined ? undefined : (at.view(stored).object as T);
       },
       list: <T extends KubeObject>(resource: ResourceType<T>, namespace?: string) => {
         const at = endpoint(resource);
+        if (at === undefined) return [];
         return [...at.cache.select({ prefix: at.prefixOf(namespace) })].map((stored) => at.view(stored).object as T);
       },
       listByField: <T extends KubeObject>(resource: ResourceType<T>, field: string, value: string) => {
         const at = endpoint(resource);
+        if (at === undefined) return [];
         const read = at.description.selectableFields.get(field);
         const matches = ({ object }: StoredObject): boolean => read?.(object as unknown as JsonObject) === value;
         const selection = { prefix: at.prefixOf(undefined), index: { field, value }, matches };
         return [...at.cache.select(selection)].map((stored) => at.view(stored).object as T);
       },
-      generation: (resource) => endpoint(resource).cache.generation,
+      generation: (resource) => endpoint(resource)?.cache.generation ?? 0,
     };
   }
+}
+
+/** The resources, those with a storage of their own with what that can do. */
+function withOwnResources(
+  resources: Iterable<ResourceDescription>,
+  own: readonly OwnResource[],
+): readonly ResourceDescription[] {
+  const storages = new Map(own.map(({ resource, storage }) => [groupResourceOf(resource), storage]));
+  const further = own.flatMap(({ description }) => description ?? []);
+  return [...resources, ...further].map((description) => {
+    const storage = storages.get(groupResourceOf(description));
+    return storage === undefined ? description : withStorage(description, storage);
+  });
+}
+
+function groupResourceOf({ group, resource }: { readonly group: string; readonly resource: string }): string {
+  return `${group}/${resource}`;
 }
 
 function placeOf({ group, resource, subresource }: ServerRequest): string {

@@ -5,7 +5,7 @@ import { defaultAdmission } from "../apiserver/admission/default-admission.js";
 import { liveDeps } from "../apiserver/admission/live-deps.js";
 import { inScope, usageOf } from "../apiserver/admission/quota-usage.js";
 import { admissionWebhooks } from "../apiserver/admission/webhook-plugins.js";
-import { defaultServiceCidr, SecuredApiServer, serviceHooks } from "../apiserver/index.js";
+import { defaultServiceCidr, type OwnResource, SecuredApiServer, serviceHooks } from "../apiserver/index.js";
 import type { KeyPairPem } from "../apiserver/pki/certificate-authority.js";
 import { type ClusterPki, createClusterPki } from "../apiserver/pki/cluster-pki.js";
 import type { PkiStorage } from "../apiserver/pki/pki-storage.js";
@@ -49,6 +49,8 @@ export interface ClusterOptions {
   readonly controllers?: readonly string[] | undefined;
   /** Further parts: nodes, proxies, and whatever is the user's own. They may depend on `apiserver` and `system-objects`. */
   readonly parts?: (context: ClusterContext) => readonly Component[] | Promise<readonly Component[]>;
+  /** Resources with storages of their own. */
+  readonly ownResources?: readonly OwnResource[] | undefined;
   /** Bearer tokens and whose they are. */
   readonly tokens?: ReadonlyMap<string, UserInfo> | undefined;
   /** False: none. */
@@ -158,6 +160,7 @@ function apiServer(
     insecurePort: options.insecurePort,
     tokens: options.tokens,
     resources: builtinDescriptions(strategies),
+    ownResources: options.ownResources,
     allowLocalAddresses: options.loopback === true,
     hooks: (server) => serviceHooks(server, { store, serviceCidr }),
     admission: (server, authorizer) =>

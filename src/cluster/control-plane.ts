@@ -7,7 +7,7 @@ import { inScope, usageOf } from "../apiserver/admission/quota-usage.js";
 import { admissionWebhooks } from "../apiserver/admission/webhook-plugins.js";
 import { ensureNamespaces, ensurePriorityClasses } from "../apiserver/bootstrap/system-objects.js";
 import { type CustomResourcesOptions, crds } from "../apiserver/crd/index.js";
-import { type AdmissionPlugin, ApiServer, serviceHooks } from "../apiserver/index.js";
+import { type AdmissionPlugin, ApiServer, type OwnResource, serviceHooks } from "../apiserver/index.js";
 import { type Client, createClient } from "../client/index.js";
 import { builtinControllers, type Controller } from "../controllers/index.js";
 import { type ControllerManager, createManager } from "../controllers/manager.js";
@@ -33,6 +33,8 @@ export interface ControlPlaneOptions {
   readonly nodes?: number | Omit<HollowNodesOptions, "client" | "clock">;
   /** Default: all built-in kinds. */
   readonly resources?: Iterable<ResourceDescription>;
+  /** Resources with storages of their own. */
+  readonly ownResources?: readonly OwnResource[];
   readonly admission?: readonly AdmissionPlugin[];
   /** How objects of custom resources come from one version to another. */
   readonly customResources?: CustomResourcesOptions;
@@ -72,6 +74,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   const server = new ApiServer({
     store,
     resources: options.resources ?? builtinDescriptions(builtinStrategies),
+    ownResources: options.ownResources ?? [],
     ...shared,
     admission: (api) => [
       ...defaultAdmission({
@@ -135,7 +138,13 @@ function apiPart(server: ApiServer): Component {
         signal,
         ready: () => {
           const transport = server.transport();
-          void Promise.all([ensureNamespaces(transport), ensurePriorityClasses(transport)]).then(ready);
+          // A server of fewer kinds has fewer of them.
+          const has = (group: string, resource: string): boolean => server.lookup(group, "v1", resource) !== undefined;
+          const wanted = [
+            ...(has("", "namespaces") ? [ensureNamespaces(transport)] : []),
+            ...(has("scheduling.k8s.io", "priorityclasses") ? [ensurePriorityClasses(transport)] : []),
+          ];
+          void Promise.all(wanted).then(ready);
         },
       }),
   };

@@ -20,6 +20,7 @@ export interface AdmissionRequest extends GroupVersionResource {
 
 /** Reads of what this server has seen so far, without a round trip: at most some milliseconds behind. */
 export interface CacheReader {
+  /** What a server does not serve is not there: it has no objects. */
   get<T extends KubeObject>(resource: ResourceType<T>, key: { namespace?: string; name: string }): T | undefined;
   list<T extends KubeObject>(resource: ResourceType<T>, namespace?: string): readonly T[];
   /** Those whose indexed field has this value: `spec.nodeName` of pods. Absent: the caller looks through the list. */

@@ -1,12 +1,11 @@
-import type { JsonObject, StrategyContext } from "../../api/index.js";
+import type { JsonObject, StrategyContext, Verb } from "../../api/index.js";
 import { type Clock, timestamp } from "../../internal/clock.js";
 import type { Random } from "../../internal/random.js";
 import type { AdmissionPlugin, AdmissionRequest } from "../admission/admission.js";
-import type { ServerRequest } from "../request.js";
+import type { ServerRequest, StoredList, StoredObject } from "../request.js";
 import type { WatchCache } from "../watchcache/watch-cache.js";
 import type { Endpoint } from "./endpoint.js";
-import type { Reader } from "./read.js";
-import type { ObjectWriter } from "./writer.js";
+import type { Decision, WriteResult } from "./writer.js";
 
 /** What a hook has taken for a write: given back when the write fails after all, settled when it is done. */
 export interface Claim {
@@ -29,11 +28,30 @@ export interface WriteChange {
   readonly dryRun: boolean;
 }
 
+/** Where objects are read from. */
+export interface ObjectReads {
+  get(endpoint: Endpoint, request: ServerRequest): Promise<StoredObject>;
+  list(endpoint: Endpoint, request: ServerRequest): Promise<StoredList>;
+}
+
+/** Where objects are written to; see ObjectWriter. */
+export interface ObjectWrites {
+  create(endpoint: Endpoint, object: JsonObject, signal: AbortSignal | undefined): Promise<StoredObject>;
+  update(
+    endpoint: Endpoint,
+    key: string,
+    name: string,
+    verb: Verb,
+    mutate: (current: StoredObject) => Decision | Promise<Decision>,
+    signal: AbortSignal | undefined,
+  ): Promise<Omit<WriteResult, "stored"> & { readonly stored: StoredObject }>;
+}
+
 /** What every operation of the registry works with. */
 export interface RegistryContext {
   readonly cache: WatchCache;
-  readonly reader: Reader;
-  readonly writer: ObjectWriter;
+  readonly reader: ObjectReads;
+  readonly writer: ObjectWrites;
   readonly clock: Clock;
   readonly random: Random;
   readonly admission: readonly AdmissionPlugin[];

@@ -9,7 +9,6 @@ import {
 } from "../../api/index.js";
 import { isJsonObject } from "../../api/kinds/strategy.js";
 import type { ServerRequest, ServerResult, StoredObject } from "../request.js";
-import type { CachedObject } from "../watchcache/stored-object.js";
 import { admit, isDryRun, type RegistryContext, strategyContext, validateAdmission } from "./context.js";
 import type { Endpoint } from "./endpoint.js";
 import { metadataOf, text, withMetadata } from "./metadata.js";
@@ -31,7 +30,7 @@ export async function deleteOne(
   const name = request.name ?? "";
   const key = endpoint.keyOf(request.namespace, name);
   let shown: JsonObject | undefined;
-  const mutate = async (current: CachedObject): Promise<Decision> => {
+  const mutate = async (current: StoredObject): Promise<Decision> => {
     const old = await endpoint.read(current, request.signal);
     checkPreconditions(endpoint, options, old, name);
     await admit(context, endpoint, request, "DELETE", undefined, old);

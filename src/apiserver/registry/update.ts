@@ -1,8 +1,7 @@
 import { invalid } from "../../api/field-error.js";
 import { isStatusError, type JsonObject, type KubeObject, statusErrors } from "../../api/index.js";
 import { validateObjectMeta, validateObjectMetaUpdate } from "../../api/kinds/object-meta.js";
-import type { ServerRequest, ServerResult } from "../request.js";
-import type { CachedObject } from "../watchcache/stored-object.js";
+import type { ServerRequest, ServerResult, StoredObject } from "../request.js";
 import { acceptObject } from "./body.js";
 import { admit, type Claim, isDryRun, type RegistryContext, strategyContext, validateAdmission } from "./context.js";
 import { createObject } from "./create.js";
@@ -45,14 +44,14 @@ export async function modify(
   context: RegistryContext,
   endpoint: Endpoint,
   request: ServerRequest,
-  next: (old: JsonObject, current: CachedObject) => Promise<JsonObject>,
+  next: (old: JsonObject, current: StoredObject) => Promise<JsonObject>,
   options: ModifyOptions,
 ): Promise<ServerResult> {
   const name = request.name ?? "";
   const key = endpoint.keyOf(request.namespace, name);
   const claims: Claim[] = [];
   let answer: JsonObject | undefined;
-  const mutate = async (current: CachedObject): Promise<Decision> => {
+  const mutate = async (current: StoredObject): Promise<Decision> => {
     await giveBack(claims);
     const old = await endpoint.read(current, request.signal);
     const object = await changed(context, endpoint, request, old, await next(old, current), claims, options);
@@ -83,7 +82,7 @@ async function giveBack(claims: Claim[]): Promise<void> {
   for (const claim of claims.splice(0)) await claim.undo();
 }
 
-export async function deletedHook(context: RegistryContext, endpoint: Endpoint, stored: CachedObject): Promise<void> {
+export async function deletedHook(context: RegistryContext, endpoint: Endpoint, stored: StoredObject): Promise<void> {
   const { group, resource } = endpoint.description;
   await context.hooks.get(`${group}/${resource}`)?.deleted?.(stored.object as unknown as JsonObject);
 }

@@ -131,7 +131,7 @@ export class ConvertedObject implements StoredObject {
   readonly object: KubeObject;
   #bytes: Buffer | undefined;
 
-  constructor(stored: StoredObject, object: JsonObject) {
+  constructor(stored: Pick<StoredObject, "key" | "revision">, object: JsonObject) {
     this.key = stored.key;
     this.revision = stored.revision;
     this.object = object as unknown as KubeObject;
