@@ -48,7 +48,8 @@ export interface Status {
   readonly message?: string;
   readonly reason?: StatusReason;
   readonly details?: StatusDetails;
-  readonly code: number;
+  /** HTTP's; every failure has one. */
+  readonly code?: number;
 }
 
 /** An error of the API. `status` is what goes over the wire. */
@@ -62,7 +63,7 @@ export class StatusError extends Error {
   }
 
   get code(): number {
-    return this.status.code;
+    return this.status.code ?? 500;
   }
 
   get reason(): StatusReason {
@@ -228,6 +229,5 @@ export function success(resource: GroupVersionResource, name: string, uid: strin
     metadata: {},
     status: "Success",
     details: { name, ...(resource.group === "" ? {} : { group: resource.group }), kind: resource.resource, uid },
-    code: 200,
   };
 }

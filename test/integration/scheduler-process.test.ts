@@ -131,7 +131,7 @@ test("schedules, explains and preempts over HTTPS with the rights of system:kube
   expect(await eventsAbout("low")).toContain(
     `default-scheduler Normal Preempted: Preempted by pod ${high.metadata.uid} on node one`,
   );
-  await cluster.client.deleteCollection(pods, { namespace: "default", gracePeriodSeconds: 0 });
+  await cluster.client.deleteCollection(pods, { namespace: "default", deleteOptions: { gracePeriodSeconds: 0 } });
 });
 
 test("goes on when the leader is killed: each pod is bound once, and no node is overcommitted", async () => {

@@ -1,8 +1,8 @@
 import { autoscalerV2Of } from "../describe/convert-autoscaling.js";
 import type { PrinterColumn } from "../description.js";
-import type { HorizontalPodAutoscaler, MetricSpec, MetricStatus } from "../gen/types.js";
+import type { HorizontalPodAutoscaler, MetricSpec, MetricStatus, ObjectMeta, Scale } from "../gen/types.js";
 import type { JsonObject } from "../object.js";
-import { ageColumn, columns, name, text } from "./column.js";
+import { ageColumn, columns, integer, name, text } from "./column.js";
 
 function percent(value: number | undefined): string | undefined {
   return value === undefined ? undefined : `${value}%`;
@@ -55,3 +55,12 @@ export const autoscalerV1Columns: readonly PrinterColumn[] = autoscalerColumns.m
   ...column,
   cell: (object: JsonObject, nowMs: number) => column.cell(autoscalerV2Of(object), nowMs),
 }));
+
+export const scaleColumns: readonly PrinterColumn[] = columns<
+  Scale & { readonly metadata: ObjectMeta & { readonly name: string } }
+>(
+  name,
+  integer("Desired", "How many replicas are wanted.", ({ spec }) => spec?.replicas ?? 0),
+  integer("Available", "How many replicas there are.", ({ status }) => status?.replicas ?? 0),
+  ageColumn,
+);

@@ -1,4 +1,5 @@
 import type { PrinterColumn } from "../description.js";
+import type { KubeObject } from "../object.js";
 import * as access from "./access.js";
 import * as autoscaling from "./autoscaling.js";
 import * as batch from "./batch.js";
@@ -75,6 +76,16 @@ const byResource: ReadonlyMap<string, readonly PrinterColumn[]> = new Map([
 export function builtinColumns(group: string, version: string, resource: string): readonly PrinterColumn[] {
   if (group === "autoscaling" && version === "v1") return autoscaling.autoscalerV1Columns;
   return byResource.get(`${group}/${resource}`) ?? defaultColumns;
+}
+
+/** Of kinds that are only ever a subresource's, by `apiVersion/kind`. */
+const bySubresourceKind: ReadonlyMap<string, readonly PrinterColumn[]> = new Map([
+  ["autoscaling/v1/Scale", autoscaling.scaleColumns],
+]);
+
+/** What `kubectl get --subresource` prints of an object that is of another kind than its resource; otherwise undefined. */
+export function subresourceColumns({ apiVersion, kind }: KubeObject): readonly PrinterColumn[] | undefined {
+  return bySubresourceKind.get(`${apiVersion}/${kind}`);
 }
 
 export { defaultColumns } from "./column.js";

@@ -87,7 +87,7 @@ export function sendError(exchange: Exchange, error: unknown): void {
   if (retryAfter !== undefined && retryAfter > 0) headers["Retry-After"] = retryAfter;
   if (status.code === 413 && exchange.request.httpVersionMajor === 1) headers["Connection"] = "close";
   headers["Content-Length"] = bytes.length;
-  exchange.writeHead(status.code, headers);
+  exchange.writeHead(status.code ?? 500, headers);
   exchange.response.end(exchange.request.method === "HEAD" ? undefined : bytes);
 }
 

@@ -27,10 +27,11 @@ export class ClusterIpAllocator {
     this.#random = random;
   }
 
-  /** Takes exactly this address; false when somebody else has it. */
-  async take(ip: string, service: ServiceName): Promise<boolean> {
+  /** Takes exactly this address, or in a dry run only looks whether it could; false when somebody else has it. */
+  async take(ip: string, service: ServiceName, dryRun = false): Promise<boolean> {
+    const options = dryRun ? { dryRun: ["All"] } : {};
     try {
-      await this.#transport.request({ ...resource, verb: "create", body: addressObject(ip, service) });
+      await this.#transport.request({ ...resource, verb: "create", options, body: addressObject(ip, service) });
       return true;
     } catch (error) {
       if (isStatusError(error, "AlreadyExists")) return false;
@@ -39,18 +40,18 @@ export class ClusterIpAllocator {
   }
 
   /** Takes any free address, from the upper part while there is room there; undefined when all are taken. */
-  async takeAny(service: ServiceName): Promise<string | undefined> {
+  async takeAny(service: ServiceName, dryRun = false): Promise<string | undefined> {
     const { size } = this.range;
     // The lower part is left to addresses that people choose; see "Avoiding Collisions in Assigning Ports to ... Services".
     const reserved = Math.min(Math.max(16, size >> 4), 256);
     const dynamic = size - 1 - reserved;
     for (let attempt = 0; dynamic > 0 && attempt < randomTries; attempt++) {
       const ip = this.range.at(reserved + randomInt(this.#random, dynamic));
-      if (this.range.contains(ip) && (await this.take(ip, service))) return ip;
+      if (this.range.contains(ip) && (await this.take(ip, service, dryRun))) return ip;
     }
     for (let step = 1; step < size - 1; step++) {
       const ip = this.range.at(((reserved + step - 1) % (size - 2)) + 1);
-      if (ip !== this.range.first && (await this.take(ip, service))) return ip;
+      if (ip !== this.range.first && (await this.take(ip, service, dryRun))) return ip;
     }
     return undefined;
   }

@@ -30,23 +30,23 @@ export class NodePortAllocator {
     return port >= this.range.from && port <= this.range.to;
   }
 
-  /** Takes exactly this port; false when it is taken. It must be in the range. */
-  async take(port: number): Promise<boolean> {
+  /** Takes exactly this port, or in a dry run only looks whether it could; false when it is taken. It must be in the range. */
+  async take(port: number, dryRun = false): Promise<boolean> {
     let taken = false;
     await this.#change((ports) => {
       taken = !ports.has(port);
       ports.add(port);
-    });
+    }, dryRun);
     return taken;
   }
 
   /** Takes any free port; undefined when there is none. */
-  async takeAny(): Promise<number | undefined> {
+  async takeAny(dryRun = false): Promise<number | undefined> {
     let found: number | undefined;
     await this.#change((ports) => {
       found = this.#free(ports);
       if (found !== undefined) ports.add(found);
-    });
+    }, dryRun);
     return found;
   }
 
@@ -76,13 +76,14 @@ export class NodePortAllocator {
     return undefined;
   }
 
-  async #change(mutate: (ports: Set<number>) => void): Promise<void> {
+  async #change(mutate: (ports: Set<number>) => void, dryRun = false): Promise<void> {
     for (let attempt = 0; attempt < maxAttempts; attempt++) {
       const entry = await this.#store.get(this.#key);
       const ports = entry === undefined ? new Set<number>() : decode(entry.value, this.range);
       const before = ports.size;
       const known = [...ports];
       mutate(ports);
+      if (dryRun) return;
       if (entry !== undefined && ports.size === before && known.every((port) => ports.has(port))) return;
       const value = encode(ports, this.range);
       try {

@@ -69,8 +69,8 @@ export class ServiceHook implements WriteHook {
     const wanted = spec.clusterIP ?? "";
     if (wanted !== "" && wanted === had) return spec;
     const name: ServiceName = { namespace: service.metadata.namespace ?? "", name: service.metadata.name };
-    if (dryRun && wanted === "") return spec;
-    const ip = wanted === "" ? await this.#ips.takeAny(name) : await this.#takeIp(service, wanted, name, dryRun);
+    const ip =
+      wanted === "" ? await this.#ips.takeAny(name, dryRun) : await this.#takeIp(service, wanted, name, dryRun);
     if (ip === undefined) {
       throw refused(service, [
         {
@@ -89,7 +89,7 @@ export class ServiceHook implements WriteHook {
       const why = `failed to allocate IP ${ip}: the provided IP (${ip}) is not in the valid range. The range of valid IPs is ${this.#ips.range.cidr}`;
       throw refused(service, [invalid("spec.clusterIPs", [ip], why)]);
     }
-    if (!dryRun && !(await this.#ips.take(ip, name))) {
+    if (!(await this.#ips.take(ip, name, dryRun))) {
       throw refused(service, [
         invalid("spec.clusterIPs", [ip], `failed to allocate IP ${ip}: provided IP is already allocated`),
       ]);
@@ -119,10 +119,10 @@ export class ServiceHook implements WriteHook {
     }
     const wantsCheck =
       spec.type === "LoadBalancer" && spec.externalTrafficPolicy === "Local" && !spec.healthCheckNodePort;
-    if (!wantsCheck || dryRun) return { ...spec, ports };
-    const healthCheckNodePort = await this.#ports.takeAny();
+    if (!wantsCheck) return { ...spec, ports };
+    const healthCheckNodePort = await this.#ports.takeAny(dryRun);
     if (healthCheckNodePort === undefined) return { ...spec, ports };
-    taken.ports.push(healthCheckNodePort);
+    if (!dryRun) taken.ports.push(healthCheckNodePort);
     return { ...spec, ports, healthCheckNodePort };
   }
 
@@ -140,17 +140,16 @@ export class ServiceHook implements WriteHook {
         invalid(path, asked, `provided port is not in the valid range. The range of valid ports is ${from}-${to}`),
       ]);
     }
-    if (dryRun) return port;
-    if (asked && !(await this.#ports.take(asked))) {
+    if (asked && !(await this.#ports.take(asked, dryRun))) {
       throw refused(service, [invalid(path, asked, "provided port is already allocated")]);
     }
-    const nodePort = asked || (await this.#ports.takeAny());
+    const nodePort = asked || (await this.#ports.takeAny(dryRun));
     if (nodePort === undefined) {
       throw refused(service, [
         { path, reason: "InternalError", message: "Internal error: failed to allocate a nodePort: range is full" },
       ]);
     }
-    taken.ports.push(nodePort);
+    if (!dryRun) taken.ports.push(nodePort);
     return { ...port, nodePort };
   }
 }

@@ -1,4 +1,5 @@
-import { type KubeObject, type ListMeta, statusErrors } from "../../api/index.js";
+import { subresourceColumns } from "../../api/columns/index.js";
+import { type KubeObject, type ListMeta, type PrinterColumn, statusErrors } from "../../api/index.js";
 import type { RepresentContext, Representer } from "../http/represent.js";
 import { parseIncludeObject, partialMetadata, type TableOptions, tableHead, tableOf, tableRow } from "./table.js";
 
@@ -10,7 +11,7 @@ export const tableRepresenter: Representer = {
     if (as === "PartialObjectMetadata") return partialMetadata(object, asVersion);
     if (as === "PartialObjectMetadataList")
       throw wrongShape("PartialObjectMetadataList", `not a list (${typeName(context, "")})`);
-    if (as === "Table") return rows([object], versionOf(object), true, context);
+    if (as === "Table") return rows([object], versionOf(object), true, context, subresourceColumns(object));
     return object;
   },
 
@@ -47,8 +48,9 @@ function rows(
   metadata: ListMeta,
   headers: boolean,
   context: RepresentContext,
+  columns: readonly PrinterColumn[] = context.description.columns,
 ): unknown {
-  return tableOf(objects, metadata, optionsOf(headers, context));
+  return tableOf(objects, metadata, { ...optionsOf(headers, context), columns });
 }
 
 function optionsOf(headers: boolean, { accepted, nowMs, description, query }: RepresentContext): TableOptions {

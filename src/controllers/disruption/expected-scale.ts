@@ -35,7 +35,7 @@ export async function expectedScale(
     }
     const { namespace = "" } = pod.metadata;
     const { uid, size } = await scaleOf(owner, namespace, discovery, context);
-    sizes.set(uid, size);
+    if (size !== undefined) sizes.set(uid, size);
   }
   let total = 0;
   for (const size of sizes.values()) total += size;
@@ -47,7 +47,7 @@ async function scaleOf(
   namespace: string,
   discovery: Discovery,
   context: ReconcileContext,
-): Promise<{ readonly uid: string; readonly size: number }> {
+): Promise<{ readonly uid: string; readonly size: number | undefined }> {
   const { informer } = context;
   const key = `${namespace}/${owner.name}`;
   const { group } = parseApiVersion(owner.apiVersion);
@@ -70,13 +70,13 @@ async function scaleOf(
   return { uid, size: await throughSubresource(owner, namespace, discovery, context) };
 }
 
-/** Anything else that can be scaled, custom resources above all. */
+/** Anything else that can be scaled, custom resources above all; undefined: the owner is gone, and its pods are going. */
 async function throughSubresource(
   owner: OwnerReference,
   namespace: string,
   discovery: Discovery,
   { client, signal }: ReconcileContext,
-): Promise<number> {
+): Promise<number | undefined> {
   const { group } = parseApiVersion(owner.apiVersion);
   const resource = discovery.resources().find((one) => one.group === group && one.kind === owner.kind);
   if (resource === undefined)
@@ -85,8 +85,11 @@ async function throughSubresource(
     const scale = await client.get(resource, { namespace, name: owner.name }, { subresource: "scale", signal });
     return (scale as { readonly spec?: { readonly replicas?: number } }).spec?.replicas ?? 0;
   } catch (error) {
-    if (isStatusError(error, "NotFound"))
+    if (isStatusError(error, "NotFound")) {
+      // Only what is about the object names it: a path that nobody serves is nobody's.
+      if (error.status.details?.name === owner.name) return undefined;
       throw new Error(`${qualified(owner)} does not implement the scale subresource`, { cause: error });
+    }
     throw error;
   }
 }

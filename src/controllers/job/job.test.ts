@@ -179,6 +179,18 @@ test("a deadline ends the job and its pods; a finished job goes after its time t
   expect((await scenario.get(jobs, "work"))?.metadata.deletionTimestamp).toBeDefined();
 });
 
+test("pods that a deleted job has left are let go", async () => {
+  const scenario = await begin({ parallelism: 2, completions: 2 }, (one) => readyStatus(one.clock));
+  expect((await scenario.list(pods)).map(({ metadata }) => metadata.finalizers)).toEqual([
+    ["batch.kubernetes.io/job-tracking"],
+    ["batch.kubernetes.io/job-tracking"],
+  ]);
+  await scenario.delete(jobs, "work");
+  await scenario.settle();
+  expect((await scenario.list(pods)).flatMap(({ metadata }) => metadata.finalizers ?? [])).toEqual([]);
+  expect(scenario.problems).toEqual([]);
+});
+
 test.each([
   ["", []],
   ["3", [3]],

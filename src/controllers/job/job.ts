@@ -31,6 +31,15 @@ import { deadlineOf, isSuspended, verdictOn, wantedActive } from "./verdict.js";
 const ownName = "kubernetes.io/job-controller";
 const backoff = { firstMs: 10_000, maxMs: 600_000 };
 
+const trackedIndex = "tracked-by-job";
+
+/** Files the pods that are to be counted under the key of their Job. */
+function trackedBy(pod: Pod): readonly string[] {
+  const owner = controllerOf(pod);
+  if (owner?.kind !== jobs.kind || !isTracked(pod)) return [];
+  return [`${pod.metadata.namespace ?? ""}/${owner.name}`];
+}
+
 /** Runs pods to their end, as often as a Job asks for. */
 export const jobController: Controller = defineStatefulController<Job>({
   name: "job-controller",
@@ -50,6 +59,7 @@ class Jobs {
     const jobInformer = context.informer(jobs);
     const podInformer = context.informer(pods);
     indexByController(podInformer);
+    podInformer.addIndex(trackedIndex, trackedBy);
     podInformer.addHandler({
       add: (pod) => {
         const owner = controllerOf(pod);
@@ -76,6 +86,7 @@ class Jobs {
   readonly reconcile: Reconcile = async (key, context) => {
     const informer = context.informer(jobs);
     const job = informer.get(key);
+    await releasePods(leftBehind(key, job?.metadata.uid, context), context);
     if (job === undefined) return this.#writes.forget(key);
     if ((job.spec?.managedBy ?? ownName) !== ownName) return;
     // Counting on an older status would count pods twice, or never.
@@ -228,6 +239,11 @@ function suspension(conditions: readonly JobCondition[], suspend: boolean, now: 
   if (suspend) return setCondition(conditions, jobCondition("Suspended", "JobSuspended", "Job suspended", now));
   if (removeCondition(conditions, "Suspended") === conditions) return conditions;
   return setCondition(conditions, jobCondition("Suspended", "JobResumed", "Job resumed", now, "False"));
+}
+
+/** Counted pods of a Job of this key that is not there any more: nobody else would let them go. */
+function leftBehind(key: string, uid: string | undefined, { informer }: ReconcileContext): readonly Pod[] {
+  return [...informer(pods).byIndex(trackedIndex, key)].filter((pod) => controllerOf(pod)?.uid !== uid);
 }
 
 async function releasePods(released: readonly Pod[], { client, signal }: ReconcileContext): Promise<void> {
