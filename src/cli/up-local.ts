@@ -1,12 +1,11 @@
 import { join } from "node:path";
 import { folderPkiStorage } from "../apiserver/pki/pki-storage.js";
 import { writeKubeconfig } from "../client/kubeconfig.js";
-import { afterBootstrap, startCluster } from "../cluster/cluster.js";
+import { startCluster } from "../cluster/cluster.js";
+import { hollowMachines } from "../cluster/hollow-machines.js";
 import { startLocalCluster } from "../cluster/local-cluster.js";
 import type { SupervisorEvents } from "../cluster/supervisor.js";
-import type { Component } from "../internal/component.js";
 import type { Logger } from "../internal/logger.js";
-import { createHollowNodes } from "../node/index.js";
 import type { Store } from "../store/index.js";
 import type { DataDir } from "./data-dir.js";
 import { freePort } from "./free-port.js";
@@ -54,21 +53,7 @@ async function hollow(
   const cluster = await startCluster({
     ...shared,
     pki: folderPkiStorage(join(dataDir.path, "pki")),
-    parts: ({ api, clock, random, logger, clientFor }) => {
-      const client = clientFor({ username: "system:hollow-nodes", groups: ["system:masters"] });
-      const { agents, podSource } = createHollowNodes({ client, clock, random, logger, names: nodeNames });
-      const source: Component = {
-        name: "hollow-pods",
-        dependencies: [api.name],
-        run: async ({ signal, ready }) => {
-          const running = podSource.run(signal);
-          await podSource.whenSynced(signal).catch(() => {});
-          ready();
-          await running;
-        },
-      };
-      return [source, ...agents.map((agent) => afterBootstrap(agent, source.name))];
-    },
+    parts: hollowMachines(nodeNames),
   });
   const kubeconfigPath = options.kubeconfig ?? join(dataDir.path, "kubeconfig");
   await writeKubeconfig(kubeconfigPath, await cluster.kubeconfig());

@@ -1,4 +1,4 @@
-import { discardEvents } from "../client/index.js";
+import { type Client, discardEvents } from "../client/index.js";
 import type { Clock } from "../internal/clock.js";
 import { FakeRuntime, type FakeRuntimeOptions } from "../runtime/index.js";
 import { createNodeAgent, type NodeAgent } from "./agent.js";
@@ -24,16 +24,39 @@ export interface HollowNodes {
 
 /** Many nodes that run nothing, over one watch. */
 export function createHollowNodes(options: HollowNodesOptions): HollowNodes {
-  const { names, podCidr = "10.244.0.0/16", runtime, ...rest } = options;
   const { client, clock, random, logger } = options;
   const podSource = createPodSource({ client, clock, random, logger });
+  return { ...hollow({ ...options, podSource }, () => client), podSource };
+}
+
+/** Nodes that run nothing, each with a client and a watch of its own: for a server that asks who it is. */
+export function createHollowAgents({
+  clientFor,
+  ...options
+}: Omit<HollowNodesOptions, "client"> & { readonly clientFor: (nodeName: string) => Client }): readonly NodeAgent[] {
+  return hollow(options, clientFor).agents;
+}
+
+function hollow(
+  options: Omit<HollowNodesOptions, "client"> & { readonly podSource?: PodSource },
+  clientFor: (nodeName: string) => Client,
+): Omit<HollowNodes, "podSource"> {
+  const { names, podCidr = "10.244.0.0/16", runtime, clock, events = discardEvents, ...rest } = options;
   const runtimes = names.map((_, index) => new FakeRuntime({ ...runtime, clock, podCidr: subnet(podCidr, index) }));
   const agents = names.map((nodeName, index) => {
     const own = runtimes[index] ?? new FakeRuntime({ clock });
-    const events = options.events ?? discardEvents;
-    return createNodeAgent({ ...rest, events, nodeName, runtime: own, podSource, podCidr: subnet(podCidr, index) });
+    const client = clientFor(nodeName);
+    return createNodeAgent({
+      ...rest,
+      client,
+      clock,
+      events,
+      nodeName,
+      runtime: own,
+      podCidr: subnet(podCidr, index),
+    });
   });
-  return { agents, runtimes, podSource };
+  return { agents, runtimes };
 }
 
 /** The index-th /24 of an IPv4 range. */

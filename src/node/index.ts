@@ -1,7 +1,7 @@
 export type { NodeAgent } from "./agent.js";
 export { createNodeAgent } from "./agent.js";
 export type { HollowNodes, HollowNodesOptions } from "./hollow.js";
-export { createHollowNodes } from "./hollow.js";
+export { createHollowAgents, createHollowNodes } from "./hollow.js";
 export type { NodeAgentOptions } from "./options.js";
 // For those who build their own.
 export type { PodHandler, PodSource, PodSourceOptions } from "./pod-source.js";
