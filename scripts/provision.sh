@@ -42,3 +42,4 @@ if [ "${#packages[@]}" -gt 0 ]; then
 fi
 
 bash "$(dirname "$0")/provision-kubectl.sh"
+bash "$(dirname "$0")/provision-clients.sh"

@@ -145,10 +145,6 @@ export const statusErrors = {
     });
   },
 
-  /** A patch that makes sense but does not fit the object. */
-  unprocessable: (message: string, options?: { readonly cause?: unknown }): StatusError =>
-    failure(422, "Invalid", `the server rejected our request due to an error in our request: ${message}`, {}, options),
-
   forbidden: (resource: Resource, name: string, why: string, causes?: readonly StatusCause[]): StatusError => {
     const what = qualifiedResource(resource);
     const subject = what === "" ? "forbidden" : name === "" ? `${what} is forbidden` : `${what} "${name}" is forbidden`;

@@ -12,7 +12,8 @@ const v2 = (spec: JsonObject, status?: JsonObject, annotations?: JsonObject): Js
   apiVersion: "autoscaling/v2",
   kind: "HorizontalPodAutoscaler",
   metadata: { name: "a", ...(annotations === undefined ? {} : { annotations }) },
-  spec: { scaleTargetRef, maxReplicas: 5, ...spec },
+  // Every stored one has metrics, if only the default.
+  spec: { scaleTargetRef, maxReplicas: 5, metrics: [utilization("cpu", 80)], ...spec },
   ...(status === undefined ? {} : { status: { currentReplicas: 1, desiredReplicas: 1, ...status } }),
 });
 
@@ -40,6 +41,11 @@ describe("autoscaling v1 and v2", () => {
     expect(back).toMatchObject({ spec: v1.spec, status: v1.status, apiVersion: "autoscaling/v1" });
   });
 
+  it("means 80 % of the CPU where v1 names no target", () => {
+    const { metrics: _, ...spec } = v2({}).spec as JsonObject;
+    expect(autoscalerV2Of({ ...v2({}), apiVersion: "autoscaling/v1", spec })).toEqual(v2({}));
+  });
+
   it("puts other metrics into the annotation in the flat form", () => {
     const v1 = autoscalerV1Of(v2({ metrics: [utilization("cpu", 80), utilization("memory", 70)] }));
     expect(v1.spec).toEqual({ scaleTargetRef, maxReplicas: 5, targetCPUUtilizationPercentage: 80 });
@@ -52,7 +58,7 @@ describe("autoscaling v1 and v2", () => {
   const selector = { matchLabels: { q: "1" } };
   const describedObject = { apiVersion: "v1", kind: "Service", name: "s" };
   const roundTrips: readonly { readonly name: string; readonly object: JsonObject }[] = [
-    { name: "no metrics", object: v2({}) },
+    { name: "the default metric", object: v2({}) },
     { name: "annotations of the user", object: v2({}, undefined, { mine: "1" }) },
     {
       name: "a resource by value",

@@ -13,6 +13,8 @@ const currentMetricsAnnotation = "autoscaling.alpha.kubernetes.io/current-metric
 const conditionsAnnotation = "autoscaling.alpha.kubernetes.io/conditions";
 const behaviorAnnotation = "autoscaling.alpha.kubernetes.io/behavior";
 
+const defaultCpuPercent = 80;
+
 type Mutable = { [key: string]: unknown };
 
 /** autoscaling/v1 to v2, the version that is stored: CPU becomes a metric, the annotations become fields. */
@@ -21,10 +23,9 @@ export function autoscalerV2Of(v1: JsonObject): JsonObject {
   const { targetCPUUtilizationPercentage: cpuTarget, ...spec } = objectAt(v1, "spec");
   const { currentCPUUtilizationPercentage: cpuCurrent, ...status } = objectAt(v1, "status");
   const metrics = (takeList(annotations, metricsAnnotation) ?? []).map(nestedMetric);
-  if (cpuTarget !== undefined) {
-    const target = { type: "Utilization", averageUtilization: cpuTarget };
-    metrics.push({ type: "Resource", resource: { name: "cpu", target } });
-  }
+  if (cpuTarget !== undefined) metrics.push(cpuMetric(cpuTarget));
+  // What autoscaling/v1 leaves unsaid has always meant this.
+  if (metrics.length === 0) metrics.push(cpuMetric(defaultCpuPercent));
   const currentMetrics = takeList(annotations, currentMetricsAnnotation)?.map(nestedMetricStatus);
   const cpuOnly =
     cpuCurrent === undefined
@@ -36,11 +37,15 @@ export function autoscalerV2Of(v1: JsonObject): JsonObject {
     ...v1,
     apiVersion: "autoscaling/v2",
     metadata: withAnnotations(v1, annotations),
-    spec: defined({ ...spec, metrics: metrics.length > 0 ? metrics : undefined, behavior }),
+    spec: defined({ ...spec, metrics, behavior }),
     ...(isObject(v1.status)
       ? { status: defined({ ...status, currentMetrics: currentMetrics ?? cpuOnly, conditions }) }
       : {}),
   };
+}
+
+function cpuMetric(averageUtilization: unknown): JsonObject {
+  return { type: "Resource", resource: { name: "cpu", target: { type: "Utilization", averageUtilization } } };
 }
 
 /** autoscaling/v2 to v1: what v1 has no fields for goes into annotations. */

@@ -221,7 +221,7 @@ status: {capacity: {cpu: "2", memory: 4030456Ki, ephemeral-storage: 61255492Ki, 
 apiVersion: v1
 kind: ResourceQuota
 metadata: {name: q, namespace: d}
-spec: {hard: {pods: "4", requests.cpu: "1", limits.memory: 2Gi, count/deployments.apps: "2", requests.nvidia.com/gpu: "4", "gold.storageclass.storage.k8s.io/requests.storage": 5Gi, services.loadbalancers: "0"}, scopeSelector: {matchExpressions: [{operator: In, scopeName: PriorityClass, values: [high]}]}}
+spec: {hard: {pods: "4", requests.cpu: "1", limits.memory: 2Gi, count/deployments.apps: "2", requests.nvidia.com/gpu: "4", "gold.storageclass.storage.k8s.io/requests.storage": 5Gi}, scopeSelector: {matchExpressions: [{operator: In, scopeName: PriorityClass, values: [high]}]}}
 ---
 apiVersion: v1
 kind: LimitRange

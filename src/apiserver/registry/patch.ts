@@ -45,18 +45,11 @@ export function applyPatch(
     if (request.patchType === "merge") return applyMergePatch(old, body);
     if (strategic !== undefined) return strategic(body);
   } catch (error) {
-    throw toStatus(error);
+    throw error instanceof PatchError ? error.toStatusError() : error;
   }
   throw statusErrors.unsupportedMediaType([
     "application/json-patch+json",
     "application/merge-patch+json",
     "application/apply-patch+yaml",
   ]);
-}
-
-function toStatus(error: unknown): unknown {
-  if (!(error instanceof PatchError)) return error;
-  if (error.code === "malformed") return statusErrors.badRequest(error.message, { cause: error });
-  if (error.code === "tooManyOperations") return statusErrors.requestEntityTooLarge(error.message);
-  return statusErrors.unprocessable(error.message, { cause: error });
 }

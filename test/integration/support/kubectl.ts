@@ -9,12 +9,15 @@ export interface KubectlOptions {
   /** For what it keeps about a cluster, which another one on the same port must not find. */
   readonly home: string;
   readonly namespace?: string;
+  /** Default: what `findKubectl` finds. */
+  readonly binary?: string;
   /** Put before the arguments of each call. */
   readonly flags?: readonly string[];
 }
 
 export interface CallOptions {
   readonly stdin?: string;
+  readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
 }
@@ -68,7 +71,7 @@ export async function findKubectl(): Promise<string> {
 }
 
 export async function createKubectl(options: KubectlOptions): Promise<Kubectl> {
-  return kubectlOf(await findKubectl(), options);
+  return kubectlOf(options.binary ?? (await findKubectl()), options);
 }
 
 function kubectlOf(binary: string, options: KubectlOptions): Kubectl {

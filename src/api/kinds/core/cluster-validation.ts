@@ -123,6 +123,31 @@ const scopes = [
   "VolumeAttributesClass",
 ];
 
+const podCompute = ["cpu", "limits.cpu", "limits.memory", "memory", "requests.cpu", "requests.memory"];
+const claimResources = ["persistentvolumeclaims", "requests.storage"];
+const countedResources = [
+  ...["configmaps", "ephemeral-storage", "limits.ephemeral-storage", "pods", "replicationcontrollers"],
+  ...[
+    "requests.ephemeral-storage",
+    "resourcequotas",
+    "secrets",
+    "services",
+    "services.loadbalancers",
+    "services.nodeports",
+  ],
+  ...podCompute,
+  ...claimResources,
+];
+
+/** The well-known resources of which there is nothing within a scope. */
+function outOfScope(scope: string, hard: Loose<ResourceQuota["spec"]>): readonly string[] {
+  if (!scopes.includes(scope)) return [];
+  const counted =
+    scope === "BestEffort" ? ["pods"] : scope === "VolumeAttributesClass" ? claimResources : ["pods", ...podCompute];
+  const names = entriesOf(hard?.hard).map(([name]) => name);
+  return names.filter((name) => countedResources.includes(name) && !counted.includes(name));
+}
+
 export function validateResourceQuota(quota: Loose<ResourceQuota>): readonly FieldError[] {
   const errors: Errors = [];
   for (const [name, value] of entriesOf(quota.spec?.hard)) {
@@ -136,6 +161,9 @@ export function validateResourceQuota(quota: Loose<ResourceQuota>): readonly Fie
   const seen = new Set<string>();
   quota.spec?.scopes?.forEach((scope) => {
     if (!scopes.includes(scope)) errors.push(invalid("spec.scopes", quota.spec?.scopes, "unsupported scope"));
+    for (const _ of outOfScope(scope, quota.spec)) {
+      errors.push(invalid("spec.scopes", quota.spec?.scopes, "unsupported scope applied to resource"));
+    }
     seen.add(scope);
   });
   for (const [a, b] of [
@@ -148,6 +176,9 @@ export function validateResourceQuota(quota: Loose<ResourceQuota>): readonly Fie
     const path = "spec.scopeSelector.matchExpressions";
     const { scopeName = "", operator = "", values = [] } = requirement;
     if (!scopes.includes(scopeName)) errors.push(invalid(`${path}.scopeName`, scopeName, "unsupported scope"));
+    for (const _ of outOfScope(scopeName, quota.spec)) {
+      errors.push(invalid(path, quota.spec?.scopeSelector, "unsupported scope applied to resource"));
+    }
     const exists = operator === "Exists" || operator === "DoesNotExist";
     if (operator !== "In" && operator !== "NotIn" && !exists) {
       errors.push(invalid(`${path}.operator`, operator, "not a valid selector operator"));
