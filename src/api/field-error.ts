@@ -26,16 +26,17 @@ export function invalid(path: string, value: unknown, detail: string): FieldErro
   return { path, reason: "FieldValueInvalid", message: `Invalid value: ${show(value)}${suffix(detail)}` };
 }
 
-export function duplicate(path: string, value: unknown): FieldError {
-  return { path, reason: "FieldValueDuplicate", message: `Duplicate value: ${show(value)}` };
+export function duplicate(path: string, value: unknown, detail = ""): FieldError {
+  return { path, reason: "FieldValueDuplicate", message: `Duplicate value: ${show(value)}${suffix(detail)}` };
 }
 
-export function notFoundValue(path: string, value: unknown): FieldError {
-  return { path, reason: "FieldValueNotFound", message: `Not found: ${show(value)}` };
+export function notFoundValue(path: string, value: unknown, detail = ""): FieldError {
+  return { path, reason: "FieldValueNotFound", message: `Not found: ${show(value)}${suffix(detail)}` };
 }
 
+/** The choices are shown in the order in which they are given. */
 export function notSupported(path: string, value: unknown, supported: readonly string[]): FieldError {
-  const choices = [...supported].sort().map((choice) => JSON.stringify(choice));
+  const choices = supported.map((choice) => JSON.stringify(choice));
   return {
     path,
     reason: "FieldValueNotSupported",
@@ -52,7 +53,11 @@ export function tooLong(path: string, maxBytes: number): FieldError {
 }
 
 export function tooMany(path: string, count: number, max: number): FieldError {
-  return { path, reason: "FieldValueTooMany", message: `Too many: ${count}: must have at most ${max} items` };
+  return {
+    path,
+    reason: "FieldValueTooMany",
+    message: `Too many: ${count}: must have at most ${max} ${max === 1 ? "item" : "items"}`,
+  };
 }
 
 export function typeInvalid(path: string, value: unknown, detail: string): FieldError {

@@ -5,11 +5,12 @@
 
 const labelFormat = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
 const subdomainFormat = `${labelFormat}(\\.${labelFormat})*`;
+const searchLabelFormat = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?";
+const searchDomainFormat = `${searchLabelFormat}(\\.${searchLabelFormat})*`;
 const label1035Format = "[a-z]([-a-z0-9]*[a-z0-9])?";
 const qualifiedNameFormat = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
 const labelValueFormat = `(${qualifiedNameFormat})?`;
 const wildcardFormat = `\\*\\.${subdomainFormat}`;
-const envVarFormat = "^[ -<>-~]+$";
 const configMapKeyFormat = "[-._a-zA-Z0-9]+";
 const headerFormat = "[-A-Za-z0-9]+";
 const percentFormat = "[0-9]+%";
@@ -19,6 +20,7 @@ const qualifiedNameMessage =
 
 const labelPattern = whole(labelFormat);
 const subdomainPattern = whole(subdomainFormat);
+const searchDomainPattern = whole(searchDomainFormat);
 const label1035Pattern = whole(label1035Format);
 const namePattern = whole(qualifiedNameFormat);
 const wildcardPattern = whole(wildcardFormat);
@@ -49,7 +51,11 @@ export function validateDns1123Label(value: string): readonly string[] {
 
 /** RFC 1123 subdomain: at most 253 of `a-z0-9-.`. Most object names. */
 export function validateDns1123Subdomain(value: string): readonly string[] {
-  const errors = lengthErrors(value, 253);
+  return subdomainErrors(value, "characters");
+}
+
+function subdomainErrors(value: string, unit: LengthUnit): readonly string[] {
+  const errors = lengthErrors(value, 253, unit);
   if (!matches(subdomainPattern, value)) {
     errors.push(
       patternError(
@@ -71,6 +77,21 @@ export function validateDns1035Label(value: string): readonly string[] {
         "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character",
         label1035Format,
         ["my-name", "abc-123"],
+      ),
+    );
+  }
+  return errors;
+}
+
+/** An RFC 1123 subdomain whose labels may have underscores: search domains of DNS. */
+export function validateDnsSearchDomain(value: string): readonly string[] {
+  const errors = lengthErrors(value, 253);
+  if (!matches(searchDomainPattern, value)) {
+    errors.push(
+      patternError(
+        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character",
+        searchDomainFormat,
+        ["example.com"],
       ),
     );
   }
@@ -103,11 +124,11 @@ export function validateQualifiedName(value: string): readonly string[] {
   const [prefix, name = prefix] = parts;
   if (parts.length === 2) {
     if (prefix === "") errors.push("prefix part must be non-empty");
-    else for (const error of validateDns1123Subdomain(prefix ?? "")) errors.push(`prefix part ${error}`);
+    else for (const error of subdomainErrors(prefix ?? "", "bytes")) errors.push(`prefix part ${error}`);
   }
   const text = name ?? "";
   if (text === "") errors.push("name part must be non-empty");
-  else for (const error of lengthErrors(text, 63)) errors.push(`name part ${error}`);
+  else for (const error of lengthErrors(text, 63, "bytes")) errors.push(`name part ${error}`);
   if (!matches(namePattern, text)) {
     const what = patternError(qualifiedNameMessage, qualifiedNameFormat, ["MyName", "my.name", "123-abc"]);
     errors.push(`name part ${what}`);
@@ -116,7 +137,7 @@ export function validateQualifiedName(value: string): readonly string[] {
 }
 
 export function validateLabelValue(value: string): readonly string[] {
-  const errors = lengthErrors(value, 63);
+  const errors = lengthErrors(value, 63, "bytes");
   if (value !== "" && !matches(namePattern, value)) {
     errors.push(
       patternError(
@@ -131,14 +152,9 @@ export function validateLabelValue(value: string): readonly string[] {
 
 /** The relaxed rule (stable since 1.34): any printable ASCII but `=`. */
 export function validateEnvVarName(value: string): readonly string[] {
+  if (value === "") return ["environment variable name must be non-empty"];
   if (envVarPattern.test(value)) return [];
-  return [
-    patternError(
-      "a valid environment variable name must consist only of printable ASCII characters other than '='",
-      envVarFormat,
-      [],
-    ),
-  ];
+  return ["a valid environment variable name must consist only of printable ASCII characters other than '='"];
 }
 
 /** Keys of ConfigMaps and Secrets, which become file names. */
@@ -205,11 +221,13 @@ function matches(pattern: RegExp, value: string): boolean {
   return value.length <= patternLimit && pattern.test(value);
 }
 
-function lengthErrors(value: string, max: number): string[] {
-  return byteLengthOver(value, max) ? [`must be no more than ${max} characters`] : [];
+/** Upstream counts bytes everywhere, and says so where the rules of labels apply. */
+type LengthUnit = "bytes" | "characters";
+
+function lengthErrors(value: string, max: number, unit: LengthUnit = "characters"): string[] {
+  return byteLengthOver(value, max) ? [`must be no more than ${max} ${unit}`] : [];
 }
 
-// Upstream counts bytes and says characters.
 function byteLengthOver(value: string, max: number): boolean {
   if (value.length > max) return true;
   return value.length * 3 > max && Buffer.byteLength(value) > max;
@@ -217,7 +235,6 @@ function byteLengthOver(value: string, max: number): boolean {
 
 // The stray space before `or` is upstream's.
 function patternError(message: string, format: string, examples: readonly string[]): string {
-  if (examples.length === 0) return `${message} (regex used for validation is '${format}')`;
   const shown = examples.map((example) => `'${example}', `).join(" or ");
   return `${message} (e.g. ${shown}regex used for validation is '${format}')`;
 }

@@ -115,7 +115,7 @@ const cases: readonly Case[] = [
     name: "too many items",
     spec: { type: "array", items: text, maxItems: 1 },
     value: ["a", "b"],
-    errors: ["spec: Too many: 2: must have at most 1 items"],
+    errors: ["spec: Too many: 2: must have at most 1 item"],
   },
   {
     name: "an item",
@@ -133,7 +133,7 @@ const cases: readonly Case[] = [
     name: "too many fields",
     spec: { type: "object", additionalProperties: integer, maxProperties: 1 },
     value: { a: 1, b: 2 },
-    errors: ["spec: Too many: 2: must have at most 1 items"],
+    errors: ["spec: Too many: 2: must have at most 1 item"],
   },
   {
     name: "one of several",

@@ -12,7 +12,20 @@ export function ipFamily(text: string): IpFamily | undefined {
 }
 
 export function checkIp(errors: Errors, path: string, text: string): void {
-  if (ipFamily(text) === undefined) addInvalid(errors, path, text, [ipMessage]);
+  if (ipFamily(text) === undefined)
+    addInvalid(errors, path, text, [withZeros(text) ? "must not have leading 0s" : ipMessage]);
+  else if (isMapped(text)) addInvalid(errors, path, text, ["must not be an IPv4-mapped IPv6 address"]);
+}
+
+/** Whether it is an address but for zeros before its numbers, which some programs take for octal. */
+function withZeros(text: string): boolean {
+  return isIPv4(text.replace(/(^|\.)0+(?=[0-9])/g, "$1"));
+}
+
+function isMapped(text: string): boolean {
+  if (!text.includes(":")) return false;
+  const groups = ipv6Groups(text);
+  return groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
 }
 
 export function cidrFamily(text: string): IpFamily | undefined {
@@ -25,38 +38,57 @@ export function cidrFamily(text: string): IpFamily | undefined {
 }
 
 export function checkCidr(errors: Errors, path: string, text: string): void {
-  if (cidrFamily(text) === undefined) addInvalid(errors, path, text, [cidrMessage]);
+  const message = cidrError(text);
+  if (message !== undefined) addInvalid(errors, path, text, [message]);
+}
+
+function cidrError(text: string): string | undefined {
+  const [address = "", bits = ""] = text.split("/");
+  const family = cidrFamily(text);
+  if (family === undefined) {
+    const plain = `${withZeros(address) ? address.replace(/(^|\.)0+(?=[0-9])/g, "$1") : address}/${bits.replace(/^0+(?=[0-9])/, "")}`;
+    return cidrFamily(plain) === undefined ? cidrMessage : "must not have leading 0s in IP or prefix length";
+  }
+  if (isMapped(address)) return "must not have an IPv4-mapped IPv6 address";
+  const hostBits = BigInt((family === "IPv4" ? 32 : 128) - Number(bits));
+  const value = ipValue(address);
+  return (value >> hostBits) << hostBits === value ? undefined : "must not have bits set beyond the prefix length";
+}
+
+const loopback = "may not be in the loopback range (127.0.0.0/8, ::1/128)";
+const linkLocal = "may not be in the link-local range (169.254.0.0/16, fe80::/10)";
+const linkLocalMulticast = "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)";
+
+function v4Reasons([a = 0, b = 0, c = 0, d = 0]: readonly number[], text: string): readonly string[] {
+  const reasons: string[] = [];
+  if (a === 0 && b === 0 && c === 0 && d === 0) reasons.push(`may not be unspecified (${text})`);
+  if (a === 127) reasons.push(loopback);
+  if (a === 169 && b === 254) reasons.push(linkLocal);
+  if (a === 224 && b === 0 && c === 0) reasons.push(linkLocalMulticast);
+  return reasons;
 }
 
 /** Addresses that only make sense on one host or link: no endpoint may have one, else traffic could be led into nodes. */
 export function checkNotSpecialIp(errors: Errors, path: string, text: string): void {
   const family = ipFamily(text);
-  if (family === undefined) return;
+  if (family === undefined) {
+    addInvalid(errors, path, text, ["must be a valid IP address"]);
+    return;
+  }
   const reasons: string[] = [];
   if (family === "IPv4") {
-    const [a = 0, b = 0, c = 0] = text.split(".").map(Number);
-    if (text === "0.0.0.0") reasons.push("may not be unspecified (0.0.0.0)");
-    if (a === 127) reasons.push("may not be in the loopback range (127.0.0.0/8, ::1/128)");
-    if (a === 169 && b === 254) reasons.push("may not be in the link-local range (169.254.0.0/16, fe80::/10)");
-    if (a === 224 && b === 0 && c === 0) {
-      reasons.push("may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)");
-    }
+    reasons.push(...v4Reasons(text.split(".").map(Number), text));
   } else {
     const groups = ipv6Groups(text);
     const [first = 0] = groups;
     const onlyLast = groups.slice(0, 7).every((group) => group === 0);
-    if (onlyLast && groups[7] === 0) reasons.push("may not be unspecified (::)");
-    if (onlyLast && groups[7] === 1) reasons.push("may not be in the loopback range (127.0.0.0/8, ::1/128)");
-    if (first >= 0xfe80 && first <= 0xfebf) {
-      reasons.push("may not be in the link-local range (169.254.0.0/16, fe80::/10)");
-    }
-    if (first >> 8 === 0xff && (first & 0xf) === 2) {
-      reasons.push("may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)");
-    }
-    const mapped = groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff;
-    if (mapped) {
+    if (onlyLast && groups[7] === 0) reasons.push(`may not be unspecified (${text})`);
+    if (onlyLast && groups[7] === 1) reasons.push(loopback);
+    if (first >= 0xfe80 && first <= 0xfebf) reasons.push(linkLocal);
+    if (first >> 8 === 0xff && (first & 0xf) === 2) reasons.push(linkLocalMulticast);
+    if (isMapped(text)) {
       const [high = 0, low = 0] = groups.slice(6);
-      checkNotSpecialIp(errors, path, [high >> 8, high & 255, low >> 8, low & 255].join("."));
+      reasons.push(...v4Reasons([high >> 8, high & 255, low >> 8, low & 255], text));
     }
   }
   addInvalid(errors, path, text, reasons);

@@ -88,15 +88,18 @@ const rows: readonly Row[] = [
       },
     },
     errors: [
-      'spec.taints[1]: Duplicate value: {"key":"a","effect":"NoSchedule"}: taints must be unique by key and effect pair',
-      "spec.taints[2].effect: Required value",
+      'metadata.taints[1]: Duplicate value: {"key":"a","effect":"NoSchedule"}: taints must be unique by key and effect pair',
+      "metadata.taints[2].effect: Required value",
     ],
   },
   {
     name: "a quota of what does not exist",
     kind: "/resourcequotas",
     given: { spec: { hard: { pods: "10", bananas: "1" } } },
-    errors: ['spec.hard[bananas]: Invalid value: "bananas": must be a standard resource for quota'],
+    errors: [
+      'spec.hard[bananas]: Invalid value: "bananas": must be a standard resource type or fully qualified',
+      'spec.hard[bananas]: Invalid value: "bananas": must be a standard resource for quota',
+    ],
   },
   {
     name: "a least that is more than the most",
@@ -300,17 +303,20 @@ describe("updating objects of other kinds", () => {
     ]);
   });
 
-  it("a claim grows when it is bound, and never shrinks", () => {
+  it("a claim grows when it is bound, and never shrinks below what there is", () => {
     const claim = created("/persistentvolumeclaims", {
       spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "2Gi" } } },
     }).object;
-    const bound = withPath(claim, "status.phase", "Bound");
+    const bound = withPath(claim, "status", { phase: "Bound", capacity: { storage: "1Gi" } });
     const size = (storage: string): JsonObject => withPath(bound, "spec.resources.requests.storage", storage);
     expect(updated("/persistentvolumeclaims", size("3Gi"), bound).errors).toEqual([]);
     expect(updated("/persistentvolumeclaims", size("1Gi"), bound).errors).toEqual([
-      "spec.resources.requests.storage: Forbidden: field can not be less than previous value",
+      "spec.resources.requests.storage: Forbidden: field can not be less than status.capacity",
     ]);
-    expect(updated("/persistentvolumeclaims", size("3Gi"), claim).errors).toHaveLength(1);
+    // An expansion that failed is asked for less again.
+    expect(updated("/persistentvolumeclaims", size("1536Mi"), bound).errors).toEqual([]);
+    const pending = withPath(size("3Gi"), "status.phase", "Pending");
+    expect(updated("/persistentvolumeclaims", pending, claim).errors).toHaveLength(1);
   });
 
   it("only finalize takes a namespace's finalizer away", () => {

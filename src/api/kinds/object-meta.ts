@@ -143,6 +143,6 @@ export function checkFinalizerName(errors: Errors, path: string, finalizer: stri
 }
 
 /** A prefix may end where a name may not. */
-function maskTrailingDash(prefix: string): string {
+export function maskTrailingDash(prefix: string): string {
   return prefix.length > 1 && prefix.endsWith("-") ? `${prefix.slice(0, -2)}a` : prefix;
 }

@@ -73,6 +73,7 @@ kind: Pod
 metadata: {name: full, namespace: d, annotations: {kubernetes.io/config.mirror: x, kubernetes.io/config.source: file}}
 spec:
   nodeName: node-1
+  serviceAccountName: default
   hostNetwork: true
   securityContext: {seccompProfile: {type: RuntimeDefault}, runAsNonRoot: true, runAsUser: 1000, fsGroup: 0, sysctls: [{name: kernel.shm_rmid_forced, value: "1"}]}
   hostAliases: [{ip: "127.0.0.1", hostnames: [foo.local]}]

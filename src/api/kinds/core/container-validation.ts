@@ -13,17 +13,18 @@ import {
 import { checkIp } from "../ip.js";
 import type { Loose } from "../loose.js";
 import { checkEnv, checkEnvFrom } from "./env-validation.js";
+import { checkDescendingPath } from "./path-validation.js";
 import { checkLifecycle, checkProbe } from "./probe-validation.js";
 import { checkResourceRequirements } from "./resources-validation.js";
 import { checkContainerSecurity } from "./security-validation.js";
-import { checkDescendingPath } from "./volume-validation.js";
 
 /** What a container's checks need to know of its pod. */
 export interface PodContext {
   readonly spec: Loose<PodSpec>;
   readonly volumes: ReadonlyMap<string, Loose<Volume>>;
   readonly claims: ReadonlySet<string>;
-  readonly gracePeriodSeconds: number;
+  /** Absent where the pod has none, which is an error of its own. */
+  readonly gracePeriodSeconds: number | undefined;
 }
 
 type AnyContainer = Loose<Container> & { readonly targetContainerName?: string | undefined };
@@ -54,12 +55,12 @@ export function checkInitContainers(errors: Errors, path: string, pod: PodContex
   pod.spec.initContainers?.forEach((container, index) => {
     const at = `${path}[${index}]`;
     checkCommon(errors, at, container, pod);
+    checkRestartPolicy(errors, at, container, true);
     if (container.name) {
       if (names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
       names.add(container.name);
     }
     checkHostPorts(errors, path, [container]);
-    checkRestartPolicy(errors, at, container, true);
     if (container.restartPolicy === "Always") {
       // A sidecar: it goes on beside the containers, so it has all that they have.
       checkLifecycle(errors, `${at}.lifecycle`, container.lifecycle, pod.gracePeriodSeconds);
@@ -76,24 +77,29 @@ export function checkInitContainers(errors: Errors, path: string, pod: PodContex
 const notForEphemeral = [
   "ports",
   "resources",
+  "resizePolicy",
+  "restartPolicy",
+  "restartPolicyRules",
   "livenessProbe",
   "readinessProbe",
   "startupProbe",
   "lifecycle",
-  "resizePolicy",
-  "restartPolicy",
-  "restartPolicyRules",
 ] as const;
 
 export function checkEphemeralContainers(errors: Errors, path: string, pod: PodContext): void {
-  const targets = new Set((pod.spec.containers ?? []).map((container) => container.name));
-  const names = new Set([...targets, ...(pod.spec.initContainers ?? []).map((container) => container.name)]);
+  const others = [...(pod.spec.containers ?? []), ...(pod.spec.initContainers ?? [])];
+  const targets: ReadonlySet<string | undefined> = new Set(others.map((container) => container.name));
+  const names = new Set(targets);
   pod.spec.ephemeralContainers?.forEach((container: Loose<EphemeralContainer>, index) => {
     const at = `${path}[${index}]`;
     checkCommon(errors, at, container, pod);
+    checkImagePadding(errors, at, container.image);
     if (container.name) {
       if (names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
       names.add(container.name);
+    }
+    if (container.targetContainerName && !targets.has(container.targetContainerName)) {
+      errors.push(notFoundValue(`${at}.targetContainerName`, container.targetContainerName));
     }
     for (const field of notForEphemeral) {
       const value: unknown = container[field];
@@ -107,9 +113,6 @@ export function checkEphemeralContainers(errors: Errors, path: string, pod: PodC
         errors.push(forbidden(where, "cannot be set for an Ephemeral Container"));
       }
     });
-    if (container.targetContainerName && !targets.has(container.targetContainerName)) {
-      errors.push(notFoundValue(`${at}.targetContainerName`, container.targetContainerName));
-    }
   });
 }
 
@@ -120,20 +123,15 @@ function isEmpty(value: unknown): boolean {
 /** What all three sorts of containers have in common. */
 function checkCommon(errors: Errors, path: string, container: AnyContainer, pod: PodContext): void {
   if (checkRequired(errors, `${path}.name`, container.name)) checkLabel(errors, `${path}.name`, container.name);
-  const { image = "" } = container;
-  if (image === "") errors.push(required(`${path}.image`));
-  else if (image.trim() !== image) {
-    errors.push(invalid(`${path}.image`, image, "must not have leading or trailing whitespace"));
-  }
+  checkRequired(errors, `${path}.image`, container.image);
   checkEnum(errors, `${path}.terminationMessagePolicy`, container.terminationMessagePolicy, [
-    "FallbackToLogsOnError",
     "File",
+    "FallbackToLogsOnError",
   ]);
-  if (container.ports !== undefined)
-    checkPorts(errors, `${path}.ports`, container.ports, pod.spec.hostNetwork === true);
+  if (container.ports !== undefined) checkPorts(errors, `${path}.ports`, container.ports);
   if (container.env !== undefined) checkEnv(errors, `${path}.env`, container.env);
   if (container.envFrom !== undefined) checkEnvFrom(errors, `${path}.envFrom`, container.envFrom);
-  checkMounts(errors, path, container, pod.volumes);
+  checkMounts(errors, `${path}.volumeMounts`, container, pod.volumes);
   checkDevices(errors, `${path}.volumeDevices`, container, pod.volumes);
   checkEnum(errors, `${path}.imagePullPolicy`, container.imagePullPolicy, ["Always", "IfNotPresent", "Never"]);
   checkResourceRequirements(errors, `${path}.resources`, container.resources, { claims: pod.claims });
@@ -142,13 +140,19 @@ function checkCommon(errors: Errors, path: string, container: AnyContainer, pod:
   checkContainerSecurity(errors, `${path}.securityContext`, container.securityContext, hostUsers);
 }
 
+/** Templates may have spaces around images, for they always could; pods may not. */
+export function checkImagePadding(errors: Errors, path: string, image = ""): void {
+  if (image.trim() === image) return;
+  errors.push(invalid(`${path}.image`, image, "must not have leading or trailing whitespace"));
+}
+
 function checkProbes(errors: Errors, path: string, container: AnyContainer, pod: PodContext): void {
   for (const kind of ["livenessProbe", "readinessProbe", "startupProbe"] as const) {
     checkProbe(errors, `${path}.${kind}`, kind, container[kind], pod.gracePeriodSeconds);
   }
 }
 
-function checkPorts(errors: Errors, path: string, ports: readonly Loose<ContainerPort>[], hostNetwork: boolean): void {
+function checkPorts(errors: Errors, path: string, ports: readonly Loose<ContainerPort>[]): void {
   const names = new Set<string>();
   ports.forEach((port, index) => {
     const at = `${path}[${index}]`;
@@ -160,15 +164,21 @@ function checkPorts(errors: Errors, path: string, ports: readonly Loose<Containe
     }
     if (!port.containerPort) errors.push(required(`${at}.containerPort`));
     else checkRange(errors, `${at}.containerPort`, port.containerPort, 1, 65535);
-    if (port.hostPort) {
-      checkRange(errors, `${at}.hostPort`, port.hostPort, 1, 65535);
-      if (hostNetwork && port.hostPort !== port.containerPort) {
-        const why = "must match `hostPort` when `hostNetwork` is true";
-        errors.push(invalid(`${at}.containerPort`, port.containerPort ?? 0, why));
-      }
-    }
+    if (port.hostPort) checkRange(errors, `${at}.hostPort`, port.hostPort, 1, 65535);
     if (port.hostIP) checkIp(errors, `${at}.hostIP`, port.hostIP);
     checkEnum(errors, `${at}.protocol`, port.protocol, ["SCTP", "TCP", "UDP"]);
+  });
+}
+
+/** On the host's network a container's port is the host's. A template may leave the host's out: pods get it by default. */
+export function checkHostNetworkPorts(errors: Errors, path: string, spec: Loose<PodSpec>, isPod: boolean): void {
+  if (spec.hostNetwork !== true) return;
+  spec.containers?.forEach((container, index) => {
+    container.ports?.forEach(({ hostPort = 0, containerPort = 0 }, position) => {
+      if (hostPort === containerPort || (hostPort === 0 && !isPod)) return;
+      const at = `${path}[${index}].ports[${position}].hostPort`;
+      errors.push(invalid(at, hostPort, "must match `containerPort` when `hostNetwork` is true"));
+    });
   });
 }
 
@@ -191,36 +201,40 @@ function checkMounts(
   container: AnyContainer,
   volumes: ReadonlyMap<string, Loose<Volume>>,
 ): void {
-  const mounts = container.volumeMounts ?? [];
-  if (mounts.length === 0) return;
-  const devices = new Set((container.volumeDevices ?? []).map((device) => device.devicePath));
-  const deviceNames = new Set((container.volumeDevices ?? []).map((device) => device.name));
+  const devices = container.volumeDevices ?? [];
   const places = new Set<string>();
-  mounts.forEach((mount, index) => {
-    const at = `${path}.volumeMounts[${index}]`;
-    if (checkRequired(errors, `${at}.name`, mount.name)) {
-      if (!volumes.has(mount.name)) errors.push(notFoundValue(`${at}.name`, mount.name));
-      if (deviceNames.has(mount.name)) {
-        errors.push(invalid(`${at}.name`, mount.name, "must not already exist in volumeDevices"));
-      }
+  container.volumeMounts?.forEach((mount, index) => {
+    const at = `${path}[${index}]`;
+    const { name = "", mountPath = "" } = mount;
+    checkRequired(errors, `${at}.name`, name);
+    const volume = volumes.get(name);
+    if (volume === undefined) errors.push(notFoundValue(`${at}.name`, name));
+    checkRequired(errors, `${at}.mountPath`, mountPath);
+    if (places.has(mountPath)) errors.push(invalid(`${at}.mountPath`, mountPath, "must be unique"));
+    places.add(mountPath);
+    if (devices.some((device) => device.name === name)) {
+      errors.push(invalid(`${at}.name`, name, "must not already exist in volumeDevices"));
     }
-    if (checkRequired(errors, `${at}.mountPath`, mount.mountPath)) {
-      if (places.has(mount.mountPath)) errors.push(invalid(`${at}.mountPath`, mount.mountPath, "must be unique"));
-      places.add(mount.mountPath);
-      if (devices.has(mount.mountPath)) {
-        errors.push(invalid(`${at}.mountPath`, mount.mountPath, "must not already exist as a path in volumeDevices"));
-      }
+    if (devices.some(({ devicePath }) => devicePath === mountPath)) {
+      errors.push(invalid(`${at}.mountPath`, mountPath, "must not already exist as a path in volumeDevices"));
     }
-    checkMountOptions(errors, at, mount, container.securityContext?.privileged === true);
+    checkMountOptions(errors, path, at, mount, container.securityContext?.privileged === true);
   });
 }
 
-function checkMountOptions(errors: Errors, path: string, mount: Loose<VolumeMount>, privileged: boolean): void {
+// Upstream does not say which mount has the bad option: `path` is the list, `at` the mount.
+function checkMountOptions(
+  errors: Errors,
+  path: string,
+  at: string,
+  mount: Loose<VolumeMount>,
+  privileged: boolean,
+): void {
   if (mount.subPath) checkDescendingPath(errors, `${path}.subPath`, mount.subPath);
   if (mount.subPathExpr) {
     if (mount.subPath) {
       const why = "subPathExpr and subPath are mutually exclusive";
-      errors.push(invalid(`${path}.subPathExpr`, mount.subPathExpr, why));
+      errors.push(invalid(`${at}.subPathExpr`, mount.subPathExpr, why));
     }
     checkDescendingPath(errors, `${path}.subPathExpr`, mount.subPathExpr);
   }
@@ -232,14 +246,14 @@ function checkMountOptions(errors: Errors, path: string, mount: Loose<VolumeMoun
   }
   const recursive = mount.recursiveReadOnly;
   if (recursive === undefined || recursive === "Disabled") return;
-  const at = `${path}.recursiveReadOnly`;
+  const where = `${path}.recursiveReadOnly`;
   if (recursive !== "Enabled" && recursive !== "IfPossible") {
-    errors.push(notSupported(at, recursive, ["Disabled", "Enabled", "IfPossible"]));
+    errors.push(notSupported(where, recursive, ["Disabled", "Enabled", "IfPossible"]));
     return;
   }
-  if (mount.readOnly !== true) errors.push(forbidden(at, "may only be specified when readOnly is true"));
+  if (mount.readOnly !== true) errors.push(forbidden(where, "may only be specified when readOnly is true"));
   if (propagation !== undefined && propagation !== "None") {
-    errors.push(forbidden(at, "may only be specified when mountPropagation is None or not specified"));
+    errors.push(forbidden(where, "may only be specified when mountPropagation is None or not specified"));
   }
 }
 
@@ -249,29 +263,35 @@ function checkDevices(
   container: AnyContainer,
   volumes: ReadonlyMap<string, Loose<Volume>>,
 ): void {
+  const mounts = container.volumeMounts ?? [];
   const places = new Set<string>();
   const names = new Set<string>();
-  container.volumeDevices?.forEach((device, index) => {
+  container.volumeDevices?.forEach(({ name = "", devicePath = "" }, index) => {
     const at = `${path}[${index}]`;
-    if (checkRequired(errors, `${at}.name`, device.name)) {
-      const volume = volumes.get(device.name);
-      if (names.has(device.name)) errors.push(invalid(`${at}.name`, device.name, "must be unique"));
-      names.add(device.name);
-      if (volume === undefined) errors.push(notFoundValue(`${at}.name`, device.name));
-      else if (volume.persistentVolumeClaim === undefined && volume.ephemeral === undefined) {
-        const why = "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode";
-        errors.push(invalid(`${at}.name`, device.name, why));
-      }
+    const volume = volumes.get(name);
+    checkRequired(errors, `${at}.name`, name);
+    if (names.has(name)) errors.push(invalid(`${at}.name`, name, "must be unique"));
+    if (volume === undefined) errors.push(notFoundValue(`${at}.name`, name));
+    else if (volume.persistentVolumeClaim === undefined && volume.ephemeral === undefined) {
+      const why = "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode";
+      errors.push(invalid(`${at}.name`, name, why));
     }
-    if (!checkRequired(errors, `${at}.devicePath`, device.devicePath)) return;
-    if (places.has(device.devicePath)) errors.push(invalid(`${at}.devicePath`, device.devicePath, "must be unique"));
-    places.add(device.devicePath);
-    if (device.devicePath.split("/").includes("..")) {
-      errors.push(invalid(`${at}.devicePath`, device.devicePath, "can not contain backsteps ('..')"));
+    checkRequired(errors, `${at}.devicePath`, devicePath);
+    if (places.has(devicePath)) errors.push(invalid(`${at}.devicePath`, devicePath, "must be unique"));
+    if (devicePath.split("/").includes("..")) {
+      errors.push(invalid(`${at}.devicePath`, devicePath, "can not contain backsteps ('..')"));
+    } else places.add(devicePath);
+    if (mounts.some((mount) => mount.name === name)) {
+      errors.push(invalid(`${at}.name`, name, "must not already exist in volumeMounts"));
     }
+    if (mounts.some(({ mountPath }) => mountPath === devicePath)) {
+      errors.push(invalid(`${at}.devicePath`, devicePath, "must not already exist as a path in volumeMounts"));
+    }
+    if (name !== "") names.add(name);
   });
 }
 
+/** Upstream does not say which policy it is, but for one that is there twice. */
 function checkResizePolicy(
   errors: Errors,
   path: string,
@@ -279,17 +299,14 @@ function checkResizePolicy(
   podRestartPolicy: string | undefined,
 ): void {
   const seen = new Set<string>();
-  container.resizePolicy?.forEach((policy, index) => {
-    const at = `${path}[${index}]`;
-    checkEnum(errors, `${at}.resourceName`, policy.resourceName, ["cpu", "memory"]);
-    checkEnum(errors, `${at}.restartPolicy`, policy.restartPolicy, ["NotRequired", "RestartContainer"]);
-    if (podRestartPolicy === "Never" && policy.restartPolicy === "RestartContainer") {
-      const why = "must be 'NotRequired' when `restartPolicy` is 'Never'";
-      errors.push(invalid(`${at}.restartPolicy`, policy.restartPolicy, why));
+  container.resizePolicy?.forEach(({ resourceName = "", restartPolicy = "" }, index) => {
+    if (seen.has(resourceName)) errors.push(duplicate(`${path}[${index}]`, resourceName));
+    seen.add(resourceName);
+    checkEnum(errors, path, resourceName, ["cpu", "memory"]);
+    checkEnum(errors, path, restartPolicy, ["NotRequired", "RestartContainer"]);
+    if (podRestartPolicy === "Never" && restartPolicy !== "NotRequired") {
+      errors.push(invalid(path, restartPolicy, "must be 'NotRequired' when `restartPolicy` is 'Never'"));
     }
-    const name = policy.resourceName ?? "";
-    if (seen.has(name)) errors.push(duplicate(at, name));
-    seen.add(name);
   });
 }
 

@@ -6,10 +6,16 @@ import type {
   ObjectFieldSelector,
   ResourceFieldSelector,
 } from "../../gen/types.js";
-import { validateConfigMapKey, validateEnvVarName, validateQualifiedName } from "../../names.js";
+import {
+  validateConfigMapKey,
+  validateDns1123Subdomain,
+  validateEnvVarName,
+  validateQualifiedName,
+} from "../../names.js";
 import { tryParseQuantity } from "../../quantity.js";
 import { addInvalid, checkRequired, type Errors } from "../checks.js";
 import type { Loose } from "../loose.js";
+import { maskTrailingDash } from "../object-meta.js";
 
 const envFields = [
   "metadata.name",
@@ -29,24 +35,25 @@ export const volumeFields: readonly string[] = [
   "metadata.namespace",
   "metadata.uid",
 ];
-/** Labels of fields that a selector could name, some of which neither env nor volumes can show. */
+/** What a reference may name at all; neither env nor volumes can show all of them. */
 const knownFields: ReadonlySet<string> = new Set([
   ...envFields,
   ...volumeFields,
-  "spec.hostNetwork",
   "spec.restartPolicy",
   "spec.schedulerName",
-  "status.nominatedNodeName",
   "status.phase",
 ]);
-const containerResources = ["limits.cpu", "limits.ephemeral-storage", "limits.memory"].flatMap((limit) => [
-  limit,
-  limit.replace("limits", "requests"),
-]);
-const divisors: Readonly<Record<string, readonly string[]>> = {
-  cpu: ["1m", "1"],
-  memory: ["1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei"],
-};
+/** The maps of metadata that may be read by key: `metadata.labels['app']`. */
+const subscripts: ReadonlySet<string> = new Set(["metadata.annotations", "metadata.labels"]);
+const containerResources = [
+  "limits.cpu",
+  "limits.ephemeral-storage",
+  "limits.memory",
+  "requests.cpu",
+  "requests.ephemeral-storage",
+  "requests.memory",
+];
+const byteUnits = ["1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei"];
 const onlyOneSource = "may not have more than one field specified at a time";
 
 export function checkEnv(errors: Errors, path: string, variables: readonly Loose<EnvVar>[]): void {
@@ -63,7 +70,7 @@ function checkSource(errors: Errors, path: string, source: Loose<EnvVarSource>, 
   let sources = 0;
   if (source.fieldRef !== undefined) {
     sources++;
-    checkFieldRef(errors, `${path}.fieldRef`, source.fieldRef, envFields, ["annotations", "labels"]);
+    checkFieldRef(errors, `${path}.fieldRef`, source.fieldRef, envFields);
   }
   if (source.resourceFieldRef !== undefined) {
     sources++;
@@ -73,6 +80,8 @@ function checkSource(errors: Errors, path: string, source: Loose<EnvVarSource>, 
     const reference = source[kind];
     if (reference === undefined) continue;
     sources++;
+    const name = reference.name ?? "";
+    addInvalid(errors, `${path}.${kind}.name`, name, validateDns1123Subdomain(name));
     if (checkRequired(errors, `${path}.${kind}.key`, reference.key)) {
       addInvalid(errors, `${path}.${kind}.key`, reference.key, validateConfigMapKey(reference.key));
     }
@@ -95,28 +104,28 @@ function checkSource(errors: Errors, path: string, source: Loose<EnvVarSource>, 
   }
 }
 
-/** `subscripts` are the maps of metadata that may be read by key: `metadata.labels['app']`. */
 export function checkFieldRef(
   errors: Errors,
   path: string,
   reference: Loose<ObjectFieldSelector>,
   supported: readonly string[],
-  subscripts: readonly string[],
 ): void {
   if (!checkRequired(errors, `${path}.apiVersion`, reference.apiVersion)) return;
   if (!checkRequired(errors, `${path}.fieldPath`, reference.fieldPath)) return;
-  const field = reference.fieldPath;
+  const given = reference.fieldPath;
   const at = `${path}.fieldPath`;
-  const subscript = /^metadata\.([a-zA-Z]+)\['(.*)'\]$/s.exec(field);
-  if (subscript !== null) {
-    const [, map = "", key = ""] = subscript;
-    if (!subscripts.includes(map)) {
-      errors.push(invalid(at, `metadata.${map}`, "does not support subscript"));
+  // The name of before v1.
+  const field = given === "spec.host" ? "spec.nodeName" : given;
+  const [, map, key = ""] = /^(.+?)\['(.*)'\]$/s.exec(field) ?? [];
+  if (map !== undefined) {
+    if (!subscripts.has(map)) {
+      errors.push(invalid(at, given, `error converting fieldPath: field label does not support subscript: ${given}`));
     } else {
-      addInvalid(errors, path, key, validateQualifiedName(map === "annotations" ? key.toLowerCase() : key));
+      const name = map === "metadata.annotations" ? key.toLowerCase() : key;
+      addInvalid(errors, path, name, validateQualifiedName(name));
     }
   } else if (!knownFields.has(field)) {
-    errors.push(invalid(at, field, `error converting fieldPath: field label not supported: ${field}`));
+    errors.push(invalid(at, given, `error converting fieldPath: field label not supported: ${given}`));
   } else if (!supported.includes(field)) {
     errors.push(notSupported(at, field, supported));
   }
@@ -128,36 +137,45 @@ export function checkResourceFieldRef(
   reference: Loose<ResourceFieldSelector>,
   ofVolume: boolean,
 ): void {
-  if (ofVolume && !reference.containerName) {
-    errors.push(required(`${path}.containerName`));
-    return;
-  }
-  const resource = reference.resource;
-  if (!checkRequired(errors, `${path}.resource`, resource)) return;
-  if (!containerResources.includes(resource) && !/^(limits|requests)\.hugepages-/.test(resource)) {
+  const { resource = "" } = reference;
+  if (ofVolume && !reference.containerName) errors.push(required(`${path}.containerName`));
+  else if (resource === "") errors.push(required(`${path}.resource`));
+  else if (!containerResources.includes(resource) && !isHugePages(resource)) {
     errors.push(notSupported(`${path}.resource`, resource, containerResources));
-    return;
   }
-  const unit = resource.endsWith(".cpu") ? "cpu" : "memory";
-  const shown =
-    unit === "cpu" ? "cpu" : resource.endsWith(".memory") ? "memory" : resource.slice(resource.indexOf(".") + 1);
   const divisor = tryParseQuantity(reference.divisor ?? "0");
   if (divisor === undefined || divisor.isZero) return;
-  const allowed = divisors[unit] ?? [];
-  if (!allowed.includes(divisor.toString())) {
-    const values = unit === "cpu" ? allowed.join(" and ") : allowed.join(", ");
-    const why = `only divisor's values ${values} are supported with the ${shown} resource`;
-    errors.push(invalid(`${path}.divisor`, reference.divisor, why));
-  }
+  const unit = isHugePages(resource) ? "hugepages" : units.get(resource);
+  if (unit === undefined || (unit === "cpu" ? ["1m", "1"] : byteUnits).includes(divisor.toString())) return;
+  const values = unit === "cpu" ? "1m and 1" : byteUnits.join(", ");
+  const why = `only divisor's values ${values} are supported with the ${unit} resource`;
+  errors.push(invalid(`${path}.divisor`, resource, why));
 }
+
+function isHugePages(resource: string): boolean {
+  return /^(limits|requests)\.hugepages-/.test(resource);
+}
+
+/** What messages call the resource. */
+const units: ReadonlyMap<string, string> = new Map(
+  containerResources.map((resource) => {
+    const name = resource.slice(resource.indexOf(".") + 1);
+    return [resource, name === "ephemeral-storage" ? "local ephemeral storage" : name];
+  }),
+);
 
 export function checkEnvFrom(errors: Errors, path: string, sources: readonly Loose<EnvFromSource>[]): void {
   sources.forEach((source, index) => {
     const at = `${path}[${index}]`;
     if (source.prefix) addInvalid(errors, `${at}.prefix`, source.prefix, validateEnvVarName(source.prefix));
     const given = (["configMapRef", "secretRef"] as const).filter((kind) => source[kind] !== undefined);
-    for (const kind of given) checkRequired(errors, `${at}.${kind}.name`, source[kind]?.name);
-    if (given.length === 0) errors.push(invalid(at, "", "must specify one of: `configMapRef` or `secretRef`"));
-    else if (given.length > 1) errors.push(invalid(at, "", onlyOneSource));
+    for (const kind of given) {
+      const name = source[kind]?.name;
+      if (!checkRequired(errors, `${at}.${kind}.name`, name)) continue;
+      addInvalid(errors, `${at}.${kind}.name`, name, validateDns1123Subdomain(maskTrailingDash(name)));
+    }
+    // Upstream does not say which source it is.
+    if (given.length === 0) errors.push(invalid(path, "", "must specify one of: `configMapRef` or `secretRef`"));
+    else if (given.length > 1) errors.push(invalid(path, "", onlyOneSource));
   });
 }

@@ -27,7 +27,7 @@ function containerRequests(spec: Loose<PodSpec>): { readonly [name: string]: str
 }
 
 /** Containers and sidecars run together; each init container runs beside the sidecars before it. The larger counts. */
-function effectiveRequest(spec: Loose<PodSpec>, name: string): Quantity | undefined {
+export function effectiveRequest(spec: Loose<PodSpec>, name: string): Quantity | undefined {
   let running: Quantity | undefined;
   for (const container of spec.containers ?? []) running = sum(running, requestOf(container, name));
   let sidecars: Quantity | undefined;

@@ -3,7 +3,8 @@ import type { Pod } from "../../gen/types.js";
 import { strategyOf } from "../strategy.js";
 import { defaultPod } from "./pod-defaults.js";
 import { podGracePeriodSeconds, preparePod, preparePodUpdate } from "./pod-prepare.js";
-import { validatePodStatusUpdate, validatePodUpdate } from "./pod-update.js";
+import { validatePodStatusUpdate } from "./pod-status.js";
+import { validatePodUpdate } from "./pod-update.js";
 import { validateNewPod, validatePod } from "./pod-validation.js";
 import { podWarnings } from "./pod-warnings.js";
 

@@ -64,14 +64,16 @@ describe("updating a pod", () => {
       ["spec.nodeName", undefined],
     ]);
     const next = changed(strict, [
-      ["spec.activeDeadlineSeconds", 61],
       ["spec.tolerations", []],
       ["spec.schedulingGates", [{ name: "g" }]],
     ]);
     expect(updated("/pods", next, strict).errors).toEqual([
-      "spec.activeDeadlineSeconds: Invalid value: 61: must be less than or equal to previous value",
-      "spec.schedulingGates: Forbidden: only deletion is allowed, but found new scheduling gate 'g'",
       "spec.tolerations: Forbidden: existing toleration can not be modified except its tolerationSeconds",
+      "spec.schedulingGates[0].name: Forbidden: only deletion is allowed, but found new scheduling gate 'g'",
+    ]);
+    // With a longer deadline nothing else is looked at.
+    expect(updated("/pods", withPath(next, "spec.activeDeadlineSeconds", 61), strict).errors).toEqual([
+      "spec.activeDeadlineSeconds: Invalid value: 61: must be less than or equal to previous value",
     ]);
   });
 
@@ -83,7 +85,7 @@ describe("updating a pod", () => {
     ]);
     expect(updated("/pods", withPath(gated, "spec.nodeSelector", { disk: "ssd", zone: "" }), gated).errors).toEqual([]);
     expect(updated("/pods", withPath(gated, "spec.nodeSelector", { zone: "a" }), gated).errors).toEqual([
-      'spec.nodeSelector: Invalid value: {"zone":"a"}: only additions are allowed, no deletions, mutations',
+      'spec.nodeSelector: Invalid value: {"zone":"a"}: only additions to spec.nodeSelector are allowed (no mutations or deletions)',
     ]);
   });
 
@@ -116,6 +118,7 @@ describe("updating a pod", () => {
     const none = withPath(burstable, "spec.containers.0.resources", {});
     expect(updated("/pods", none, burstable, "resize").errors).toEqual([
       'spec: Invalid value: "BestEffort": Pod QOS Class may not change as a result of resizing',
+      "spec.containers[0].resources.requests: Forbidden: resource requests cannot be removed",
     ]);
   });
 

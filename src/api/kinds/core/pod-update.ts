@@ -1,10 +1,13 @@
 import type { StrategyContext } from "../../description.js";
 import { type FieldError, forbidden, invalid } from "../../field-error.js";
-import type { Container, ContainerStatus, NodeSelector, Pod, PodSpec, Toleration } from "../../gen/types.js";
-import { checkImmutable, type Errors } from "../checks.js";
+import type { Container, NodeSelector, Pod, PodSpec, Toleration } from "../../gen/types.js";
+import type { Errors } from "../checks.js";
 import { semanticallyEqual } from "../equality.js";
 import { entriesOf, type Loose, ownValue } from "../loose.js";
-import { qosClass } from "./qos.js";
+import { appArmorPrefix, mirrorAnnotation } from "./pod-annotations.js";
+import { validateResize } from "./pod-resize.js";
+
+const maxInt32 = 2147483647;
 
 const updatable = [
   "`spec.containers[*].image`",
@@ -14,26 +17,32 @@ const updatable = [
   "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",
 ].join(",");
 
-const mirrorAnnotation = "kubernetes.io/config.mirror";
-
 export function validatePodUpdate(pod: Loose<Pod>, old: Loose<Pod>, context?: StrategyContext): readonly FieldError[] {
   const errors: Errors = [];
-  checkMirror(errors, pod, old);
+  if (context?.subresource === "resize") return validateResize(pod, old);
+  checkFixedAnnotations(errors, pod, old);
   const spec = pod.spec ?? {};
   const before = old.spec ?? {};
-  if (context?.subresource === "ephemeralcontainers") checkEphemeralUpdate(errors, spec, before);
-  else if (context?.subresource === "resize") checkResize(errors, spec, before);
-  else if (context?.subresource !== "status") checkSpecUpdate(errors, spec, before);
+  if (context?.subresource === "ephemeralcontainers") checkEphemeralUpdate(errors, spec, before, isMirror(old));
+  else checkSpecUpdate(errors, spec, before);
   return errors;
 }
 
-function checkMirror(errors: Errors, pod: Loose<Pod>, old: Loose<Pod>): void {
-  const path = `metadata.annotations[${mirrorAnnotation}]`;
-  const now = ownValue(pod.metadata?.annotations, mirrorAnnotation);
-  const then = ownValue(old.metadata?.annotations, mirrorAnnotation);
-  if (now === then) return;
-  const what = then === undefined ? "may not add" : "may not remove or update";
-  errors.push(forbidden(path, `${what} mirror pod annotation`));
+function isMirror(pod: Loose<Pod>): boolean {
+  return ownValue(pod.metadata?.annotations, mirrorAnnotation) !== undefined;
+}
+
+/** What says where a pod comes from, or how it is confined, stays. */
+function checkFixedAnnotations(errors: Errors, pod: Loose<Pod>, old: Loose<Pod>): void {
+  const now = pod.metadata?.annotations;
+  const then = old.metadata?.annotations;
+  const check = (key: string, what: string): void => {
+    const at = `metadata.annotations[${key}]`;
+    if (key.startsWith(appArmorPrefix)) errors.push(forbidden(at, `may not ${what} AppArmor annotations`));
+    if (key === mirrorAnnotation) errors.push(forbidden(at, `may not ${what} mirror pod annotation`));
+  };
+  for (const [key, value] of entriesOf(then)) if (ownValue(now, key) !== value) check(key, "remove or update");
+  for (const [key] of entriesOf(now)) if (ownValue(then, key) === undefined) check(key, "add");
 }
 
 function checkSpecUpdate(errors: Errors, spec: Loose<PodSpec>, old: Loose<PodSpec>): void {
@@ -44,9 +53,9 @@ function checkSpecUpdate(errors: Errors, spec: Loose<PodSpec>, old: Loose<PodSpe
     errors.push(forbidden(`spec.${kind}`, "pod updates may not add or remove containers"));
     return;
   }
-  checkDeadline(errors, spec.activeDeadlineSeconds, old.activeDeadlineSeconds);
-  checkGates(errors, spec, old);
+  if (!checkDeadline(errors, spec.activeDeadlineSeconds, old.activeDeadlineSeconds)) return;
   checkTolerationUpdate(errors, spec.tolerations ?? [], old.tolerations ?? []);
+  checkGates(errors, spec, old);
   const gated = (old.schedulingGates?.length ?? 0) > 0;
   let munged: Loose<PodSpec> = {
     ...spec,
@@ -66,20 +75,29 @@ function checkSpecUpdate(errors: Errors, spec: Loose<PodSpec>, old: Loose<PodSpe
   }
 }
 
-function checkDeadline(errors: Errors, now: number | undefined, then: number | undefined): void {
+/** Whether there is a point in looking further. */
+function checkDeadline(errors: Errors, now: number | undefined, then: number | undefined): boolean {
   const path = "spec.activeDeadlineSeconds";
-  if (then === undefined) return;
-  if (now === undefined) errors.push(invalid(path, now, "must not update from a positive integer to nil value"));
-  else if (now > then) errors.push(invalid(path, now, "must be less than or equal to previous value"));
+  if (now === undefined) {
+    if (then !== undefined) errors.push(invalid(path, null, "must not update from a positive integer to nil value"));
+    return true;
+  }
+  if (now < 0 || now > maxInt32) {
+    errors.push(invalid(path, now, `must be between 0 and ${maxInt32}, inclusive`));
+    return false;
+  }
+  if (then === undefined || now <= then) return true;
+  errors.push(invalid(path, now, "must be less than or equal to previous value"));
+  return false;
 }
 
 function checkGates(errors: Errors, spec: Loose<PodSpec>, old: Loose<PodSpec>): void {
   const known = new Set((old.schedulingGates ?? []).map((gate) => gate.name));
-  const added = (spec.schedulingGates ?? []).map((gate) => gate.name ?? "").filter((name) => !known.has(name));
-  if (added.length === 0) return;
-  errors.push(
-    forbidden("spec.schedulingGates", `only deletion is allowed, but found new scheduling gate '${added[0]}'`),
-  );
+  spec.schedulingGates?.forEach(({ name = "" }, index) => {
+    if (known.has(name)) return;
+    const why = `only deletion is allowed, but found new scheduling gate '${name}'`;
+    errors.push(forbidden(`spec.schedulingGates[${index}].name`, why));
+  });
 }
 
 function checkTolerationUpdate(
@@ -106,8 +124,8 @@ function withNarrowedPlacement(errors: Errors, spec: Loose<PodSpec>, old: Loose<
   if (!semanticallyEqual(spec.nodeSelector, old.nodeSelector, true)) {
     for (const [key, value] of entriesOf(old.nodeSelector)) {
       if (ownValue(spec.nodeSelector, key) !== value) {
-        const why = "only additions are allowed, no deletions, mutations";
-        errors.push(invalid(`spec.nodeSelector`, spec.nodeSelector, why));
+        const why = "only additions to spec.nodeSelector are allowed (no mutations or deletions)";
+        errors.push(invalid("spec.nodeSelector", spec.nodeSelector ?? null, why));
         break;
       }
     }
@@ -115,8 +133,8 @@ function withNarrowedPlacement(errors: Errors, spec: Loose<PodSpec>, old: Loose<
   }
   const needed = "requiredDuringSchedulingIgnoredDuringExecution";
   const nodeAffinity = spec.affinity?.nodeAffinity;
-  if (nodeAffinity === undefined || semanticallyEqual(nodeAffinity, old.affinity?.nodeAffinity)) return result;
-  checkNarrowedTerms(errors, nodeAffinity[needed], old.affinity?.nodeAffinity?.[needed]);
+  if (semanticallyEqual(nodeAffinity, old.affinity?.nodeAffinity)) return result;
+  checkNarrowedTerms(errors, nodeAffinity?.[needed], old.affinity?.nodeAffinity?.[needed]);
   const { nodeAffinity: _now, ...others } = result.affinity ?? {};
   const then = old.affinity?.nodeAffinity;
   return { ...result, affinity: then === undefined ? others : { ...others, nodeAffinity: then } };
@@ -131,21 +149,29 @@ function checkNarrowedTerms(
   if (old === undefined) return;
   const terms = selector?.nodeSelectorTerms ?? [];
   const before = old.nodeSelectorTerms ?? [];
+  if (before.length === 0) return;
   if (terms.length !== before.length) {
     errors.push(invalid(path, terms, "no additions/deletions to non-empty NodeSelectorTerms list are allowed"));
     return;
   }
   before.forEach((term, index) => {
     const next = terms[index] ?? {};
-    const keeps = (["matchExpressions", "matchFields"] as const).every((field) =>
+    const fields = ["matchExpressions", "matchFields"] as const;
+    // A term without requirements matches nothing, and with some it would match something.
+    const grew = fields.every((field) => !term[field]?.length) && fields.some((field) => next[field]?.length);
+    const keeps = fields.every((field) =>
       (term[field] ?? []).every((item, position) => semanticallyEqual(next[field]?.[position], item)),
     );
-    if (keeps) return;
-    errors.push(invalid(`${path}[${index}]`, next, "only additions are allowed, no mutations or deletions"));
+    if (keeps && !grew) return;
+    errors.push(invalid(`${path}[${index}]`, next, "only additions are allowed (no mutations or deletions)"));
   });
 }
 
-function checkEphemeralUpdate(errors: Errors, spec: Loose<PodSpec>, old: Loose<PodSpec>): void {
+function checkEphemeralUpdate(errors: Errors, spec: Loose<PodSpec>, old: Loose<PodSpec>, mirror: boolean): void {
+  if (mirror) {
+    errors.push(forbidden("", "static pods do not support ephemeral containers"));
+    return;
+  }
   const now = new Map((spec.ephemeralContainers ?? []).map((container) => [container.name, container]));
   for (const container of old.ephemeralContainers ?? []) {
     const next = now.get(container.name);
@@ -156,60 +182,6 @@ function checkEphemeralUpdate(errors: Errors, spec: Loose<PodSpec>, old: Loose<P
       const why = `existing ephemeral containers ${name} may not be changed\n${differences(container, next)}`;
       errors.push(forbidden("spec.ephemeralContainers", why));
     }
-  }
-}
-
-function checkResize(errors: Errors, spec: Loose<PodSpec>, old: Loose<PodSpec>): void {
-  if (qosClass(spec) !== qosClass(old)) {
-    errors.push(invalid("spec", qosClass(spec), "Pod QOS Class may not change as a result of resizing"));
-  }
-  const onlyCompute = (container: Loose<Container>): unknown => {
-    const { resizePolicy: _policy, resources = {}, ...others } = container;
-    const rest = (list: typeof resources.limits): unknown =>
-      Object.fromEntries(Object.entries(list ?? {}).filter(([name]) => name !== "cpu" && name !== "memory"));
-    return {
-      ...others,
-      resources: { ...resources, limits: rest(resources.limits), requests: rest(resources.requests) },
-    };
-  };
-  for (const kind of ["containers", "initContainers"] as const) {
-    if (!semanticallyEqual(spec[kind]?.map(onlyCompute), old[kind]?.map(onlyCompute))) {
-      errors.push(forbidden("spec", "only cpu and memory resources are mutable"));
-      return;
-    }
-  }
-}
-
-export function validatePodStatusUpdate(pod: Loose<Pod>, old: Loose<Pod>): readonly FieldError[] {
-  const errors: Errors = [];
-  const status = pod.status ?? {};
-  if (status.qosClass !== undefined && old.status?.qosClass !== undefined) {
-    checkImmutable(errors, "status.qosClass", status.qosClass, old.status.qosClass);
-  }
-  const policy = pod.spec?.restartPolicy;
-  if (policy !== "Always") {
-    checkStates(errors, "status.containerStatuses", status.containerStatuses, old.status?.containerStatuses, policy);
-  }
-  return errors;
-}
-
-/** What has ended for good may not run again. */
-function checkStates(
-  errors: Errors,
-  path: string,
-  statuses: readonly Loose<ContainerStatus>[] | undefined,
-  old: readonly Loose<ContainerStatus>[] | undefined,
-  policy: string | undefined,
-): void {
-  for (const before of old ?? []) {
-    const ended = before.state?.terminated;
-    if (ended === undefined || (policy === "OnFailure" && ended.exitCode !== 0)) continue;
-    const index = (statuses ?? []).findIndex((status) => status.name === before.name);
-    const now = statuses?.[index];
-    if (now === undefined || now.state?.terminated !== undefined) continue;
-    // A container may have its own restart policy or rules, of which the status does not speak.
-    if ((now.restartCount ?? 0) > (before.restartCount ?? 0)) continue;
-    errors.push(forbidden(`${path}[${index}].state`, "may not be transitioned to non-terminated state"));
   }
 }
 

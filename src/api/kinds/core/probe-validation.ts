@@ -27,7 +27,7 @@ export function checkProbe(
   path: string,
   kind: ProbeKind,
   probe: Loose<Probe> | undefined,
-  gracePeriodSeconds: number,
+  gracePeriodSeconds: number | undefined,
 ): void {
   if (probe === undefined) return;
   checkHandlers(errors, path, probe, gracePeriodSeconds);
@@ -57,7 +57,7 @@ export function checkLifecycle(
   errors: Errors,
   path: string,
   lifecycle: Loose<Lifecycle> | undefined,
-  gracePeriodSeconds: number,
+  gracePeriodSeconds: number | undefined,
 ): void {
   for (const hook of ["postStart", "preStop"] as const) {
     const handler = lifecycle?.[hook];
@@ -65,7 +65,12 @@ export function checkLifecycle(
   }
 }
 
-function checkHandlers(errors: Errors, path: string, handlers: Loose<Handlers>, gracePeriodSeconds: number): void {
+function checkHandlers(
+  errors: Errors,
+  path: string,
+  handlers: Loose<Handlers>,
+  gracePeriodSeconds: number | undefined,
+): void {
   const given = (["exec", "httpGet", "tcpSocket", "grpc", "sleep"] as const).filter(
     (kind) => handlers[kind] !== undefined,
   );
@@ -81,7 +86,7 @@ function checkHandler(
   path: string,
   handlers: Loose<Handlers>,
   kind: keyof Handlers,
-  gracePeriodSeconds: number,
+  gracePeriodSeconds: number | undefined,
 ): void {
   switch (kind) {
     case "exec":
@@ -105,9 +110,9 @@ function checkHandler(
       return;
     case "sleep": {
       const seconds = handlers.sleep?.seconds ?? 0;
-      if (seconds >= 0 && seconds <= gracePeriodSeconds) return;
+      if (gracePeriodSeconds === undefined || (seconds >= 0 && seconds <= gracePeriodSeconds)) return;
       const why = `must be non-negative and less than terminationGracePeriodSeconds (${gracePeriodSeconds})`;
-      errors.push(invalid(`${path}.sleep.seconds`, seconds, why));
+      errors.push(invalid(`${path}.sleep`, seconds, why));
     }
   }
 }

@@ -1,6 +1,7 @@
 import { duplicate, forbidden, invalid, notSupported, required } from "../../field-error.js";
 import type {
   Affinity,
+  LabelSelector,
   NodeSelector,
   NodeSelectorRequirement,
   NodeSelectorTerm,
@@ -8,8 +9,15 @@ import type {
   Toleration,
   TopologySpreadConstraint,
 } from "../../gen/types.js";
-import { validateDns1123Label, validateLabelValue, validateQualifiedName } from "../../names.js";
-import { addInvalid, checkQualifiedName, checkRequired, type Errors } from "../checks.js";
+import { validateDns1123Label, validateLabelValue } from "../../names.js";
+import {
+  addInvalid,
+  checkOptionalEnum,
+  checkQualifiedName,
+  checkRequired,
+  checkSubdomain,
+  type Errors,
+} from "../checks.js";
 import { checkLabelSelector } from "../label-selector.js";
 import type { Loose } from "../loose.js";
 
@@ -32,7 +40,7 @@ export function checkTolerations(errors: Errors, path: string, tolerations: read
       if (messages.length > 0) errors.push(invalid(`${at}.operator`, value, messages.join(";")));
     } else if (operator === "Exists") {
       if (value !== "") {
-        errors.push(invalid(`${at}.operator`, toleration, "value must be empty when `operator` is 'Exists'"));
+        errors.push(invalid(`${at}.operator`, value, "value must be empty when `operator` is 'Exists'"));
       }
     } else {
       errors.push(notSupported(`${at}.operator`, operator, ["Equal", "Exists"]));
@@ -47,13 +55,19 @@ export function checkNodeSelectorTerms(errors: Errors, path: string, selector: L
     errors.push(required(`${path}.nodeSelectorTerms`, "must have at least one node selector term"));
   }
   terms.forEach((term, index) => {
-    checkNodeSelectorTerm(errors, `${path}.nodeSelectorTerms[${index}]`, term);
+    checkNodeSelectorTerm(errors, `${path}.nodeSelectorTerms[${index}]`, term, true);
   });
 }
 
-function checkNodeSelectorTerm(errors: Errors, path: string, term: Loose<NodeSelectorTerm>): void {
+/** `strict` about values that no label can have: in what is only preferred they do no harm. */
+function checkNodeSelectorTerm(errors: Errors, path: string, term: Loose<NodeSelectorTerm>, strict: boolean): void {
   term.matchExpressions?.forEach((requirement, index) => {
-    checkNodeRequirement(errors, `${path}.matchExpressions[${index}]`, requirement);
+    const at = `${path}.matchExpressions[${index}]`;
+    checkNodeRequirement(errors, at, requirement);
+    if (!strict) return;
+    requirement.values?.forEach((value, position) => {
+      addInvalid(errors, `${at}.values[${position}]`, value, validateLabelValue(value));
+    });
   });
   term.matchFields?.forEach((requirement, index) => {
     checkNodeFieldRequirement(errors, `${path}.matchFields[${index}]`, requirement);
@@ -97,7 +111,11 @@ function checkNodeFieldRequirement(errors: Errors, path: string, requirement: Lo
   }
   if (requirement.key !== "metadata.name") {
     errors.push(invalid(`${path}.key`, requirement.key ?? "", "not a valid field selector key"));
+    return;
   }
+  requirement.values?.forEach((value, index) => {
+    checkSubdomain(errors, `${path}.values[${index}]`, value);
+  });
 }
 
 export function checkAffinity(errors: Errors, path: string, affinity: Loose<Affinity> | undefined): void {
@@ -111,7 +129,7 @@ export function checkAffinity(errors: Errors, path: string, affinity: Loose<Affi
     if ((term.weight ?? 0) < 1 || (term.weight ?? 0) > 100) {
       errors.push(invalid(`${at}.weight`, term.weight ?? 0, "must be in the range 1-100"));
     }
-    checkNodeSelectorTerm(errors, `${at}.preference`, term.preference ?? {});
+    checkNodeSelectorTerm(errors, `${at}.preference`, term.preference ?? {}, false);
   });
   for (const kind of ["podAffinity", "podAntiAffinity"] as const) {
     affinity[kind]?.[needed]?.forEach((term, index) => {
@@ -131,32 +149,54 @@ function checkPodTerm(errors: Errors, path: string, term: Loose<PodAffinityTerm>
   checkLabelSelector(errors, `${path}.labelSelector`, term.labelSelector);
   checkLabelSelector(errors, `${path}.namespaceSelector`, term.namespaceSelector);
   for (const name of term.namespaces ?? []) addInvalid(errors, `${path}.namespace`, name, validateDns1123Label(name));
-  checkLabelKeys(errors, path, "matchLabelKeys", term);
-  checkLabelKeys(errors, path, "mismatchLabelKeys", term);
-  for (const [index, key] of (term.mismatchLabelKeys ?? []).entries()) {
-    if (!term.matchLabelKeys?.includes(key)) continue;
-    const at = `${path}.mismatchLabelKeys[${index}]`;
+  checkLabelKeys(errors, `${path}.matchLabelKeys`, term.matchLabelKeys, term.labelSelector);
+  checkLabelKeys(errors, `${path}.mismatchLabelKeys`, term.mismatchLabelKeys, term.labelSelector);
+  // The path in the message is upstream's.
+  checkMergedKeys(errors, path, term);
+  term.matchLabelKeys?.forEach((key, index) => {
+    if (!term.mismatchLabelKeys?.includes(key)) return;
+    const at = `${path}.matchLabelKeys[${index}]`;
     errors.push(invalid(at, key, "exists in both matchLabelKeys and mismatchLabelKeys"));
-  }
-  if (checkRequired(errors, `${path}.topologyKey`, term.topologyKey, "can not be empty")) {
-    checkQualifiedName(errors, `${path}.topologyKey`, term.topologyKey);
-  }
+  });
+  checkRequired(errors, `${path}.topologyKey`, term.topologyKey, "can not be empty");
+  checkQualifiedName(errors, `${path}.topologyKey`, term.topologyKey ?? "");
 }
 
 function checkLabelKeys(
   errors: Errors,
   path: string,
-  field: "matchLabelKeys" | "mismatchLabelKeys",
-  term: Loose<PodAffinityTerm>,
+  keys: readonly string[] = [],
+  selector: Loose<LabelSelector> | undefined,
 ): void {
-  const keys = term[field] ?? [];
   if (keys.length === 0) return;
-  if (term.labelSelector === undefined) {
-    errors.push(forbidden(`${path}.${field}`, "must not be specified when labelSelector is not set"));
+  if (selector === undefined) {
+    errors.push(forbidden(path, "must not be specified when labelSelector is not set"));
+    return;
   }
   keys.forEach((key, index) => {
-    addInvalid(errors, `${path}.${field}[${index}]`, key, validateQualifiedName(key));
+    checkQualifiedName(errors, `${path}[${index}]`, key);
   });
+}
+
+/**
+ * Each key was merged into the selector before this, so one requirement with the key is the merged one, and a second one is the
+ * user's.
+ */
+function checkMergedKeys(
+  errors: Errors,
+  path: string,
+  term: Loose<Pick<PodAffinityTerm, "labelSelector" | "matchLabelKeys">>,
+): void {
+  const { labelSelector, matchLabelKeys = [] } = term;
+  if (labelSelector === undefined) return;
+  const seen = new Set(Object.keys(labelSelector.matchLabels ?? {}));
+  for (const { key = "" } of labelSelector.matchExpressions ?? []) {
+    const index = matchLabelKeys.lastIndexOf(key);
+    if (index >= 0 && seen.has(key)) {
+      errors.push(invalid(`${path}[${index}]`, key, "exists in both matchLabelKeys and labelSelector"));
+    }
+    seen.add(key);
+  }
 }
 
 export function checkTopologySpread(
@@ -165,19 +205,20 @@ export function checkTopologySpread(
   constraints: readonly Loose<TopologySpreadConstraint>[],
 ): void {
   const actions = ["DoNotSchedule", "ScheduleAnyway"];
-  const seen = new Set<string>();
   constraints.forEach((constraint, index) => {
     const at = `${path}[${index}]`;
     const { maxSkew = 0, topologyKey = "", whenUnsatisfiable = "", minDomains } = constraint;
     if (maxSkew <= 0) errors.push(invalid(`${at}.maxSkew`, maxSkew, "must be greater than zero"));
     if (topologyKey === "") errors.push(required(`${at}.topologyKey`, "can not be empty"));
-    else checkQualifiedName(errors, `${at}.topologyKey`, topologyKey);
     if (!actions.includes(whenUnsatisfiable)) {
       errors.push(notSupported(`${at}.whenUnsatisfiable`, whenUnsatisfiable, actions));
     }
-    const pair = `{${topologyKey}, ${whenUnsatisfiable}}`;
-    if (seen.has(pair)) errors.push(duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, pair));
-    seen.add(pair);
+    const repeats = constraints
+      .slice(index + 1)
+      .some((other) => other.topologyKey === topologyKey && other.whenUnsatisfiable === whenUnsatisfiable);
+    if (repeats) {
+      errors.push(duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, `{${topologyKey}, ${whenUnsatisfiable}}`));
+    }
     if (minDomains !== undefined) {
       if (minDomains <= 0) errors.push(invalid(`${at}.minDomains`, minDomains, "must be greater than zero"));
       if (whenUnsatisfiable !== "DoNotSchedule") {
@@ -186,22 +227,21 @@ export function checkTopologySpread(
       }
     }
     for (const policy of ["nodeAffinityPolicy", "nodeTaintsPolicy"] as const) {
-      const value = constraint[policy];
-      if (value !== undefined && value !== "Honor" && value !== "Ignore") {
-        errors.push(notSupported(`${at}.${policy}`, value, ["Honor", "Ignore"]));
-      }
+      checkOptionalEnum(errors, `${at}.${policy}`, constraint[policy], ["Honor", "Ignore"]);
     }
+    checkSpreadKeys(errors, `${at}.matchLabelKeys`, constraint);
     checkLabelSelector(errors, `${at}.labelSelector`, constraint.labelSelector);
-    checkSpreadKeys(errors, at, constraint);
   });
 }
 
 function checkSpreadKeys(errors: Errors, path: string, constraint: Loose<TopologySpreadConstraint>): void {
-  const keys = constraint.matchLabelKeys ?? [];
-  if (keys.length > 0 && constraint.labelSelector === undefined) {
-    errors.push(forbidden(`${path}.matchLabelKeys`, "must not be specified when labelSelector is not set"));
+  const { labelSelector, matchLabelKeys = [] } = constraint;
+  if (matchLabelKeys.length === 0) return;
+  if (labelSelector === undefined) {
+    errors.push(forbidden(path, "must not be specified when labelSelector is not set"));
   }
-  keys.forEach((key, index) => {
-    addInvalid(errors, `${path}.matchLabelKeys[${index}]`, key, validateQualifiedName(key));
+  matchLabelKeys.forEach((key, index) => {
+    checkQualifiedName(errors, `${path}[${index}]`, key);
   });
+  checkMergedKeys(errors, path, constraint);
 }

@@ -1,6 +1,6 @@
 import type { ResourceStrategy } from "../../description.js";
 import type { Service } from "../../gen/types.js";
-import { validateDns1035Label } from "../../names.js";
+import { validateDns1123Label } from "../../names.js";
 import { strategyOf } from "../strategy.js";
 import { defaultService } from "./service-defaults.js";
 import { prepareService, prepareServiceUpdate } from "./service-prepare.js";
@@ -20,7 +20,8 @@ export const serviceStrategy: ResourceStrategy = strategyOf<Service>({
   validateUpdate: validateServiceUpdate,
   validateStatusUpdate: validateServiceStatus,
   warnings: serviceWarnings,
-  validateName: validateDns1035Label,
+  // RFC 1035 no longer: a name may begin with a digit.
+  validateName: validateDns1123Label,
   createOnUpdate: true,
   generation: false,
 });

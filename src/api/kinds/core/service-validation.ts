@@ -1,5 +1,6 @@
-import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from "../../field-error.js";
+import { duplicate, type FieldError, forbidden, invalid, required } from "../../field-error.js";
 import type { Service, ServicePort, ServiceSpec } from "../../gen/types.js";
+import { validatePortNumber } from "../../names.js";
 import {
   addInvalid,
   checkEnum,
@@ -14,83 +15,68 @@ import {
 } from "../checks.js";
 import { semanticallyEqual } from "../equality.js";
 import { checkCidr, checkIp, checkNotSpecialIp, ipFamily } from "../ip.js";
-import type { Loose } from "../loose.js";
+import { legacyCidrWarnings, legacyIpWarnings } from "../ip-warnings.js";
+import { type Dictionary, type Loose, ownValue } from "../loose.js";
+import { checkAddressUpdate, checkServiceAddresses, isHeadless } from "./service-addresses.js";
 import { isExternallyAccessible } from "./service-defaults.js";
 
 const types = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
 const maxAffinitySeconds = 86400;
+const topologyMode = "service.kubernetes.io/topology-mode";
+const topologyHints = "service.kubernetes.io/topology-aware-hints";
+const sourceRanges = "service.beta.kubernetes.io/load-balancer-source-ranges";
+const onlyBalanced = "may only be used when `type` is 'LoadBalancer'";
 
 export function validateService(service: Loose<Service>): readonly FieldError[] {
   const errors: Errors = [];
   const spec = service.spec ?? {};
-  const headless = isHeadless(spec);
-  if ((spec.ports?.length ?? 0) === 0 && !headless && spec.type !== "ExternalName") errors.push(required("spec.ports"));
-  checkType(errors, spec, headless);
-  checkPorts(errors, spec);
+  const annotations = service.metadata?.annotations;
+  checkTopologyAnnotations(errors, annotations);
+  if ((spec.ports?.length ?? 0) === 0 && !isHeadless(spec) && spec.type !== "ExternalName") {
+    errors.push(required("spec.ports"));
+  }
+  checkForType(errors, spec);
+  const names = new Set<string>();
+  spec.ports?.forEach((port, index, ports) => {
+    checkPort(errors, `spec.ports[${index}]`, port, ports.length > 1, names);
+  });
   checkLabels(errors, "spec.selector", spec.selector);
   checkAffinity(errors, spec);
-  checkAddresses(errors, spec);
+  checkServiceAddresses(errors, spec);
   spec.externalIPs?.forEach((address, index) => {
+    const before = errors.length;
     checkIp(errors, `spec.externalIPs[${index}]`, address);
-    checkNotSpecialIp(errors, `spec.externalIPs[${index}]`, address);
+    if (errors.length === before) checkNotSpecialIp(errors, `spec.externalIPs[${index}]`, address);
   });
+  checkEnum(errors, "spec.type", spec.type, types);
+  checkPortPairs(errors, spec);
+  checkSourceRanges(errors, spec, annotations);
   checkLoadBalancer(errors, spec);
   checkTraffic(errors, spec);
   return errors;
 }
 
-function isHeadless(spec: Loose<ServiceSpec>): boolean {
-  return spec.clusterIP === "None" || (spec.clusterIPs?.length === 1 && spec.clusterIPs[0] === "None");
+function checkTopologyAnnotations(errors: Errors, annotations: Dictionary | undefined): void {
+  const mode = ownValue(annotations, topologyMode);
+  const hints = ownValue(annotations, topologyHints);
+  if (mode === undefined || hints === undefined || mode === hints) return;
+  const why = `must match annotations[${topologyHints}] when both are specified`;
+  errors.push(invalid(`metadata.annotations[${topologyMode}]`, mode, why));
 }
 
-function checkType(errors: Errors, spec: Loose<ServiceSpec>, headless: boolean): void {
-  checkEnum(errors, "spec.type", spec.type, types);
-  if ((spec.type === "LoadBalancer" || spec.type === "NodePort") && headless) {
-    const why = `may not be set to 'None' for ${spec.type} services`;
-    errors.push(invalid("spec.clusterIPs[0]", "None", why));
+function checkForType(errors: Errors, spec: Loose<ServiceSpec>): void {
+  if ((spec.type === "LoadBalancer" || spec.type === "NodePort") && isHeadless(spec)) {
+    errors.push(invalid("spec.clusterIPs[0]", "None", `may not be set to 'None' for ${spec.type} services`));
   }
   if (spec.type !== "ExternalName") return;
-  if ((spec.clusterIPs?.length ?? 0) > 0 || spec.clusterIP) {
-    errors.push(forbidden("spec.clusterIPs", "may not be set for ExternalName services"));
-  }
-  if ((spec.ipFamilies?.length ?? 0) > 0) {
-    errors.push(forbidden("spec.ipFamilies", "may not be set for ExternalName services"));
-  }
-  if (spec.ipFamilyPolicy !== undefined) {
-    errors.push(forbidden("spec.ipFamilyPolicy", "may not be set for ExternalName services"));
-  }
+  const why = "may not be set for ExternalName services";
+  if ((spec.clusterIPs?.length ?? 0) > 0) errors.push(forbidden("spec.clusterIPs", why));
+  if ((spec.ipFamilies?.length ?? 0) > 0) errors.push(forbidden("spec.ipFamilies", why));
+  if (spec.ipFamilyPolicy !== undefined) errors.push(forbidden("spec.ipFamilyPolicy", why));
   const name = spec.externalName ?? "";
   const host = name.endsWith(".") ? name.slice(0, -1) : name;
   if (host === "") errors.push(required("spec.externalName"));
   else checkSubdomain(errors, "spec.externalName", host);
-}
-
-function checkPorts(errors: Errors, spec: Loose<ServiceSpec>): void {
-  const ports = spec.ports ?? [];
-  const names = new Set<string>();
-  const seen = new Set<string>();
-  const nodePorts = new Set<string>();
-  ports.forEach((port, index) => {
-    const at = `spec.ports[${index}]`;
-    checkPort(errors, at, port, ports.length > 1, names);
-    const key = `${port.protocol}/${port.port}`;
-    if (seen.has(key)) errors.push(duplicate(at, goPort(port)));
-    seen.add(key);
-    if (!port.nodePort) return;
-    if (spec.type === "ClusterIP" || spec.type === "ExternalName") {
-      errors.push(forbidden(`${at}.nodePort`, `may not be used when \`type\` is '${spec.type}'`));
-    }
-    checkRange(errors, `${at}.nodePort`, port.nodePort, 0, 65535);
-    const node = `${port.protocol}/${port.nodePort}`;
-    if (nodePorts.has(node)) errors.push(duplicate(`${at}.nodePort`, port.nodePort));
-    nodePorts.add(node);
-  });
-}
-
-/** The value in upstream's message: the fields of its internal type that make the key. */
-function goPort(port: Loose<ServicePort>): unknown {
-  const { protocol: Protocol = "", port: Port = 0 } = port;
-  return { Name: "", Protocol, AppProtocol: null, Port, TargetPort: 0, NodePort: 0 };
 }
 
 function checkPort(
@@ -113,131 +99,135 @@ function checkPort(
   if (port.appProtocol !== undefined) checkQualifiedName(errors, `${path}.appProtocol`, port.appProtocol);
 }
 
+/** No port is there twice, neither the Service's nor the nodes'. */
+function checkPortPairs(errors: Errors, spec: Loose<ServiceSpec>): void {
+  const ports = spec.ports ?? [];
+  if (spec.type === "ClusterIP") {
+    ports.forEach(({ nodePort }, index) => {
+      if (!nodePort) return;
+      errors.push(forbidden(`spec.ports[${index}].nodePort`, "may not be used when `type` is 'ClusterIP'"));
+    });
+  }
+  const onNodes = new Set<string>();
+  ports.forEach(({ protocol, nodePort }, index) => {
+    if (!nodePort) return;
+    const pair = `${protocol}/${nodePort}`;
+    if (onNodes.has(pair)) errors.push(duplicate(`spec.ports[${index}].nodePort`, nodePort));
+    onNodes.add(pair);
+  });
+  const own = new Set<string>();
+  ports.forEach((port, index) => {
+    const pair = `${port.protocol}/${port.port}`;
+    if (own.has(pair)) errors.push(duplicate(`spec.ports[${index}]`, goPort(port)));
+    own.add(pair);
+  });
+}
+
+/** The value in upstream's message: the fields of its internal type that make the key. */
+function goPort(port: Loose<ServicePort>): unknown {
+  const { protocol: Protocol = "", port: Port = 0 } = port;
+  return { Name: "", Protocol, AppProtocol: null, Port, TargetPort: 0, NodePort: 0 };
+}
+
 function checkAffinity(errors: Errors, spec: Loose<ServiceSpec>): void {
   checkEnum(errors, "spec.sessionAffinity", spec.sessionAffinity, ["ClientIP", "None"]);
   const path = "spec.sessionAffinityConfig";
   const config = spec.sessionAffinityConfig;
-  if (spec.sessionAffinity === "ClientIP") {
-    const at = `${path}.clientIP.timeoutSeconds`;
-    const timeout = config?.clientIP?.timeoutSeconds;
-    if (timeout === undefined) errors.push(required(at, "when session affinity type is ClientIP"));
-    else if (timeout <= 0 || timeout > maxAffinitySeconds) {
-      errors.push(invalid(at, timeout, `must be greater than 0 and less than ${maxAffinitySeconds}`));
-    }
-  } else if (spec.sessionAffinity === "None" && config !== undefined) {
+  if (spec.sessionAffinity === "None" && config !== undefined) {
     errors.push(forbidden(path, "must not be set when session affinity is None"));
+  }
+  if (spec.sessionAffinity !== "ClientIP") return;
+  const why = "when session affinity type is ClientIP";
+  const timeout = config?.clientIP?.timeoutSeconds;
+  const at = `${path}.clientIP.timeoutSeconds`;
+  if (config === undefined) errors.push(required(path, why));
+  else if (config.clientIP === undefined) errors.push(required(`${path}.clientIP`, why));
+  else if (timeout === undefined) errors.push(required(at, why));
+  else if (timeout <= 0 || timeout > maxAffinitySeconds) {
+    errors.push(invalid(at, timeout, `must be greater than 0 and less than ${maxAffinitySeconds}`));
   }
 }
 
-function checkAddresses(errors: Errors, spec: Loose<ServiceSpec>): void {
-  const addresses = spec.clusterIPs ?? [];
-  const families = spec.ipFamilies ?? [];
-  if (spec.type === "ExternalName") return;
-  if (addresses.length > 0 && !spec.clusterIP) {
-    errors.push(required("spec.clusterIP", "must be specified when `clusterIPs` is set"));
-  } else if (addresses.length > 0 && addresses[0] !== spec.clusterIP) {
-    errors.push(invalid("spec.clusterIPs", addresses, "first value must match `clusterIP`"));
-  }
-  families.forEach((family, index) => {
-    const at = `spec.ipFamilies[${index}]`;
-    if (family !== "IPv4" && family !== "IPv6") errors.push(notSupported(at, family, ["IPv4", "IPv6"]));
-    if (families.indexOf(family) < index) errors.push(duplicate(at, family));
-  });
-  checkOptionalEnum(errors, "spec.ipFamilyPolicy", spec.ipFamilyPolicy, [
-    "PreferDualStack",
-    "RequireDualStack",
-    "SingleStack",
-  ]);
-  if (addresses.includes("None") && addresses.length > 1) {
-    errors.push(invalid("spec.clusterIPs", addresses, "'None' must be the first and only value"));
-  }
-  if (addresses.length > 2) errors.push(invalid("spec.clusterIPs", addresses, "may only hold up to 2 values"));
-  addresses.forEach((address, index) => {
-    if (address === "None") return;
-    const at = `spec.clusterIPs[${index}]`;
-    checkIp(errors, at, address);
-    const family = families[index];
-    const actual = ipFamily(address);
-    if (family !== undefined && actual !== undefined && family !== actual) {
-      const why = `expected an ${family} value as indicated by \`ipFamilies[${index}]\``;
-      errors.push(invalid(at, address, why));
-    }
-  });
-  const actual = addresses.map(ipFamily);
-  if (actual.length === 2 && actual[0] !== undefined && actual[0] === actual[1]) {
-    const why = "may specify no more than one IP for each IP family";
-    errors.push(invalid("spec.clusterIPs", addresses, why));
+/** Who may reach the load balancer: by a field, or by the annotation of before. Spaces are taken, for the annotation's sake. */
+function checkSourceRanges(errors: Errors, spec: Loose<ServiceSpec>, annotations: Dictionary | undefined): void {
+  const ranges = spec.loadBalancerSourceRanges ?? [];
+  const annotated = ownValue(annotations, sourceRanges);
+  if (ranges.length > 0) {
+    // The capital is upstream's.
+    const path = "spec.LoadBalancerSourceRanges";
+    if (spec.type !== "LoadBalancer") errors.push(forbidden(path, onlyBalanced));
+    ranges.forEach((range, index) => {
+      checkCidr(errors, `${path}[${index}]`, range.trim());
+    });
+  } else if (annotated !== undefined) {
+    const path = `metadata.annotations[${sourceRanges}]`;
+    if (spec.type !== "LoadBalancer") errors.push(forbidden(path, onlyBalanced));
+    if (annotated.trim() === "") return;
+    for (const range of annotated.split(",")) checkCidr(errors, path, range.trim());
   }
 }
 
 function checkLoadBalancer(errors: Errors, spec: Loose<ServiceSpec>): void {
-  const only = "may only be used when `type` is 'LoadBalancer'";
   const balanced = spec.type === "LoadBalancer";
-  if (balanced && spec.allocateLoadBalancerNodePorts === undefined) {
-    errors.push(required("spec.allocateLoadBalancerNodePorts"));
+  const { allocateLoadBalancerNodePorts, loadBalancerClass } = spec;
+  if (!balanced && allocateLoadBalancerNodePorts !== undefined) {
+    errors.push(forbidden("spec.allocateLoadBalancerNodePorts", onlyBalanced));
   }
-  if (!balanced && spec.allocateLoadBalancerNodePorts !== undefined) {
-    errors.push(forbidden("spec.allocateLoadBalancerNodePorts", only));
+  if (balanced && allocateLoadBalancerNodePorts === undefined) {
+    errors.push(required("allocateLoadBalancerNodePorts"));
   }
-  if (!balanced && spec.loadBalancerClass !== undefined) errors.push(forbidden("spec.loadBalancerClass", only));
-  if (spec.loadBalancerClass !== undefined) {
-    checkQualifiedName(errors, "spec.loadBalancerClass", spec.loadBalancerClass);
-  }
-  if ((spec.loadBalancerSourceRanges?.length ?? 0) === 0) return;
-  if (!balanced) errors.push(forbidden("spec.loadBalancerSourceRanges", only));
-  spec.loadBalancerSourceRanges?.forEach((range, index) => {
-    checkCidr(errors, `spec.loadBalancerSourceRanges[${index}]`, range.trim());
-  });
+  if (loadBalancerClass === undefined) return;
+  if (balanced) checkQualifiedName(errors, "spec.loadBalancerClass", loadBalancerClass);
+  else errors.push(forbidden("spec.loadBalancerClass", onlyBalanced));
 }
 
 function checkTraffic(errors: Errors, spec: Loose<ServiceSpec>): void {
   const external = spec.externalTrafficPolicy ?? "";
-  if (!isExternallyAccessible(spec)) {
-    if (external !== "") {
-      const why = "may only be set for externally-accessible services";
-      errors.push(invalid("spec.externalTrafficPolicy", external, why));
-    }
-  } else {
+  if (isExternallyAccessible(spec)) {
     checkEnum(errors, "spec.externalTrafficPolicy", external, ["Cluster", "Local"]);
+  } else if (external !== "") {
+    errors.push(invalid("spec.externalTrafficPolicy", external, "may only be set for externally-accessible services"));
   }
   const port = spec.healthCheckNodePort ?? 0;
-  if (port < 0) addInvalid(errors, "spec.healthCheckNodePort", port, ["must be between 0 and 65535, inclusive"]);
-  if (port !== 0 && !(spec.type === "LoadBalancer" && external === "Local")) {
-    const why = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
-    errors.push(invalid("spec.healthCheckNodePort", port, why));
+  if (!needsHealthCheck(spec)) {
+    if (port !== 0) {
+      const why = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
+      errors.push(invalid("spec.healthCheckNodePort", port, why));
+    }
+  } else if (port !== 0) {
+    // Without one, one is allocated.
+    addInvalid(errors, "spec.healthCheckNodePort", port, validatePortNumber(port));
   }
-  if (spec.type !== "ExternalName") {
-    checkEnum(errors, "spec.internalTrafficPolicy", spec.internalTrafficPolicy, ["Cluster", "Local"]);
+  const internal = spec.internalTrafficPolicy;
+  if (internal === undefined && types.includes(spec.type ?? "") && spec.type !== "ExternalName") {
+    errors.push(required("spec.internalTrafficPolicy"));
   }
+  checkOptionalEnum(errors, "spec.internalTrafficPolicy", internal, ["Cluster", "Local"]);
   checkOptionalEnum(errors, "spec.trafficDistribution", spec.trafficDistribution, [
     "PreferClose",
-    "PreferSameNode",
     "PreferSameZone",
+    "PreferSameNode",
   ]);
 }
 
-/** What was allocated once does not change while the service has addresses of the cluster. */
+function needsHealthCheck(spec: Loose<ServiceSpec>): boolean {
+  return spec.type === "LoadBalancer" && spec.externalTrafficPolicy === "Local";
+}
+
 export function validateServiceUpdate(service: Loose<Service>, old: Loose<Service>): readonly FieldError[] {
   const errors: Errors = [];
   const spec = service.spec ?? {};
   const before = old.spec ?? {};
+  checkAddressUpdate(errors, spec, before);
   if (spec.type === "LoadBalancer" && before.type === "LoadBalancer") {
     if (spec.loadBalancerClass !== before.loadBalancerClass) {
-      errors.push(invalid("spec.loadBalancerClass", spec.loadBalancerClass, "may not change once set"));
+      errors.push(invalid("spec.loadBalancerClass", spec.loadBalancerClass ?? null, "may not change once set"));
     }
   }
-  if (spec.type === "ExternalName" || before.type === "ExternalName") return errors;
-  const was = before.clusterIPs?.[0] ?? before.clusterIP;
-  const is = spec.clusterIPs?.[0] ?? spec.clusterIP;
-  if (was && was !== is) errors.push(invalid("spec.clusterIPs[0]", spec.clusterIPs ?? [], "may not change once set"));
-  const second = before.clusterIPs?.[1];
-  const secondNow = spec.clusterIPs?.[1];
-  if (second !== undefined && secondNow !== undefined && second !== secondNow) {
-    errors.push(invalid("spec.clusterIPs[1]", spec.clusterIPs ?? [], "may not change once set"));
-  }
-  const family = before.ipFamilies?.[0];
-  if (family !== undefined && !semanticallyEqual(family, spec.ipFamilies?.[0])) {
-    errors.push(invalid("spec.ipFamilies[0]", spec.ipFamilies ?? [], "may not change once set"));
+  if (needsHealthCheck(spec) && needsHealthCheck(before)) {
+    if ((spec.healthCheckNodePort ?? 0) !== (before.healthCheckNodePort ?? 0)) {
+      errors.push(forbidden("spec.healthCheckNodePort", "field is immutable"));
+    }
   }
   return errors;
 }
@@ -278,24 +268,40 @@ export function checkIngressPoints(errors: Errors, path: string, points: readonl
   });
 }
 
+const headlessIgnores = "is ignored for headless services";
+
 export function serviceWarnings(service: Loose<Service>, old: Loose<Service> | undefined): readonly string[] {
   const warnings: string[] = [];
   const spec = service.spec ?? {};
-  if (spec.externalIPs !== undefined && spec.externalIPs.length > 0 && spec.type === "ExternalName") {
+  const annotations = service.metadata?.annotations;
+  if (ownValue(annotations, topologyHints) !== undefined) {
+    warnings.push(`annotation ${topologyHints} is deprecated, please use ${topologyMode} instead`);
+  }
+  if (isHeadless(spec)) {
+    if (spec.loadBalancerIP) warnings.push(`spec.loadBalancerIP ${headlessIgnores}`);
+    if ((spec.externalIPs?.length ?? 0) > 0) warnings.push(`spec.externalIPs ${headlessIgnores}`);
+    if (spec.sessionAffinity !== undefined && spec.sessionAffinity !== "None") {
+      warnings.push(`spec.SessionAffinity ${headlessIgnores}`);
+    }
+  }
+  // What has been there is not warned of again.
+  if (old === undefined || !semanticallyEqual(spec.externalIPs, old.spec?.externalIPs)) {
+    if ((spec.externalIPs?.length ?? 0) > 0) warnings.push("spec.externalIPs is deprecated");
+  }
+  for (const field of ["externalIPs", "clusterIPs"] as const) {
+    spec[field]?.forEach((address, index) => {
+      warnings.push(...legacyIpWarnings(`spec.${field}[${index}]`, address));
+    });
+  }
+  if (spec.loadBalancerIP) warnings.push(...legacyIpWarnings("spec.loadBalancerIP", spec.loadBalancerIP));
+  spec.loadBalancerSourceRanges?.forEach((range, index) => {
+    warnings.push(...legacyCidrWarnings(`spec.loadBalancerSourceRanges[${index}]`, range));
+  });
+  if (spec.type === "ExternalName" && (spec.externalIPs?.length ?? 0) > 0) {
     warnings.push(`spec.externalIPs is ignored when spec.type is "ExternalName"`);
   }
   if (spec.type !== "ExternalName" && spec.externalName) {
     warnings.push(`spec.externalName is ignored when spec.type is not "ExternalName"`);
-  }
-  if (old === undefined && spec.type === "ExternalName" && spec.clusterIP === "None") {
-    warnings.push(`spec.clusterIP is ignored when spec.type is "ExternalName"`);
-  }
-  if (spec.clusterIP === "None" && spec.type !== "ExternalName") {
-    if (spec.loadBalancerIP) warnings.push("spec.loadBalancerIP is ignored for headless services");
-    if ((spec.externalIPs?.length ?? 0) > 0) warnings.push("spec.externalIPs is ignored for headless services");
-    if (spec.sessionAffinity !== undefined && spec.sessionAffinity !== "None") {
-      warnings.push("spec.SessionAffinity is ignored for headless services");
-    }
   }
   return warnings;
 }

@@ -58,7 +58,7 @@ const rows: readonly Row[] = [
     errors: [
       'spec.externalIPs[0]: Invalid value: "127.0.0.1": may not be in the loopback range (127.0.0.0/8, ::1/128)',
       'spec.externalIPs[1]: Invalid value: "169.254.169.254": may not be in the link-local range (169.254.0.0/16, fe80::/10)',
-      'spec.externalIPs[2]: Invalid value: "127.0.0.1": may not be in the loopback range (127.0.0.0/8, ::1/128)',
+      'spec.externalIPs[2]: Invalid value: "::ffff:127.0.0.1": must not be an IPv4-mapped IPv6 address',
       'spec.externalIPs[3]: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
     ],
   },
@@ -105,8 +105,10 @@ describe("creating a service", () => {
     if (ipFamilyPolicy === undefined) expect(object).not.toHaveProperty("spec.ipFamilies");
   });
 
-  it("has a name that starts with a letter", () => {
-    expect(strategyFor("/services").validateName?.("1web")).toHaveLength(1);
+  it("has the name of a label, which may begin with a digit", () => {
+    const { validateName } = strategyFor("/services");
+    expect(validateName?.("1web")).toEqual([]);
+    expect(validateName?.("web.example")).toEqual(["must not contain dots"]);
   });
 });
 

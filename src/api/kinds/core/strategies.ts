@@ -25,31 +25,21 @@ import { startsWithStatus } from "../status-zero.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
 import { defaultClaim, defaultVolumeObject } from "./claim-defaults.js";
 import { defaultLimitRange, defaultNamespace, defaultNode, labelWithName } from "./cluster-defaults.js";
-import {
-  validateLimitRange,
-  validateNamespace,
-  validateNamespaceStatus,
-  validateNode,
-  validateNodeUpdate,
-  validateResourceQuota,
-  validateResourceQuotaUpdate,
-} from "./cluster-validation.js";
 import { validateConfigMap, validateConfigMapUpdate } from "./config-validation.js";
 import { validateEndpoints } from "./endpoints-validation.js";
 import { validateCoreEvent, validateEvent, validateEventUpdate, validateNewEvent } from "./event-validation.js";
+import { validateLimitRange } from "./limit-range-validation.js";
+import { validateNamespace, validateNamespaceStatus, validateNamespaceUpdate } from "./namespace-validation.js";
+import { validateNewNode, validateNode, validateNodeUpdate } from "./node-validation.js";
 import { defaultPodTemplate } from "./pod-defaults.js";
 import { podStrategy } from "./pod-strategy.js";
 import { checkPodTemplate } from "./pod-validation.js";
+import { validateResourceQuota, validateResourceQuotaStatus, validateResourceQuotaUpdate } from "./quota-validation.js";
 import { secretStrategy } from "./secret.js";
 import { defaultEndpoints } from "./service-defaults.js";
 import { serviceStrategy } from "./service-strategy.js";
-import {
-  claimWarnings,
-  validateClaim,
-  validateClaimUpdate,
-  validatePersistentVolume,
-  validatePersistentVolumeUpdate,
-} from "./storage-validation.js";
+import { claimWarnings, validateClaim, validateClaimStatusUpdate, validateClaimUpdate } from "./storage-validation.js";
+import { validatePersistentVolume, validatePersistentVolumeUpdate } from "./volume-object-validation.js";
 
 const eventTtlSeconds = 3600;
 
@@ -136,6 +126,7 @@ export const coreStrategies: readonly StrategyEntry[] = [
           ? object
           : { ...object, spec: { ...object.spec, finalizers: old.spec?.finalizers ?? [] } },
       validate: validateNamespace,
+      validateUpdate: validateNamespaceUpdate,
       validateStatusUpdate: validateNamespaceStatus,
       validateName: validateDns1123Label,
       generation: false,
@@ -146,6 +137,8 @@ export const coreStrategies: readonly StrategyEntry[] = [
     strategyOf<Node>({
       defaults: defaultNode,
       validate: validateNode,
+      validateCreate: validateNewNode,
+      validateStatusUpdate: (node, old) => [...validateNodeUpdate(node, old), ...validateNode(node)],
       validateUpdate: validateNodeUpdate,
       generation: false,
       keepsStatusOnCreate: true,
@@ -173,6 +166,7 @@ export const coreStrategies: readonly StrategyEntry[] = [
       prepareForCreate: (object) => ({ ...object, status: { phase: "Pending" } }),
       validate: validateClaim,
       validateUpdate: validateClaimUpdate,
+      validateStatusUpdate: validateClaimStatusUpdate,
       warnings: claimWarnings,
       generation: false,
     }),
@@ -188,6 +182,7 @@ export const coreStrategies: readonly StrategyEntry[] = [
       prepareForCreate: startsWithStatus({}),
       validate: validateResourceQuota,
       validateUpdate: validateResourceQuotaUpdate,
+      validateStatusUpdate: validateResourceQuotaStatus,
       generation: false,
     }),
   ],

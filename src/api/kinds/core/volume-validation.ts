@@ -1,266 +1,186 @@
-import { duplicate, forbidden, invalid, notSupported, required } from "../../field-error.js";
-import type {
-  ConfigMapProjection,
-  DownwardAPIVolumeFile,
-  KeyToPath,
-  ProjectedVolumeSource,
-  Volume,
-  VolumeProjection,
-} from "../../gen/types.js";
+import { duplicate, type FieldError, forbidden, invalid, required } from "../../field-error.js";
+import type { CSIVolumeSource, EphemeralVolumeSource, ObjectMeta, Volume } from "../../gen/types.js";
+import { validateDns1123Subdomain } from "../../names.js";
 import { tryParseQuantity } from "../../quantity.js";
-import { checkEnum, checkLabel, checkRequired, checkSubdomain, type Errors } from "../checks.js";
-import { checkLabelSelector } from "../label-selector.js";
+import { addInvalid, checkEnum, checkLabel, checkLabels, checkRequired, type Errors } from "../checks.js";
 import type { Loose } from "../loose.js";
+import { checkAnnotations } from "../object-meta.js";
 import { checkClaimSpec } from "./claim-spec-validation.js";
-import { checkFieldRef, checkResourceFieldRef, volumeFields } from "./env-validation.js";
+import { checkCsiDriverName } from "./csi-validation.js";
+import { checkDownwardItems, checkItems, checkMode } from "./file-validation.js";
+import type { VolumeContext } from "./iscsi-validation.js";
+import { checkDescendingPath } from "./path-validation.js";
+import { checkProjected } from "./projected-validation.js";
+import { oneSourceOnly, sharedSourceChecks, sourcePathNames, surplusPathNames } from "./volume-sources.js";
 
-const fileModeMessage = "must be a number between 0 and 0777 (octal), both inclusive";
-const hostPathTypes = [
-  "",
-  "BlockDevice",
-  "CharDevice",
-  "Directory",
-  "DirectoryOrCreate",
-  "File",
-  "FileOrCreate",
-  "Socket",
-];
+/** What has the volumes: a pod, or the template of pods that have no names yet. */
+export interface VolumesOwner {
+  readonly podName?: string | undefined;
+  readonly isPod: boolean;
+}
 
-/** What each kind of source needs beside being the only one. Those that are missing need nothing. */
-const requiredFields: { readonly [source: string]: readonly string[] } = {
-  awsElasticBlockStore: ["volumeID"],
-  azureDisk: ["diskName", "diskURI"],
-  azureFile: ["secretName", "shareName"],
-  cephfs: ["monitors"],
-  cinder: ["volumeID"],
-  flexVolume: ["driver"],
-  gcePersistentDisk: ["pdName"],
-  gitRepo: ["repository"],
-  glusterfs: ["endpoints", "path"],
-  iscsi: ["targetPortal", "iqn"],
-  photonPersistentDisk: ["pdID"],
-  portworxVolume: ["volumeID"],
-  quobyte: ["registry", "volume"],
-  rbd: ["monitors", "image"],
-  scaleIO: ["gateway", "system", "volumeName"],
-  vsphereVolume: ["volumePath"],
+type Source = Exclude<keyof Volume, "name">;
+type Checks = {
+  readonly [Key in Source]: (
+    errors: Errors,
+    path: string,
+    source: NonNullable<Loose<Volume>[Key]>,
+    volume: PodVolumeContext,
+  ) => void;
 };
 
+/** In upstream's order: of two sources the later one is the surplus. */
+const checks: Checks = {
+  emptyDir: (errors, path, { sizeLimit }) => {
+    if (sizeLimit === undefined || (tryParseQuantity(sizeLimit)?.sign ?? -1) >= 0) return;
+    errors.push(forbidden(`${path}.sizeLimit`, "SizeLimit field must be a valid resource quantity"));
+  },
+  hostPath: sharedSourceChecks.hostPath,
+  gitRepo: (errors, path, source) => {
+    checkRequired(errors, `${path}.repository`, source.repository);
+    checkDescendingPath(errors, `${path}.directory`, source.directory ?? "");
+  },
+  gcePersistentDisk: sharedSourceChecks.gcePersistentDisk,
+  awsElasticBlockStore: sharedSourceChecks.awsElasticBlockStore,
+  secret: (errors, path, source) => {
+    checkRequired(errors, `${path}.secretName`, source.secretName);
+    checkMode(errors, `${path}.defaultMode`, source.defaultMode);
+    checkItems(errors, `${path}.items`, source.items ?? []);
+  },
+  nfs: sharedSourceChecks.nfs,
+  iscsi: sharedSourceChecks.iscsi,
+  glusterfs: sharedSourceChecks.glusterfs,
+  flocker: sharedSourceChecks.flocker,
+  persistentVolumeClaim: (errors, path, source) => {
+    checkRequired(errors, `${path}.claimName`, source.claimName);
+  },
+  rbd: sharedSourceChecks.rbd,
+  cinder: sharedSourceChecks.cinder,
+  cephfs: sharedSourceChecks.cephfs,
+  quobyte: sharedSourceChecks.quobyte,
+  downwardAPI: (errors, path, source) => {
+    checkMode(errors, `${path}.defaultMode`, source.defaultMode);
+    checkDownwardItems(errors, path, source.items ?? []);
+  },
+  fc: sharedSourceChecks.fc,
+  flexVolume: sharedSourceChecks.flexVolume,
+  configMap: (errors, path, source) => {
+    checkRequired(errors, `${path}.name`, source.name);
+    checkMode(errors, `${path}.defaultMode`, source.defaultMode);
+    checkItems(errors, `${path}.items`, source.items ?? []);
+  },
+  azureFile: sharedSourceChecks.azureFile,
+  vsphereVolume: sharedSourceChecks.vsphereVolume,
+  photonPersistentDisk: sharedSourceChecks.photonPersistentDisk,
+  portworxVolume: sharedSourceChecks.portworxVolume,
+  azureDisk: sharedSourceChecks.azureDisk,
+  storageos: sharedSourceChecks.storageos,
+  projected: (errors, path, source) => {
+    checkMode(errors, `${path}.defaultMode`, source.defaultMode);
+    checkProjected(errors, path, source.sources ?? []);
+  },
+  scaleIO: sharedSourceChecks.scaleIO,
+  csi: checkCsiSource,
+  ephemeral: checkEphemeral,
+  image: (errors, path, source, volume) => {
+    if (volume.isPod) checkRequired(errors, `${path}.reference`, source.reference);
+    checkEnum(errors, `${path}.pullPolicy`, source.pullPolicy, ["Always", "IfNotPresent", "Never"]);
+  },
+};
+
+// The keys of a literal are in the order in which they were written.
+const sources = Object.keys(checks) as readonly Source[];
+
+/** Checks volumes and gives the good ones by name: what is mounted must be one of these. */
 export function checkVolumes(
   errors: Errors,
   path: string,
   volumes: readonly Loose<Volume>[],
+  owner: VolumesOwner,
 ): ReadonlyMap<string, Loose<Volume>> {
-  const byName = new Map<string, Loose<Volume>>();
+  const good = new Map<string, Loose<Volume>>();
+  const created = claimsCreatedFor(owner.podName, volumes);
   volumes.forEach((volume, index) => {
     const at = `${path}[${index}]`;
-    if (checkRequired(errors, `${at}.name`, volume.name)) {
-      checkLabel(errors, `${at}.name`, volume.name);
-      if (byName.has(volume.name)) errors.push(duplicate(`${at}.name`, volume.name));
-      byName.set(volume.name, volume);
-    }
-    checkSources(errors, at, volume);
+    const { name = "", persistentVolumeClaim: claim } = volume;
+    const own: FieldError[] = [];
+    checkSources(own, at, volume, { ...owner, name, persistent: false });
+    if (checkRequired(own, `${at}.name`, name)) checkLabel(own, `${at}.name`, name);
+    if (good.has(name)) own.push(duplicate(`${at}.name`, name));
+    if (own.length === 0) good.set(name, volume);
+    else errors.push(...own);
+    if (claim === undefined || !created.has(claim.claimName ?? "")) return;
+    const why = "must not reference a PVC that gets created for an ephemeral volume";
+    errors.push(invalid(`${at}.persistentVolumeClaim.claimName`, claim.claimName, why));
   });
-  return byName;
+  return good;
 }
 
-function checkSources(errors: Errors, path: string, volume: Loose<Volume>): void {
+function claimsCreatedFor(podName: string | undefined, volumes: readonly Loose<Volume>[]): ReadonlySet<string> {
+  if (!podName) return new Set();
+  return new Set(volumes.flatMap(({ name, ephemeral }) => (ephemeral ? [`${podName}-${name ?? ""}`] : [])));
+}
+
+type PodVolumeContext = VolumeContext & VolumesOwner;
+
+function checkSources(errors: Errors, path: string, volume: Loose<Volume>, context: PodVolumeContext): void {
   let found = false;
-  for (const [source, value] of Object.entries(volume)) {
-    if (source === "name" || value === undefined) continue;
-    if (found) errors.push(forbidden(`${path}.${source}`, "may not specify more than 1 volume type"));
-    else checkSource(errors, `${path}.${source}`, source, volume);
+  for (const source of sources) {
+    if (volume[source] === undefined) continue;
+    if (found) errors.push(forbidden(`${path}.${surplusPathNames.get(source) ?? source}`, oneSourceOnly));
+    else checkSource(errors, `${path}.${sourcePathNames.get(source) ?? source}`, source, volume, context);
     found = true;
   }
   if (!found) errors.push(required(path, "must specify a volume type"));
 }
 
-function checkSource(errors: Errors, path: string, source: string, volume: Loose<Volume>): void {
-  checkSharedSource(errors, path, source, volume);
-  switch (source) {
-    case "emptyDir": {
-      const limit = volume.emptyDir?.sizeLimit;
-      if (limit !== undefined && (tryParseQuantity(limit)?.sign ?? -1) < 0) {
-        errors.push(forbidden(`${path}.sizeLimit`, "SizeLimit field must be a valid resource quantity"));
-      }
-      return;
-    }
-    case "secret":
-      checkRequired(errors, `${path}.secretName`, volume.secret?.secretName);
-      checkMode(errors, `${path}.defaultMode`, volume.secret?.defaultMode);
-      checkItems(errors, `${path}.items`, volume.secret?.items ?? []);
-      return;
-    case "configMap":
-      checkRequired(errors, `${path}.name`, volume.configMap?.name);
-      checkMode(errors, `${path}.defaultMode`, volume.configMap?.defaultMode);
-      checkItems(errors, `${path}.items`, volume.configMap?.items ?? []);
-      return;
-    case "downwardAPI":
-      checkMode(errors, `${path}.defaultMode`, volume.downwardAPI?.defaultMode);
-      checkDownwardItems(errors, path, volume.downwardAPI?.items ?? []);
-      return;
-    case "projected":
-      checkProjected(errors, path, volume.projected ?? {});
-      return;
-    case "persistentVolumeClaim":
-      checkRequired(errors, `${path}.claimName`, volume.persistentVolumeClaim?.claimName);
-      return;
-    case "csi":
-      if (checkRequired(errors, `${path}.driver`, volume.csi?.driver)) checkDriverName(errors, path, volume.csi.driver);
-      return;
-    case "ephemeral": {
-      const template = volume.ephemeral?.volumeClaimTemplate;
-      if (template === undefined) errors.push(required(`${path}.volumeClaimTemplate`));
-      else checkClaimSpec(errors, `${path}.volumeClaimTemplate.spec`, template.spec ?? {});
-      return;
-    }
-    case "image":
-      checkRequired(errors, `${path}.reference`, volume.image?.reference);
-      checkEnum(errors, `${path}.pullPolicy`, volume.image?.pullPolicy, ["Always", "IfNotPresent", "Never"]);
+function checkSource<Key extends Source>(
+  errors: Errors,
+  path: string,
+  key: Key,
+  volume: Loose<Volume>,
+  context: PodVolumeContext,
+): void {
+  const source = volume[key];
+  if (source !== undefined && source !== null) checks[key](errors, path, source, context);
+}
+
+function checkCsiSource(errors: Errors, path: string, source: Loose<CSIVolumeSource>): void {
+  checkCsiDriverName(errors, `${path}.driver`, source.driver ?? "");
+  const secret = source.nodePublishSecretRef;
+  if (secret === undefined) return;
+  if (!checkRequired(errors, `${path}.nodePublishSecretRef.name`, secret.name)) return;
+  addInvalid(errors, `${path}.name`, secret.name, validateDns1123Subdomain(secret.name));
+}
+
+const templateFields: ReadonlySet<string> = new Set(["annotations", "labels"]);
+
+function checkEphemeral(
+  errors: Errors,
+  path: string,
+  source: Loose<EphemeralVolumeSource>,
+  context: PodVolumeContext,
+): void {
+  const template = source.volumeClaimTemplate;
+  if (template === undefined) errors.push(required(`${path}.volumeClaimTemplate`));
+  else {
+    checkTemplateMeta(errors, `${path}.volumeClaimTemplate.metadata`, template.metadata ?? {});
+    checkClaimSpec(errors, `${path}.volumeClaimTemplate.spec`, template.spec ?? {});
+  }
+  if (!context.podName || context.name === "") return;
+  const claim = `${context.podName}-${context.name}`;
+  const at = `${path.slice(0, path.lastIndexOf("."))}.name`;
+  for (const message of validateDns1123Subdomain(claim)) {
+    errors.push(invalid(at, context.name, `PVC name ${JSON.stringify(claim)}: ${message}`));
   }
 }
 
-function checkDriverName(errors: Errors, path: string, driver: string): void {
-  if (driver.length > 63) {
-    errors.push({
-      path: `${path}.driver`,
-      reason: "FieldValueTooLong",
-      message: "Too long: may not be more than 63 bytes",
-    });
+/** Of the metadata of a template only labels and annotations have a meaning. */
+export function checkTemplateMeta(errors: Errors, path: string, meta: Loose<Partial<ObjectMeta>>): void {
+  checkAnnotations(errors, `${path}.annotations`, meta.annotations);
+  checkLabels(errors, `${path}.labels`, meta.labels);
+  for (const [field, value] of Object.entries(meta)) {
+    if (templateFields.has(field) || value === undefined || value === null || value === "") continue;
+    errors.push(forbidden(`${path}.${field}`, "cannot be set"));
   }
-  checkSubdomain(errors, `${path}.driver`, driver.toLowerCase());
-}
-
-type SharedVolume = Pick<Loose<Volume>, "hostPath" | "nfs" | "iscsi" | "rbd"> & object;
-
-/** The sources that PersistentVolumes have too. */
-export function checkSharedSource(errors: Errors, path: string, source: string, volume: SharedVolume): void {
-  const value: unknown = Reflect.get(volume, source);
-  const fields = Object.hasOwn(requiredFields, source) ? (requiredFields[source] ?? []) : [];
-  for (const field of fields) {
-    const given: unknown = typeof value === "object" && value !== null ? Reflect.get(value, field) : undefined;
-    if (given === undefined || given === "" || (Array.isArray(given) && given.length === 0)) {
-      errors.push(required(`${path}.${field}`));
-    }
-  }
-  if (source === "hostPath") {
-    const { hostPath } = volume;
-    if (checkRequired(errors, `${path}.path`, hostPath?.path))
-      checkNoBacksteps(errors, `${path}.path`, hostPath?.path ?? "");
-    const type = hostPath?.type ?? "";
-    if (!hostPathTypes.includes(type)) errors.push(notSupported(`${path}.type`, type, hostPathTypes));
-  }
-  if (source === "nfs") {
-    checkRequired(errors, `${path}.server`, volume.nfs?.server);
-    if (checkRequired(errors, `${path}.path`, volume.nfs?.path) && !volume.nfs?.path?.startsWith("/")) {
-      errors.push(invalid(`${path}.path`, volume.nfs?.path, "must be an absolute path"));
-    }
-  }
-}
-
-function checkProjected(errors: Errors, path: string, projected: Loose<ProjectedVolumeSource>): void {
-  checkMode(errors, `${path}.defaultMode`, projected.defaultMode);
-  const taken = new Set<string>();
-  projected.sources?.forEach((source, index) => {
-    const at = `${path}.sources[${index}]`;
-    const found = Object.values(source).filter((value) => value !== undefined).length;
-    if (found > 1) errors.push(forbidden(at, "may not specify more than 1 volume type per source"));
-    if (found === 0) errors.push(required(at, "must specify a volume type"));
-    checkProjection(errors, at, source);
-    for (const file of pathsOf(source)) {
-      if (taken.has(file)) errors.push(invalid(path, file, "conflicting duplicate paths"));
-      taken.add(file);
-    }
-  });
-}
-
-function checkProjection(errors: Errors, path: string, source: Loose<VolumeProjection>): void {
-  for (const kind of ["secret", "configMap"] as const) {
-    const projection: Loose<ConfigMapProjection> | undefined = source[kind];
-    if (projection === undefined) continue;
-    checkRequired(errors, `${path}.${kind}.name`, projection.name);
-    checkItems(errors, `${path}.${kind}.items`, projection.items ?? []);
-  }
-  if (source.downwardAPI !== undefined)
-    checkDownwardItems(errors, `${path}.downwardAPI`, source.downwardAPI.items ?? []);
-  const token = source.serviceAccountToken;
-  if (token !== undefined) {
-    const at = `${path}.serviceAccountToken`;
-    const seconds = token.expirationSeconds ?? 3600;
-    if (seconds < 600) {
-      errors.push(invalid(`${at}.expirationSeconds`, seconds, "may not specify a duration less than 10 minutes"));
-    }
-    if (seconds > 2 ** 32) {
-      errors.push(invalid(`${at}.expirationSeconds`, seconds, "may not specify a duration larger than 2^32 seconds"));
-    }
-    if (checkRequired(errors, `${at}.path`, token.path)) checkLocalFile(errors, `${at}.path`, token.path);
-  }
-  const bundle = source.clusterTrustBundle;
-  if (bundle === undefined) return;
-  const at = `${path}.clusterTrustBundle`;
-  if (bundle.name !== undefined && bundle.signerName !== undefined) {
-    errors.push(invalid(at, bundle, "only one of name and signerName may be used"));
-  } else if (bundle.name === undefined && bundle.signerName === undefined) {
-    errors.push(required(at, "either name or signerName must be specified"));
-  }
-  checkLabelSelector(errors, `${at}.labelSelector`, bundle.labelSelector);
-  if (checkRequired(errors, `${at}.path`, bundle.path)) checkLocalFile(errors, `${at}.path`, bundle.path);
-}
-
-function pathsOf(source: Loose<VolumeProjection>): readonly string[] {
-  const paths = [
-    ...(source.secret?.items ?? []),
-    ...(source.configMap?.items ?? []),
-    ...(source.downwardAPI?.items ?? []),
-    source.serviceAccountToken,
-    source.clusterTrustBundle,
-  ].map((item) => item?.path ?? "");
-  return paths.filter((path) => path !== "");
-}
-
-function checkItems(errors: Errors, path: string, items: readonly Loose<KeyToPath>[]): void {
-  items.forEach((item, index) => {
-    const at = `${path}[${index}]`;
-    checkRequired(errors, `${at}.key`, item.key);
-    if (checkRequired(errors, `${at}.path`, item.path)) checkLocalFile(errors, `${at}.path`, item.path);
-    checkMode(errors, `${at}.mode`, item.mode);
-  });
-}
-
-function checkDownwardItems(errors: Errors, path: string, items: readonly Loose<DownwardAPIVolumeFile>[]): void {
-  items.forEach((item) => {
-    // Upstream does not say which item it is.
-    if (checkRequired(errors, `${path}.path`, item.path)) checkLocalFile(errors, `${path}.path`, item.path);
-    if (item.fieldRef !== undefined) {
-      checkFieldRef(errors, `${path}.fieldRef`, item.fieldRef, volumeFields, ["annotations", "labels"]);
-      if (item.resourceFieldRef !== undefined) {
-        errors.push(invalid(path, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously"));
-      }
-    } else if (item.resourceFieldRef !== undefined) {
-      checkResourceFieldRef(errors, `${path}.resourceFieldRef`, item.resourceFieldRef, true);
-    } else {
-      errors.push(required(path, "one of fieldRef and resourceFieldRef is required"));
-    }
-    checkMode(errors, `${path}.mode`, item.mode);
-  });
-}
-
-function checkMode(errors: Errors, path: string, mode: number | undefined): void {
-  if (mode !== undefined && (mode < 0 || mode > 0o777)) errors.push(invalid(path, mode, fileModeMessage));
-}
-
-export function checkNoBacksteps(errors: Errors, path: string, value: string): void {
-  if (value.split("/").includes("..")) errors.push(invalid(path, value, "must not contain '..'"));
-}
-
-/** A path below the volume. */
-export function checkDescendingPath(errors: Errors, path: string, value: string): void {
-  if (value.startsWith("/")) errors.push(invalid(path, value, "must be a relative path"));
-  checkNoBacksteps(errors, path, value);
-}
-
-/** As checkDescendingPath, and not a name that the volume's own machinery uses. */
-function checkLocalFile(errors: Errors, path: string, value: string): void {
-  checkDescendingPath(errors, path, value);
-  if (value.startsWith("..") && !value.startsWith("../")) errors.push(invalid(path, value, "must not start with '..'"));
 }

@@ -16,7 +16,7 @@ import {
   checkSubdomain,
   type Errors,
 } from "../checks.js";
-import { checkResourceName, checkResourceQuantity } from "../core/resources-validation.js";
+import { checkResourceName, checkResourceQuantity } from "../core/resource-names.js";
 import { checkTolerations } from "../core/scheduling-validation.js";
 import { entriesOf, type Loose } from "../loose.js";
 

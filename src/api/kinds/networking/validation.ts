@@ -9,7 +9,7 @@ import type {
   NetworkPolicyPort,
   ServiceCIDR,
 } from "../../gen/types.js";
-import { validateDns1035Label, validatePortName, validateWildcardDns1123Subdomain } from "../../names.js";
+import { validateDns1123Label, validatePortName, validateWildcardDns1123Subdomain } from "../../names.js";
 import {
   addInvalid,
   checkEnum,
@@ -107,7 +107,7 @@ function checkBackend(errors: Errors, path: string, backend: Loose<IngressBacken
     errors.push(required(path, "resource or service backend is required"));
   } else {
     if (checkRequired(errors, `${path}.service.name`, service.name)) {
-      addInvalid(errors, `${path}.service.name`, service.name, validateDns1035Label(service.name));
+      addInvalid(errors, `${path}.service.name`, service.name, validateDns1123Label(service.name));
     }
     const { name = "", number = 0 } = service.port ?? {};
     if (name !== "" && number !== 0) {
