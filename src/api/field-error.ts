@@ -26,6 +26,11 @@ export function invalid(path: string, value: unknown, detail: string): FieldErro
   return { path, reason: "FieldValueInvalid", message: `Invalid value: ${show(value)}${suffix(detail)}` };
 }
 
+/** As invalid, of a value that says nothing by itself: the message leaves it out. */
+export function invalidBecause(path: string, why: string): FieldError {
+  return { path, reason: "FieldValueInvalid", message: `Invalid value: ${why}` };
+}
+
 export function duplicate(path: string, value: unknown, detail = ""): FieldError {
   return { path, reason: "FieldValueDuplicate", message: `Duplicate value: ${show(value)}${suffix(detail)}` };
 }

@@ -185,7 +185,7 @@ const rows: readonly Row[] = [
         revisionHistoryLimit: 10,
         podManagementPolicy: "OrderedReady",
         persistentVolumeClaimRetentionPolicy: { whenDeleted: "Retain", whenScaled: "Retain" },
-        updateStrategy: { type: "RollingUpdate", rollingUpdate: { partition: 0, maxUnavailable: 1 } },
+        updateStrategy: { type: "RollingUpdate", rollingUpdate: { partition: 0 } },
         template: defaultedTemplate,
         volumeClaimTemplates: [
           {

@@ -39,6 +39,37 @@ const rows: readonly Row[] = [
     errors: ["spec.selector: Required value"],
   },
   {
+    name: "a stateful set whose pods mount a claim, and one that is nowhere",
+    kind: "apps/statefulsets",
+    given: withPath(
+      withPath(statefulSet, "spec.volumeClaimTemplates", [
+        {
+          metadata: { name: "data" },
+          spec: { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "1Gi" } } },
+        },
+        { metadata: { name: "logs" }, spec: { accessModes: ["ReadWriteOnce"] } },
+      ]),
+      "spec.template.spec.containers.0.volumeMounts",
+      [
+        { name: "data", mountPath: "/data" },
+        { name: "gone", mountPath: "/gone" },
+      ],
+    ),
+    errors: [
+      'spec.template.spec.containers[0].volumeMounts[1].name: Not found: "gone"',
+      "spec.volumeClaimTemplates[1].spec.resources[storage]: Required value",
+    ],
+  },
+  {
+    name: "a daemon set with an unknown strategy",
+    kind: "apps/daemonsets",
+    given: withPath(withPath(deployment, "spec.updateStrategy", { type: "Later" }), "spec.revisionHistoryLimit", -1),
+    errors: [
+      'spec.updateStrategy: Unsupported value: {"type":"Later"}: supported values: "RollingUpdate", "OnDelete"',
+      "spec.revisionHistoryLimit: Invalid value: -1: must be greater than or equal to 0",
+    ],
+  },
+  {
     name: "a deployment that selects everything",
     kind: "apps/deployments",
     given: withPath(deployment, "spec.selector", {}),
@@ -122,7 +153,7 @@ const rows: readonly Row[] = [
     kind: "batch/jobs",
     given: withPath(job, "spec.template.metadata", { labels: { "controller-uid": "other" } }),
     errors: [
-      'spec.template.metadata.labels[controller-uid]: Invalid value: {"controller-uid":"other","batch.kubernetes.io/controller-uid":"u-1","batch.kubernetes.io/job-name":"web","job-name":"web"}: must be \'u-1\'',
+      'spec.template.metadata.labels[controller-uid]: Invalid value: {"controller-uid":"other","job-name":"web","batch.kubernetes.io/controller-uid":"u-1","batch.kubernetes.io/job-name":"web"}: must be \'u-1\'',
     ],
   },
   {
@@ -135,8 +166,8 @@ const rows: readonly Row[] = [
     ),
     errors: [
       "spec.schedule: Required value",
-      'spec.timeZone: Invalid value: "Mars/Base": unknown time zone Mars/Base',
       'spec.concurrencyPolicy: Unsupported value: "Queue": supported values: "Allow", "Forbid", "Replace"',
+      'spec.timeZone: Invalid value: "Mars/Base": unknown time zone Mars/Base',
     ],
   },
   {

@@ -50,8 +50,7 @@ export function defaultStatefulSet(set: Loose<StatefulSet>): Loose<StatefulSet> 
     spec = mapField(spec, "updateStrategy", (strategy) => {
       const result = withZeroDefaults(strategy, { type: "RollingUpdate" });
       if (result.type !== "RollingUpdate") return result;
-      // A given rollingUpdate gets maxUnavailable too (MaxUnavailableStatefulSet is on since 1.35).
-      const rollingUpdate = withDefaults(result.rollingUpdate ?? {}, { partition: 0, maxUnavailable: 1 });
+      const rollingUpdate = withDefaults(result.rollingUpdate ?? {}, { partition: 0 });
       return withField(result, "rollingUpdate", rollingUpdate);
     });
     spec = mapField(spec, "persistentVolumeClaimRetentionPolicy", (policy) =>

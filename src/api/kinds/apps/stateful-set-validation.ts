@@ -1,12 +1,13 @@
 import { type FieldError, forbidden, invalid, notSupported, required } from "../../field-error.js";
-import type { StatefulSet } from "../../gen/types.js";
+import type { StatefulSet, StatefulSetSpec } from "../../gen/types.js";
 import {
+  checkLabel,
   checkNonNegative,
   checkNonNegativeIntOrPercent,
   checkNotOver100Percent,
-  checkSubdomain,
   type Errors,
 } from "../checks.js";
+import { checkClaimSpec } from "../core/claim-spec-validation.js";
 import { semanticallyEqual } from "../equality.js";
 import type { Loose } from "../loose.js";
 import { checkAtMost, checkCollisions, checkCounts, checkRunsForever, checkSelectorAndTemplate } from "./validation.js";
@@ -23,15 +24,36 @@ export function validateStatefulSet(set: Loose<StatefulSet>): readonly FieldErro
   for (const field of ["whenDeleted", "whenScaled"] as const) {
     const value = spec.persistentVolumeClaimRetentionPolicy?.[field];
     if (value === undefined || value === "Retain" || value === "Delete") continue;
-    errors.push(notSupported(`spec.persistentVolumeClaimRetentionPolicy.${field}`, value, ["Delete", "Retain"]));
+    errors.push(notSupported(`spec.persistentVolumeClaimRetentionPolicy.${field}`, value, ["Retain", "Delete"]));
   }
   checkNonNegative(errors, "spec.replicas", spec.replicas);
   checkNonNegative(errors, "spec.minReadySeconds", spec.minReadySeconds);
   checkNonNegative(errors, "spec.ordinals.start", spec.ordinals?.start);
-  checkNonNegative(errors, "spec.revisionHistoryLimit", spec.revisionHistoryLimit);
-  checkSelectorAndTemplate(errors, spec.selector, spec.template, "statefulset");
+  checkSelectorAndTemplate(errors, spec.selector, withClaims(spec), "statefulset");
   checkRunsForever(errors, spec.template, "StatefulSet");
-  if (spec.serviceName) checkSubdomain(errors, "spec.serviceName", spec.serviceName);
+  return errors;
+}
+
+/** The template as its pods have it: each claim is a volume of its name. */
+function withClaims({
+  template,
+  volumeClaimTemplates = [],
+}: Loose<StatefulSetSpec>): Loose<StatefulSetSpec>["template"] {
+  if (volumeClaimTemplates.length === 0) return template;
+  const names = volumeClaimTemplates.map(({ metadata }) => metadata?.name ?? "");
+  const own = template?.spec?.volumes?.filter(({ name = "" }) => !names.includes(name)) ?? [];
+  const claimed = names.map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
+  return { ...template, spec: { ...template?.spec, volumes: [...own, ...claimed] } };
+}
+
+/** What older servers stored stays as it was. */
+export function validateNewStatefulSet(set: Loose<StatefulSet>): readonly FieldError[] {
+  const errors: Errors = [];
+  const { serviceName, volumeClaimTemplates } = set.spec ?? {};
+  volumeClaimTemplates?.forEach(({ spec = {} }, index) => {
+    checkClaimSpec(errors, `spec.volumeClaimTemplates[${index}].spec`, spec);
+  });
+  if (serviceName) checkLabel(errors, "spec.serviceName", serviceName);
   return errors;
 }
 
@@ -96,11 +118,11 @@ export function validateStatefulSetStatus(object: Loose<StatefulSet>, old: Loose
     "observedGeneration",
     "collisionCount",
   ]);
-  checkAtMost(errors, "readyReplicas", readyReplicas, "replicas", replicas);
-  checkAtMost(errors, "currentReplicas", currentReplicas, "replicas", replicas);
-  checkAtMost(errors, "updatedReplicas", updatedReplicas, "replicas", replicas);
-  checkAtMost(errors, "availableReplicas", availableReplicas, "replicas", replicas);
-  checkAtMost(errors, "availableReplicas", availableReplicas, "readyReplicas", readyReplicas);
+  checkAtMost(errors, "readyReplicas", readyReplicas, "status.replicas", replicas);
+  checkAtMost(errors, "currentReplicas", currentReplicas, "status.replicas", replicas);
+  checkAtMost(errors, "updatedReplicas", updatedReplicas, "status.replicas", replicas);
+  checkAtMost(errors, "availableReplicas", availableReplicas, "status.replicas", replicas);
+  checkAtMost(errors, "availableReplicas", availableReplicas, "status.readyReplicas", readyReplicas);
   checkCollisions(errors, status.collisionCount, old.status?.collisionCount);
   return errors;
 }

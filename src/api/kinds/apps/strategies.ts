@@ -1,13 +1,14 @@
 import type { StrategyContext } from "../../description.js";
 import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from "../../gen/types.js";
 import { validateDns1123Label } from "../../names.js";
-import { templateWarnings } from "../core/pod-warnings.js";
+import { claimSpecWarnings } from "../core/storage-validation.js";
 import { semanticallyEqual } from "../equality.js";
 import type { Loose } from "../loose.js";
 import { startsWithStatus } from "../status-zero.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
 import { defaultDaemonSet, defaultDeployment, defaultReplicaSet, defaultStatefulSet } from "./defaults.js";
 import {
+  validateNewStatefulSet,
   validateStatefulSet,
   validateStatefulSetStatus,
   validateStatefulSetUpdate,
@@ -23,6 +24,7 @@ import {
   validateReplicaSetStatus,
   validateSelectorUpdate,
 } from "./validation.js";
+import { isChanged, namedWorkloadWarnings, workloadWarnings } from "./workload-warnings.js";
 
 const scale = { specReplicas: ".spec.replicas", statusReplicas: ".status.replicas", selector: ".spec.selector" };
 
@@ -38,15 +40,33 @@ function countAnnotations(
   return { ...deployment, metadata: { ...deployment.metadata, generation: (before?.generation ?? 0) + 1 } };
 }
 
-type Workload = Parameters<typeof templateWarnings>[1];
+const startsIdle = startsWithStatus({ replicas: 0, availableReplicas: 0 });
 
-/** Warnings about the template, when it is new or changed. */
-export function workloadWarnings(
-  object: { readonly spec?: { readonly template?: Workload } | undefined },
-  old: { readonly spec?: { readonly template?: Workload } | undefined } | undefined,
-): readonly string[] {
-  const template = object.spec?.template;
-  return template === old?.spec?.template ? [] : templateWarnings("spec.template", template);
+function prepareStatefulSet(set: Loose<StatefulSet>): Loose<StatefulSet> {
+  return startsIdle(dropMaxUnavailable(set));
+}
+
+/** Its feature is off in this version: only an object that has the field already keeps it. */
+function dropMaxUnavailable(set: Loose<StatefulSet>, old?: Loose<StatefulSet>): Loose<StatefulSet> {
+  const rollingUpdate = set.spec?.updateStrategy?.rollingUpdate;
+  if (rollingUpdate?.maxUnavailable === undefined) return set;
+  if (old?.spec?.updateStrategy?.rollingUpdate?.maxUnavailable !== undefined) return set;
+  const { maxUnavailable: _dropped, ...kept } = rollingUpdate;
+  const updateStrategy = { ...set.spec?.updateStrategy, rollingUpdate: kept };
+  return { ...set, spec: { ...set.spec, updateStrategy } };
+}
+
+function statefulSetWarnings(set: Loose<StatefulSet>, old: Loose<StatefulSet> | undefined): readonly string[] {
+  const warnings = [...workloadWarnings(set, old)];
+  if (!isChanged(set, old)) return warnings;
+  set.spec?.volumeClaimTemplates?.forEach(({ spec = {} }, index) => {
+    warnings.push(...claimSpecWarnings(`spec.volumeClaimTemplates[${index}].spec`, spec));
+  });
+  if ((set.spec?.revisionHistoryLimit ?? 0) < 0) {
+    const why = "a negative value retains all historical revisions; a value >= 0 is recommended";
+    warnings.push(`spec.revisionHistoryLimit: ${why}`);
+  }
+  return warnings;
 }
 
 export const appsStrategies: readonly StrategyEntry[] = [
@@ -59,7 +79,7 @@ export const appsStrategies: readonly StrategyEntry[] = [
       validate: validateDeployment,
       validateUpdate: validateSelectorUpdate,
       validateStatusUpdate: validateDeploymentStatus,
-      warnings: workloadWarnings,
+      warnings: namedWorkloadWarnings,
       scale,
     }),
   ],
@@ -71,7 +91,7 @@ export const appsStrategies: readonly StrategyEntry[] = [
       validate: validateReplicaSet,
       validateUpdate: validateSelectorUpdate,
       validateStatusUpdate: validateReplicaSetStatus,
-      warnings: workloadWarnings,
+      warnings: namedWorkloadWarnings,
       scale,
     }),
   ],
@@ -95,13 +115,15 @@ export const appsStrategies: readonly StrategyEntry[] = [
     "apps/statefulsets",
     strategyOf<StatefulSet>({
       defaults: defaultStatefulSet,
-      prepareForCreate: startsWithStatus({ replicas: 0, availableReplicas: 0 }),
+      prepareForCreate: prepareStatefulSet,
+      prepareForUpdate: dropMaxUnavailable,
       validate: validateStatefulSet,
+      validateCreate: validateNewStatefulSet,
       validateUpdate: validateStatefulSetUpdate,
       validateStatusUpdate: validateStatefulSetStatus,
       // Its pods have names of their own within a domain.
       validateName: validateDns1123Label,
-      warnings: workloadWarnings,
+      warnings: statefulSetWarnings,
       scale,
     }),
   ],

@@ -19,6 +19,8 @@ import { checkPodTemplate } from "../core/pod-validation.js";
 import { checkLabelSelector, isEmptySelector, selects } from "../label-selector.js";
 import type { Loose } from "../loose.js";
 
+const mismatch = "`selector` does not match template `labels`";
+
 /** A selector that is there, says something and selects the pods of the template. `kind` is the word in the message. */
 export function checkSelectorAndTemplate(
   errors: Errors,
@@ -45,8 +47,7 @@ export function checkSelects(
 ): void {
   const labels = template?.metadata?.labels;
   if (selects(selector, labels)) return;
-  const why = "`selector` does not match template `labels`";
-  errors.push(invalid("spec.template.metadata.labels", labels, why));
+  errors.push(invalid("spec.template.metadata.labels", labels, mismatch));
 }
 
 /** Pods of these workloads run for ever. */
@@ -104,7 +105,7 @@ function checkDeploymentStrategy(errors: Errors, path: string, strategy: Deploym
       return;
     }
     default:
-      errors.push(notSupported(`${path}.type`, strategy.type ?? "", ["Recreate", "RollingUpdate"]));
+      errors.push(notSupported(path, strategy, ["Recreate", "RollingUpdate"]));
   }
 }
 
@@ -135,9 +136,9 @@ export function validateDeploymentStatus(object: Loose<Deployment>, old: Loose<D
     "unavailableReplicas",
     "collisionCount",
   ]);
-  checkAtMost(errors, "updatedReplicas", updatedReplicas, "replicas", replicas);
-  checkAtMost(errors, "readyReplicas", readyReplicas, "replicas", replicas);
-  checkAtMost(errors, "availableReplicas", availableReplicas, "replicas", replicas);
+  checkAtMost(errors, "updatedReplicas", updatedReplicas, "status.replicas", replicas);
+  checkAtMost(errors, "readyReplicas", readyReplicas, "status.replicas", replicas);
+  checkAtMost(errors, "availableReplicas", availableReplicas, "status.replicas", replicas);
   checkAtMost(errors, "availableReplicas", availableReplicas, "readyReplicas", readyReplicas);
   checkCollisions(errors, status.collisionCount, old.status?.collisionCount);
   return errors;
@@ -152,7 +153,7 @@ export function checkCounts<K extends string>(
 }
 
 export function checkAtMost(errors: Errors, field: string, value: number, limitField: string, limit: number): void {
-  if (value > limit) errors.push(invalid(`status.${field}`, value, `cannot be greater than status.${limitField}`));
+  if (value > limit) errors.push(invalid(`status.${field}`, value, `cannot be greater than ${limitField}`));
 }
 
 export function checkCollisions(errors: Errors, now: number | undefined, then: number | undefined): void {
@@ -181,9 +182,9 @@ export function validateReplicaSetStatus(set: Loose<ReplicaSet> | Loose<Replicat
     "availableReplicas",
     "observedGeneration",
   ]);
-  checkAtMost(errors, "fullyLabeledReplicas", fullyLabeledReplicas, "replicas", replicas);
-  checkAtMost(errors, "readyReplicas", readyReplicas, "replicas", replicas);
-  checkAtMost(errors, "availableReplicas", availableReplicas, "replicas", replicas);
+  checkAtMost(errors, "fullyLabeledReplicas", fullyLabeledReplicas, "status.replicas", replicas);
+  checkAtMost(errors, "readyReplicas", readyReplicas, "status.replicas", replicas);
+  checkAtMost(errors, "availableReplicas", availableReplicas, "status.replicas", replicas);
   checkAtMost(errors, "availableReplicas", availableReplicas, "readyReplicas", readyReplicas);
   return errors;
 }
@@ -206,34 +207,47 @@ export function validateReplicationController(controller: Loose<ReplicationContr
 
 export function validateDaemonSet(set: Loose<DaemonSet>): readonly FieldError[] {
   const errors: Errors = [];
-  const spec = set.spec ?? {};
-  checkSelectorAndTemplate(errors, spec.selector, spec.template, "daemonset");
-  checkRunsForever(errors, spec.template, "DaemonSet");
+  const { selector, template, ...spec } = set.spec ?? {};
+  checkLabelSelector(errors, "spec.selector", selector ?? {});
+  const labels = template?.metadata?.labels;
+  if (selector === undefined || !selects(selector, labels)) {
+    errors.push(invalid("spec.template.metadata.labels", labels, mismatch));
+  }
+  if (selector !== undefined && isEmptySelector(selector)) {
+    errors.push(invalid("spec.selector", selector, "empty selector is invalid for daemonset"));
+  }
+  checkPodTemplate(errors, "spec.template", template);
+  checkRunsForever(errors, template, "DaemonSet");
   checkNonNegative(errors, "spec.minReadySeconds", spec.minReadySeconds);
+  checkDaemonSetStrategy(errors, "spec.updateStrategy", spec.updateStrategy ?? {});
   checkNonNegative(errors, "spec.revisionHistoryLimit", spec.revisionHistoryLimit);
-  const path = "spec.updateStrategy";
-  const strategy = spec.updateStrategy ?? {};
-  if (strategy.type === "OnDelete") return errors;
+  return errors;
+}
+
+function checkDaemonSetStrategy(
+  errors: Errors,
+  path: string,
+  strategy: NonNullable<NonNullable<Loose<DaemonSet>["spec"]>["updateStrategy"]>,
+): void {
+  if (strategy.type === "OnDelete") return;
   if (strategy.type !== "RollingUpdate") {
-    errors.push(notSupported(`${path}.type`, strategy.type ?? "", ["OnDelete", "RollingUpdate"]));
-    return errors;
+    errors.push(notSupported(path, strategy, ["RollingUpdate", "OnDelete"]));
+    return;
   }
   const rolling = strategy.rollingUpdate;
-  if (rolling === undefined) {
-    errors.push(required(`${path}.rollingUpdate`));
-    return errors;
-  }
   const at = `${path}.rollingUpdate`;
-  checkNonNegativeIntOrPercent(errors, `${at}.maxUnavailable`, rolling.maxUnavailable);
-  checkNonNegativeIntOrPercent(errors, `${at}.maxSurge`, rolling.maxSurge);
-  checkNotOver100Percent(errors, `${at}.maxUnavailable`, rolling.maxUnavailable);
-  checkNotOver100Percent(errors, `${at}.maxSurge`, rolling.maxSurge);
-  if (isNone(rolling.maxUnavailable) && isNone(rolling.maxSurge)) {
-    errors.push(required(`${at}.maxUnavailable`, "cannot be 0 when maxSurge is 0"));
-  } else if (!isNone(rolling.maxUnavailable) && !isNone(rolling.maxSurge)) {
-    errors.push(invalid(`${at}.maxSurge`, rolling.maxSurge, "may not be set when maxUnavailable is non-zero"));
+  if (rolling === undefined) {
+    errors.push(required(at));
+    return;
   }
-  return errors;
+  const numbers = ["maxUnavailable", "maxSurge"] as const;
+  for (const field of numbers) checkNonNegativeIntOrPercent(errors, `${at}.${field}`, rolling[field]);
+  for (const field of numbers) checkNotOver100Percent(errors, `${at}.${field}`, rolling[field]);
+  if (!isNone(rolling.maxUnavailable) && !isNone(rolling.maxSurge)) {
+    errors.push(invalid(`${at}.maxSurge`, rolling.maxSurge, "may not be set when maxUnavailable is non-zero"));
+  } else if (isNone(rolling.maxUnavailable) && isNone(rolling.maxSurge)) {
+    errors.push(required(`${at}.maxUnavailable`, "cannot be 0 when maxSurge is 0"));
+  }
 }
 
 export function validateDaemonSetStatus(object: Loose<DaemonSet>, old: Loose<DaemonSet>): readonly FieldError[] {

@@ -11,10 +11,10 @@ const legacyJobNameLabel = "job-name";
 export function generatedLabels(job: Loose<Job>): { readonly [key: string]: string } {
   const { name = "", uid = "" } = job.metadata ?? {};
   return {
-    [controllerUidLabel]: uid,
-    [jobNameLabel]: name,
     [legacyControllerUidLabel]: uid,
     [legacyJobNameLabel]: name,
+    [controllerUidLabel]: uid,
+    [jobNameLabel]: name,
   };
 }
 

@@ -1,11 +1,11 @@
-import { type FieldError, invalid, notSupported, required, tooMany } from "../../field-error.js";
-import type { CronJob, Job, JobSpec, PodFailurePolicy, PodTemplateSpec } from "../../gen/types.js";
+import { type FieldError, invalid, notSupported, required, tooLong } from "../../field-error.js";
+import type { Container, Job, JobSpec, PodTemplateSpec } from "../../gen/types.js";
 import { validateDns1123Label } from "../../names.js";
 import { checkSelects } from "../apps/validation.js";
 import {
-  checkEnum,
   checkImmutable,
   checkNonNegative,
+  checkOptionalEnum,
   checkSubdomain,
   type Errors,
   immutableMessage,
@@ -14,11 +14,12 @@ import { checkPodTemplate } from "../core/pod-validation.js";
 import { semanticallyEqual } from "../equality.js";
 import { checkLabelSelector } from "../label-selector.js";
 import { type Loose, ownValue } from "../loose.js";
-import { cronScheduleError, isTimeZone } from "./cron-schedule.js";
 import { controllerUidLabel, generatedLabels, legacyControllerUidLabel } from "./job-identity.js";
+import { checkFailurePolicy, checkSuccessPolicy } from "./job-policies.js";
 
-const maxIndexedParallelism = 100_000;
-const maxCronJobName = 52;
+const maxIndexes = 100_000;
+const maxIndexesOfMany = 10_000;
+const maxManagedBy = 63;
 
 export function validateJob(job: Loose<Job>): readonly FieldError[] {
   const errors: Errors = [];
@@ -63,7 +64,7 @@ function checkGeneratedSelector(errors: Errors, job: Loose<Job>): void {
 }
 
 /** What a Job's spec and the one of a CronJob's template have in common. */
-function checkJobSpec(errors: Errors, path: string, spec: Loose<JobSpec>): void {
+export function checkJobSpec(errors: Errors, path: string, spec: Loose<JobSpec>): void {
   for (const field of [
     "parallelism",
     "completions",
@@ -75,147 +76,78 @@ function checkJobSpec(errors: Errors, path: string, spec: Loose<JobSpec>): void 
   ] as const) {
     checkNonNegative(errors, `${path}.${field}`, spec[field]);
   }
-  checkIndexed(errors, path, spec);
-  if (spec.podFailurePolicy !== undefined)
-    checkFailurePolicy(errors, `${path}.podFailurePolicy`, spec.podFailurePolicy, spec);
-  checkSuccessPolicy(errors, `${path}.successPolicy`, spec);
-  checkManagedBy(errors, `${path}.managedBy`, spec.managedBy);
-  checkPodTemplate(errors, `${path}.template`, spec.template);
-  const policy = spec.template?.spec?.restartPolicy ?? "";
-  const at = `${path}.template.spec.restartPolicy`;
-  if (policy === "Always") errors.push(required(at, 'valid values: "OnFailure", "Never"'));
-  else if (policy !== "OnFailure" && policy !== "Never") {
-    errors.push(notSupported(at, policy, ["OnFailure", "Never"]));
-  } else if (spec.podFailurePolicy !== undefined && policy !== "Never") {
-    errors.push(invalid(at, policy, 'only "Never" is supported when podFailurePolicy is specified'));
+  if (spec.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined) {
+    errors.push(required(`${path}.backoffLimitPerIndex`, "when maxFailedIndexes is specified"));
   }
-  const replacement = spec.podReplacementPolicy;
-  if (replacement === undefined) return;
-  const choices = spec.podFailurePolicy === undefined ? ["Failed", "TerminatingOrFailed"] : ["Failed"];
-  if (!choices.includes(replacement)) {
-    errors.push(notSupported(`${path}.podReplacementPolicy`, replacement, choices));
+  checkManagedBy(errors, `${path}.managedBy`, spec.managedBy);
+  checkOptionalEnum(errors, `${path}.completionMode`, spec.completionMode, ["NonIndexed", "Indexed"]);
+  if (spec.completionMode === "Indexed") checkIndexed(errors, path, spec);
+  else if (spec.completionMode !== undefined) {
+    for (const field of ["backoffLimitPerIndex", "maxFailedIndexes"] as const) {
+      if (spec[field] === undefined) continue;
+      errors.push(invalid(`${path}.${field}`, spec[field], "requires indexed completion mode"));
+    }
+  }
+  if (spec.podFailurePolicy !== undefined) {
+    checkFailurePolicy(errors, `${path}.podFailurePolicy`, spec.podFailurePolicy, spec);
+  }
+  checkSuccessPolicy(errors, `${path}.successPolicy`, spec);
+  const replacements = spec.podFailurePolicy === undefined ? ["Failed", "TerminatingOrFailed"] : ["Failed"];
+  checkOptionalEnum(errors, `${path}.podReplacementPolicy`, spec.podReplacementPolicy, replacements);
+  checkPodTemplate(errors, `${path}.template`, spec.template);
+  checkEnds(errors, `${path}.template.spec.restartPolicy`, spec);
+}
+
+/** A job's pods come to an end. */
+function checkEnds(errors: Errors, path: string, spec: Loose<JobSpec>): void {
+  const policy = spec.template?.spec?.restartPolicy ?? "";
+  if (policy === "Always" || policy === "") errors.push(required(path, 'valid values: "OnFailure", "Never"'));
+  else if (policy !== "OnFailure" && policy !== "Never") {
+    errors.push(notSupported(path, policy, ["OnFailure", "Never"]));
+  } else if (spec.podFailurePolicy !== undefined && policy !== "Never") {
+    errors.push(invalid(path, policy, 'only "Never" is supported when podFailurePolicy is specified'));
   }
 }
 
 function checkIndexed(errors: Errors, path: string, spec: Loose<JobSpec>): void {
-  const mode = spec.completionMode;
-  if (mode !== undefined && mode !== "Indexed" && mode !== "NonIndexed") {
-    errors.push(notSupported(`${path}.completionMode`, mode, ["Indexed", "NonIndexed"]));
+  const { completions, parallelism, maxFailedIndexes, backoffLimitPerIndex } = spec;
+  if (completions === undefined) errors.push(required(`${path}.completions`, "when completion mode is Indexed"));
+  const atMost = (field: "parallelism" | "maxFailedIndexes", limit: number, when = ""): void => {
+    if ((spec[field] ?? 0) <= limit) return;
+    errors.push(invalid(`${path}.${field}`, spec[field], `must be less than or equal to ${limit}${when}`));
+  };
+  if (parallelism !== undefined) atMost("parallelism", maxIndexes, " when completion mode is Indexed");
+  if (maxFailedIndexes !== undefined && completions !== undefined && maxFailedIndexes > completions) {
+    const why = "must be less than or equal to completions";
+    errors.push(invalid(`${path}.maxFailedIndexes`, maxFailedIndexes, why));
   }
-  if (mode === "Indexed") {
-    if (spec.completions === undefined) {
-      errors.push(required(`${path}.completions`, "when completion mode is Indexed"));
-    }
-    if ((spec.parallelism ?? 0) > maxIndexedParallelism) {
-      const why = `must be less than or equal to ${maxIndexedParallelism} when completion mode is Indexed`;
-      errors.push(invalid(`${path}.parallelism`, spec.parallelism, why));
-    }
-    if (
-      spec.maxFailedIndexes !== undefined &&
-      spec.completions !== undefined &&
-      spec.maxFailedIndexes > spec.completions
-    ) {
-      const why = `must be less than or equal to completions`;
-      errors.push(invalid(`${path}.maxFailedIndexes`, spec.maxFailedIndexes, why));
-    }
-  } else if (spec.backoffLimitPerIndex !== undefined) {
-    errors.push(invalid(`${path}.backoffLimitPerIndex`, spec.backoffLimitPerIndex, "requires indexed completion mode"));
+  atMost("maxFailedIndexes", maxIndexes);
+  if (completions === undefined || completions <= maxIndexes || backoffLimitPerIndex === undefined) return;
+  if (maxFailedIndexes === undefined) {
+    errors.push(required(`${path}.maxFailedIndexes`, `must be specified when completions is above ${maxIndexes}`));
   }
-  if (spec.backoffLimitPerIndex === undefined && spec.maxFailedIndexes !== undefined) {
-    errors.push(required(`${path}.backoffLimitPerIndex`, "when maxFailedIndexes is specified"));
-  }
+  const when = ` when completions are above ${maxIndexes} and used with backoff limit per index`;
+  atMost("parallelism", maxIndexesOfMany, when);
+  atMost("maxFailedIndexes", maxIndexesOfMany, when);
 }
 
-const maxFailureRules = 20;
-const maxFailureCodes = 255;
-const maxFailurePatterns = 20;
-
-function checkFailurePolicy(errors: Errors, path: string, policy: Loose<PodFailurePolicy>, spec: Loose<JobSpec>): void {
-  const rules = policy.rules ?? [];
-  if (rules.length > maxFailureRules) errors.push(tooMany(`${path}.rules`, rules.length, maxFailureRules));
-  const containers = new Set(
-    [...(spec.template?.spec?.containers ?? []), ...(spec.template?.spec?.initContainers ?? [])].map(
-      ({ name }) => name,
-    ),
-  );
-  rules.forEach((rule, index) => {
-    const at = `${path}.rules[${index}]`;
-    checkEnum(errors, `${at}.action`, rule.action, ["Count", "FailIndex", "FailJob", "Ignore"]);
-    if (rule.action === "FailIndex" && spec.backoffLimitPerIndex === undefined) {
-      errors.push(invalid(`${at}.action`, rule.action, "requires the backoffLimitPerIndex to be set"));
-    }
-    const codes = rule.onExitCodes;
-    const patterns = rule.onPodConditions ?? [];
-    if (codes !== undefined) {
-      checkEnum(errors, `${at}.onExitCodes.operator`, codes.operator, ["In", "NotIn"]);
-      if (codes.containerName !== undefined && !containers.has(codes.containerName)) {
-        const why = "must be one of the container or initContainer names in the pod template";
-        errors.push(invalid(`${at}.onExitCodes.containerName`, codes.containerName, why));
-      }
-      const values = codes.values ?? [];
-      const where = `${at}.onExitCodes.values`;
-      if (values.length === 0) errors.push(invalid(where, values, "at least one value is required"));
-      else if (values.length > maxFailureCodes) errors.push(tooMany(where, values.length, maxFailureCodes));
-      values.forEach((value, position) => {
-        if (codes.operator === "In" && value === 0) {
-          errors.push(invalid(`${where}[${position}]`, value, "must not be 0 for the In operator"));
-        } else if (values.indexOf(value) < position) {
-          errors.push({
-            path: `${where}[${position}]`,
-            reason: "FieldValueDuplicate",
-            message: `Duplicate value: ${value}`,
-          });
-        }
-      });
-      if (patterns.length > 0) {
-        errors.push(invalid(at, rule, "specifying both OnExitCodes and OnPodConditions is not supported"));
-      }
-    } else if (patterns.length === 0) {
-      errors.push(invalid(at, rule, "specifying one of OnExitCodes and OnPodConditions is required"));
-    }
-    if (patterns.length > maxFailurePatterns) {
-      errors.push(tooMany(`${at}.onPodConditions`, patterns.length, maxFailurePatterns));
-    }
-    patterns.forEach((pattern, position) => {
-      checkEnum(errors, `${at}.onPodConditions[${position}].status`, pattern.status, ["False", "True", "Unknown"]);
-    });
-  });
-}
-
-function checkSuccessPolicy(errors: Errors, path: string, spec: Loose<JobSpec>): void {
-  const policy = spec.successPolicy;
-  if (policy === undefined) return;
-  if (spec.completionMode !== "Indexed") {
-    errors.push(invalid(path, policy, "requires indexed completion mode"));
-    return;
-  }
-  const rules = policy.rules ?? [];
-  if (rules.length === 0)
-    errors.push(required(`${path}.rules`, "at least one rules must be specified when the successPolicy is specified"));
-  if (rules.length > 20) errors.push(tooMany(`${path}.rules`, rules.length, 20));
-  rules.forEach((rule, index) => {
-    if (rule.succeededCount === undefined && rule.succeededIndexes === undefined) {
-      const why = "at least one of succeededCount or succeededIndexes must be specified";
-      errors.push(required(`${path}.rules[${index}]`, why));
-    }
-    checkNonNegative(errors, `${path}.rules[${index}].succeededCount`, rule.succeededCount);
-  });
-}
+const pathFormat = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+";
+const wholePath = new RegExp(`^${pathFormat}$`);
 
 function checkManagedBy(errors: Errors, path: string, managedBy: string | undefined): void {
   if (managedBy === undefined) return;
   const slash = managedBy.indexOf("/");
-  if (slash <= 0 || slash === managedBy.length - 1) {
+  if (managedBy === "") errors.push(required(path));
+  else if (slash <= 0 || slash === managedBy.length - 1) {
     errors.push(invalid(path, managedBy, 'must be a domain-prefixed path (such as "acme.io/foo")'));
   } else {
     checkSubdomain(errors, path, managedBy.slice(0, slash));
-    if (!/^[A-Za-z0-9/\-._~%!$&'()*+,;=:]+$/.test(managedBy.slice(slash + 1))) {
-      errors.push(invalid(path, managedBy, "Invalid path"));
+    const rest = managedBy.slice(slash + 1);
+    if (!wholePath.test(rest)) {
+      errors.push(invalid(path, rest, `Invalid path (regex used for validation is '${pathFormat}')`));
     }
   }
-  if (managedBy.length > 63) {
-    errors.push({ path, reason: "FieldValueTooLong", message: "Too long: may not be more than 63 bytes" });
-  }
+  if (managedBy.length > maxManagedBy) errors.push(tooLong(path, maxManagedBy));
 }
 
 export function validateJobUpdate(job: Loose<Job>, old: Loose<Job>): readonly FieldError[] {
@@ -242,18 +174,20 @@ function checkCompletionsUpdate(errors: Errors, spec: Loose<JobSpec>, old: Loose
   if (spec.completions === old.completions) return;
   if (spec.completionMode !== "Indexed") {
     errors.push(invalid("spec.completions", spec.completions, immutableMessage));
-  } else if (spec.completions !== spec.parallelism) {
+  } else if (spec.completions !== undefined && spec.completions !== spec.parallelism) {
     const why = "can only be modified in tandem with spec.parallelism";
     errors.push(invalid("spec.completions", spec.completions, why));
   }
 }
 
-/** While a job waits, suspended and not yet started, something may still decide where its pods go. */
+/** While a job waits, suspended, something may still decide where its pods go and how much they get. */
 function checkTemplateUpdate(errors: Errors, job: Loose<Job>, old: Loose<Job>): void {
   const now = job.spec?.template;
   const then = old.spec?.template;
   if (semanticallyEqual(now, then)) return;
-  const waits = old.spec?.suspend === true && old.status?.startTime === undefined;
+  const { conditions = [], startTime } = old.status ?? {};
+  const stopped = conditions.some(({ type, status }) => type === "Suspended" && status === "True");
+  const waits = old.spec?.suspend === true && (startTime === undefined || stopped);
   const fixed = waits ? withoutPlacement : (template: unknown): unknown => template;
   if (!semanticallyEqual(fixed(now), fixed(then))) errors.push(invalid("spec.template", now, immutableMessage));
 }
@@ -263,51 +197,10 @@ function withoutPlacement(template: Loose<PodTemplateSpec> | undefined): unknown
   const { labels: _labels, annotations: _annotations, ...meta } = metadata ?? {};
   const { nodeSelector: _nodes, tolerations: _tolerations, schedulingGates: _gates, affinity, ...fixed } = spec;
   const { nodeAffinity: _affinity, ...others } = affinity ?? {};
-  return { metadata: meta, spec: { ...fixed, affinity: others } };
+  const unsized = { containers: withoutSizes(spec.containers), initContainers: withoutSizes(spec.initContainers) };
+  return { metadata: meta, spec: { ...fixed, ...unsized, affinity: others } };
 }
 
-export function validateCronJob(job: Loose<CronJob>): readonly FieldError[] {
-  const errors: Errors = [];
-  const spec = job.spec ?? {};
-  const schedule = spec.schedule ?? "";
-  if (schedule === "") errors.push(required("spec.schedule"));
-  else checkSchedule(errors, "spec.schedule", schedule, spec.timeZone);
-  checkNonNegative(errors, "spec.startingDeadlineSeconds", spec.startingDeadlineSeconds);
-  if (spec.timeZone !== undefined) checkTimeZone(errors, "spec.timeZone", spec.timeZone);
-  checkEnum(errors, "spec.concurrencyPolicy", spec.concurrencyPolicy, ["Allow", "Forbid", "Replace"]);
-  const jobSpec = spec.jobTemplate?.spec ?? {};
-  checkJobSpec(errors, "spec.jobTemplate.spec", jobSpec);
-  if (jobSpec.manualSelector === true) {
-    errors.push(notSupported("spec.jobTemplate.spec.manualSelector", true, ["nil", "false"]));
-  }
-  checkNonNegative(errors, "spec.successfulJobsHistoryLimit", spec.successfulJobsHistoryLimit);
-  checkNonNegative(errors, "spec.failedJobsHistoryLimit", spec.failedJobsHistoryLimit);
-  return errors;
-}
-
-export function validateNewCronJob(job: Loose<CronJob>): readonly FieldError[] {
-  const name = job.metadata?.name ?? "";
-  // The jobs' names add a dash and a number of ten digits.
-  if (name.length <= maxCronJobName) return [];
-  return [invalid("metadata.name", name, `must be no more than ${maxCronJobName} characters`)];
-}
-
-function checkSchedule(errors: Errors, path: string, schedule: string, timeZone: string | undefined): void {
-  const error = cronScheduleError(schedule);
-  if (error !== undefined) errors.push(invalid(path, schedule, error));
-  if (!schedule.includes("TZ")) return;
-  errors.push(
-    timeZone === undefined
-      ? invalid(path, schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead")
-      : invalid(path, schedule, "cannot use both timeZone field and TZ or CRON_TZ in schedule"),
-  );
-}
-
-function checkTimeZone(errors: Errors, path: string, timeZone: string): void {
-  if (timeZone === "") errors.push(invalid(path, timeZone, "timeZone must be nil or non-empty string"));
-  else if (timeZone.toLowerCase() === "local") {
-    errors.push(
-      invalid(path, timeZone, "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"),
-    );
-  } else if (!isTimeZone(timeZone)) errors.push(invalid(path, timeZone, `unknown time zone ${timeZone}`));
+function withoutSizes(containers: readonly Loose<Container>[] | undefined): unknown {
+  return containers?.map(({ resources: _resources, ...container }) => container);
 }

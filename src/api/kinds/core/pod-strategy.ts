@@ -1,5 +1,6 @@
 import type { ResourceStrategy } from "../../description.js";
 import type { Pod } from "../../gen/types.js";
+import { podNameWarnings } from "../apps/workload-warnings.js";
 import { strategyOf } from "../strategy.js";
 import { defaultPod } from "./pod-defaults.js";
 import { podGracePeriodSeconds, preparePod, preparePodUpdate } from "./pod-prepare.js";
@@ -16,7 +17,8 @@ export const podStrategy: ResourceStrategy = strategyOf<Pod>({
   validateCreate: validateNewPod,
   validateUpdate: validatePodUpdate,
   validateStatusUpdate: validatePodStatusUpdate,
-  warnings: (pod, old) => (old === undefined ? podWarnings(pod) : []),
+  warnings: (pod, old) =>
+    old === undefined ? [...podNameWarnings(pod.metadata?.name, "in the Pod's hostname"), ...podWarnings(pod)] : [],
   gracePeriodSeconds: podGracePeriodSeconds,
   returnsDeleted: true,
 });

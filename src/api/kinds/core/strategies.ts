@@ -16,8 +16,8 @@ import type {
 } from "../../gen/types.js";
 import { validateDns1123Label } from "../../names.js";
 import { defaultReplicationController } from "../apps/defaults.js";
-import { workloadWarnings } from "../apps/strategies.js";
 import { validateReplicaSetStatus, validateReplicationController } from "../apps/validation.js";
+import { namedWorkloadWarnings } from "../apps/workload-warnings.js";
 import type { Errors } from "../checks.js";
 import { mapField } from "../defaulting.js";
 import type { Loose } from "../loose.js";
@@ -73,7 +73,7 @@ export const coreStrategies: readonly StrategyEntry[] = [
       prepareForCreate: startsWithStatus({ replicas: 0 }),
       validate: validateReplicationController,
       validateStatusUpdate: validateReplicaSetStatus,
-      warnings: workloadWarnings,
+      warnings: namedWorkloadWarnings,
       defaultPropagation: "Orphan",
       scale: { specReplicas: ".spec.replicas", statusReplicas: ".status.replicas", selector: ".spec.selector" },
     }),
