@@ -118,8 +118,8 @@ export interface ResourceStrategy {
    * without grace. `requested` is what the client asked for.
    */
   readonly gracePeriodSeconds?: (object: JsonObject, requested: number | undefined) => number;
-  /** Finalizers that a new object gets by itself (namespace: in spec). */
-  readonly defaultPropagation?: "Orphan" | "Background";
+  /** What becomes of dependents when a delete does not say; Unsupported: there can be none, whatever it says. Absent: Background. */
+  readonly defaultPropagation?: "Orphan" | "Background" | "Unsupported";
   /** Whether create keeps the status that the client sent (nodes). Absent: it is dropped where a status subresource exists. */
   readonly keepsStatusOnCreate?: boolean;
   /** Whether delete answers with the object that was deleted instead of a Status (pods, services ...). */

@@ -125,3 +125,12 @@ function withExtras(schema: Schema, extras: Partial<Schema>): Schema {
       )
     : { ...schema, ...extras };
 }
+
+/** Whether there is such a built-in kind, also one that is no resource, as DeleteOptions. */
+export function isBuiltinKind(apiVersion: string, kind: string): boolean {
+  const slash = apiVersion.indexOf("/");
+  const group = slash < 0 ? "core" : apiVersion.slice(0, slash).split(".", 1)[0];
+  const id = `${group}.${apiVersion.slice(slash + 1)}.${kind}`;
+  const fields = Object.hasOwn(definitions, id) ? definitions[id] : undefined;
+  return fields !== undefined && Object.hasOwn(fields, "kind") && Object.hasOwn(fields, "apiVersion");
+}

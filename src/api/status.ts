@@ -48,7 +48,7 @@ export interface Status {
   readonly message?: string;
   readonly reason?: StatusReason;
   readonly details?: StatusDetails;
-  /** HTTP's; every failure has one. */
+  /** The HTTP code: every failure has one, the Status of a delete has none. */
   readonly code?: number;
 }
 
@@ -122,6 +122,15 @@ export const statusErrors = {
   alreadyExists: (resource: Resource, name: string): StatusError =>
     failure(409, "AlreadyExists", `${qualifiedResource(resource)} "${name}" already exists`, detailsOf(resource, name)),
 
+  /** A name that the server made up is taken: the client may try again. */
+  generateNameConflict: (resource: Resource, name: string): StatusError =>
+    failure(
+      409,
+      "AlreadyExists",
+      `${qualifiedResource(resource)} "${name}" already exists, the server was not able to generate a unique name for the object`,
+      detailsOf(resource, name, { retryAfterSeconds: 1 }),
+    ),
+
   conflict: (resource: Resource, name: string, why: string, causes?: readonly StatusCause[]): StatusError =>
     failure(
       409,
@@ -140,10 +149,18 @@ export const statusErrors = {
     return failure(422, "Invalid", `${qualifiedResource({ group, resource: kind })} "${name}" is invalid: ${what}`, {
       ...(name === "" ? {} : { name }),
       ...(group === "" ? {} : { group }),
-      kind,
+      ...(kind === "" ? {} : { kind }),
       causes: errors.map((error) => ({ reason: error.reason, message: error.message, field: error.path })),
     });
   },
+
+  /** A patch that makes sense but does not fit the object. Upstream does not say why. */
+  unprocessable: (options?: { readonly cause?: unknown }): StatusError =>
+    failure(422, "Invalid", "the server rejected our request due to an error in our request", {}, options),
+
+  /** What upstream has no code and no reason for. */
+  unclassified: (message: string, options?: { readonly cause?: unknown }): StatusError =>
+    new StatusError({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, code: 500 }, options),
 
   forbidden: (resource: Resource, name: string, why: string, causes?: readonly StatusCause[]): StatusError => {
     const what = qualifiedResource(resource);
@@ -208,11 +225,6 @@ export const statusErrors = {
     }),
   serviceUnavailable: (message: string, options?: { readonly cause?: unknown }): StatusError =>
     failure(503, "ServiceUnavailable", message, undefined, options),
-  /** What upstream answers where it has no reason to give. */
-  unknown: (message: string): StatusError => {
-    const { reason: _, ...status } = failure(500, "", message).status;
-    return new StatusError(status);
-  },
   internal: (message: string, options?: { readonly cause?: unknown }): StatusError =>
     failure(500, "InternalError", `Internal error occurred: ${message}`, { causes: [{ message }] }, options),
 };

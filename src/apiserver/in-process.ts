@@ -1,11 +1,13 @@
 import type { ApiRequest, KubeList, KubeObject, Status, Transport, UserInfo, WatchEvent } from "../api/index.js";
 import { Turns } from "../internal/turns.js";
 import type { RequestHandler, ServerResult, StoredEvent, StoredList } from "./request.js";
+import { checkWriteOptions } from "./write-options.js";
 
 /** A Transport without sockets and copies: requests enter the pipeline as they are, and objects come back shared. */
 export function inProcessTransport(handler: RequestHandler, user: UserInfo, userAgent?: string): Transport {
   return {
     async request(request) {
+      checkWriteOptions(request);
       return await resultObject(await handler.handle({ ...request, user, userAgent }));
     },
     watch(request: ApiRequest): AsyncIterable<readonly WatchEvent[]> {

@@ -56,7 +56,7 @@ describe("laws of apply", () => {
       expect(apply(once, applied, { ...who, manager: "a", now: later }), where).toBe(once);
       // Force leaves no conflict behind: the same without force is taken.
       expect(apply(once, applied, { ...who, manager: "a", force: false }), where).toBe(once);
-      const { fields } = extractSet(deployment, applied);
+      const fields = extractSet(deployment, applied);
       const mine = [...managersOf(once).values()].find(
         ({ manager, operation }) => manager === "a" && operation === "Apply",
       );
@@ -88,7 +88,7 @@ describe("laws of apply", () => {
 });
 
 // Every path of an object, containers too.
-function fullSet(object: JsonObject): ReturnType<typeof extractSet>["fields"] {
+function fullSet(object: JsonObject): ReturnType<typeof extractSet> {
   const holder = updateManagedFields({
     schema: deployment,
     object: { ...object, metadata: { ...(object.metadata as object), managedFields: undefined } },
@@ -97,7 +97,7 @@ function fullSet(object: JsonObject): ReturnType<typeof extractSet>["fields"] {
     now,
   });
   const all = [...managersOf(holder).values()][0]?.fields ?? {};
-  return unionFields(unionFields(all, extractSet(deployment, object).fields), structPaths);
+  return unionFields(unionFields(all, extractSet(deployment, object)), structPaths);
 }
 
 // Structs that are always there are not added by anybody, but can be owned as empty leaves by appliers.

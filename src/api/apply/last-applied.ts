@@ -23,7 +23,7 @@ export function lastAppliedFields(schema: Schema, live: JsonObject): ReadonlySet
   if (applied === undefined || applied.apiVersion !== live.apiVersion) return new Set();
   const comparison = compareObjects(schema, live, applied);
   const differing = unionFields(unionFields(comparison.added, comparison.modified), comparison.removed);
-  const kept = differenceFields(extractSet(schema, applied).fields, differing);
+  const kept = differenceFields(extractSet(schema, applied), differing);
   return new Set([...memberPaths(kept)].map((path) => path.join("\n")));
 }
 

@@ -44,6 +44,15 @@ export function withManagers(object: JsonObject, managers: Managers, before: Jso
   return withEntries(object, entries.length === 0 ? undefined : entries);
 }
 
+/** `before` itself when the object differs from it in nothing but the times of its managers. */
+export function ignoreTimes(object: JsonObject, before: JsonObject): JsonObject {
+  const entries = managedFieldsOf(object);
+  if (entries === managedFieldsOf(before) || !sameTop(withoutManagedFields(object), withoutManagedFields(before))) {
+    return object;
+  }
+  return sameManagers(managersOf(object), managersOf(before)) ? before : object;
+}
+
 function sameManagers(a: Managers, b: Managers): boolean {
   if (a === b) return true;
   if (a.size !== b.size) return false;

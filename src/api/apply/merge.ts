@@ -4,17 +4,20 @@ import { deduced, fieldSchema, itemElement, shapeOf } from "./shape.js";
 
 /**
  * Lays an applied object over the live one: leaves of the applied win, maps and keyed lists are merged. Shares with the live
- * object what stays, and is the live object when nothing changes. Depth is bounded by what `extractSet` accepted.
+ * object what stays, and is the live object when nothing changes. Depth is bounded by what `checkApplied` accepted.
  */
 export function mergeApplied(schema: Schema, live: unknown, applied: unknown): unknown {
   if (applied === undefined) return live;
   if (live === undefined || live === null) return applied;
   switch (shapeOf(schema, live, applied)) {
     case "map":
-      return isJsonObject(live) && isJsonObject(applied) ? mergeMaps(schema, live, applied) : applied;
+      if (isJsonObject(live) && isJsonObject(applied)) return mergeMaps(schema, live, applied);
+      // Null adds nothing to what is there.
+      return isJsonObject(live) && Object.keys(live).length > 0 ? live : applied;
     case "listMap":
     case "set":
-      return Array.isArray(live) && Array.isArray(applied) ? mergeLists(schema, live, applied) : applied;
+      if (Array.isArray(live) && Array.isArray(applied)) return mergeLists(schema, live, applied);
+      return Array.isArray(live) && live.length > 0 ? live : applied;
     case "leaf":
       return jsonEqual(live, applied) ? live : applied;
   }

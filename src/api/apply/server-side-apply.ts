@@ -2,7 +2,8 @@ import { isJsonObject } from "../json-value.js";
 import type { JsonObject } from "../object.js";
 import { parseApiVersion } from "../resource-type.js";
 import type { Schema } from "../schema.js";
-import { StatusError, statusErrors } from "../status.js";
+import { type StatusError, statusErrors } from "../status.js";
+import { checkApplied } from "./check-applied.js";
 import { compareObjects } from "./compare.js";
 import { type Conflict, conflictError, findConflicts } from "./conflicts.js";
 import { extractSet } from "./extract.js";
@@ -26,8 +27,10 @@ export interface ApplyOptions {
   readonly schema: Schema;
   /** The stored object; absent when the apply creates it. */
   readonly live?: JsonObject | undefined;
-  /** What the manager wants, in canonical form (after `checkFields`). */
+  /** What the manager wants, as it was written. */
   readonly applied: JsonObject;
+  /** Makes of the merged object what its kind has it as: defaults set, quantities in canonical form. Absent: it is taken as it is. */
+  readonly settle?: ((merged: JsonObject) => JsonObject) | undefined;
   readonly manager: string;
   /** Whether to take over what others have. */
   readonly force: boolean;
@@ -48,9 +51,10 @@ export interface ApplyOptions {
  */
 export function serverSideApply(options: ApplyOptions): JsonObject {
   const { schema, live, applied, manager } = options;
-  checkApplied(options);
-  const { fields, errors } = extractSet(schema, applied);
+  checkHeader(options);
+  const errors = checkApplied(schema, applied);
   if (errors.length > 0) throw typedError(applied, errors);
+  const fields = extractSet(schema, applied);
   const managers = live === undefined ? managersOf(undefined) : managersBeforeApply(options, live);
   const set = options.resetFields === undefined ? fields : recursiveDifferenceFields(fields, options.resetFields);
   const context: ApplyContext = { options, managers, set };
@@ -59,8 +63,8 @@ export function serverSideApply(options: ApplyOptions): JsonObject {
     outcome = forgiveLastApplied(context, live, outcome);
   }
   if (outcome.conflicts.length > 0) throw conflictError(outcome.conflicts);
-  const object =
-    manager === "kubectl" && live !== undefined ? setLastApplied(live, outcome.object, applied) : outcome.object;
+  const merged = options.settle?.(outcome.object) ?? outcome.object;
+  const object = manager === "kubectl" && live !== undefined ? setLastApplied(live, merged, applied) : merged;
   return withManagers(object, outcome.managers, live);
 }
 
@@ -81,7 +85,7 @@ interface Outcome {
 }
 
 function tryApply({ options, managers, set }: ApplyContext, force: boolean): Outcome {
-  const { schema, live, applied, manager, apiVersion, subresource = "", now } = options;
+  const { schema, live, applied, manager, apiVersion, subresource = "", now, resetFields } = options;
   const self = { manager, operation: "Apply", apiVersion, subresource } as const;
   const id = managerId(self);
   const last = managers.get(id)?.fields ?? noFields;
@@ -93,10 +97,12 @@ function tryApply({ options, managers, set }: ApplyContext, force: boolean): Out
     object = pruneApplied(schema, object, last, owned);
   }
   const comparison = compareObjects(schema, live ?? {}, object);
-  const changed = unionFields(comparison.added, comparison.modified);
+  const written = (fields: FieldsV1): FieldsV1 =>
+    resetFields === undefined ? fields : recursiveDifferenceFields(fields, resetFields);
+  const changed = written(unionFields(comparison.added, comparison.modified));
   const conflicts = comparison.same ? [] : findConflicts(managers, id, changed);
   if (conflicts.length > 0 && !force) return { object, managers, conflicts };
-  const touched = unionFields(changed, comparison.removed);
+  const touched = unionFields(changed, written(comparison.removed));
   const result = new Map<string, ManagerFields>();
   for (const [other, entry] of managers) {
     if (other === id) continue;
@@ -122,30 +128,27 @@ function forgiveLastApplied(context: ApplyContext, live: JsonObject, outcome: Ou
   return left.length > 0 ? { ...outcome, conflicts: left } : tryApply(context, true);
 }
 
-function checkApplied({ applied, apiVersion }: ApplyOptions): void {
-  const entries = managedFieldsOf(applied);
-  if (entries !== undefined && entries !== null) {
-    throw statusErrors.badRequest("metadata.managedFields must be nil");
-  }
+function checkHeader({ applied, apiVersion }: ApplyOptions): void {
   const version = applied.apiVersion;
   if (version !== apiVersion) {
     throw statusErrors.badRequest(
       `Incorrect version specified in apply patch. Specified patch version: ${String(version ?? "")}, expected: ${apiVersion}`,
     );
   }
+  const entries = managedFieldsOf(applied);
+  if (entries !== undefined && entries !== null) {
+    throw statusErrors.badRequest("metadata.managedFields must be nil");
+  }
 }
 
 function typedError(applied: JsonObject, errors: readonly string[]): StatusError {
-  const metadata = isJsonObject(applied.metadata) ? applied.metadata : {};
-  const { group, version } = parseApiVersion(String(applied.apiVersion ?? ""));
-  const what = `${String(metadata.namespace ?? "")}/${String(metadata.name ?? "")}; ${group}/${version}, Kind=${String(applied.kind ?? "")}`;
   const why = errors.length === 1 ? errors[0] : `errors:\n${errors.map((error) => `  ${error}`).join("\n")}`;
-  return new StatusError({
-    kind: "Status",
-    apiVersion: "v1",
-    metadata: {},
-    status: "Failure",
-    message: `failed to create typed patch object (${what}): ${why}`,
-    code: 500,
-  });
+  return statusErrors.unclassified(`failed to create typed patch object (${describeObject(applied)}): ${why}`);
+}
+
+/** An object in messages: `default/web; apps/v1, Kind=Deployment`. */
+export function describeObject(object: JsonObject): string {
+  const metadata = isJsonObject(object.metadata) ? object.metadata : {};
+  const { group, version } = parseApiVersion(String(object.apiVersion ?? ""));
+  return `${String(metadata.namespace ?? "")}/${String(metadata.name ?? "")}; ${group}/${version}, Kind=${String(object.kind ?? "")}`;
 }

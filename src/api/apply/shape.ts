@@ -21,6 +21,11 @@ export function shapeOf(schema: Schema, a: unknown, b: unknown): Shape {
   return schema.listType === "map" && (schema.listMapKeys?.length ?? 0) > 0 ? "listMap" : "leaf";
 }
 
+/** What may hold any JSON, and has no fields to look at. */
+export function isUntyped(schema: Schema): boolean {
+  return schema.type === "any" || schema === deduced;
+}
+
 /** The schema of a field; undefined for one that the object does not have. */
 export function fieldSchema(schema: Schema, key: string): Schema | undefined {
   return schema.properties?.get(key) ?? schema.additional ?? (schema.preserveUnknown ? deduced : undefined);

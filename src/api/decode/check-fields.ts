@@ -3,7 +3,7 @@ import { canonicalQuantity, QuantityError, quantityFormatMessage } from "../quan
 import type { Schema } from "../schema.js";
 import { canonicalMicroTimeText, canonicalTimeText } from "../time.js";
 import { DecodeError, joinPath } from "./decode-error.js";
-import { goStruct, goType, goValue } from "./go-types.js";
+import { converterMismatch, goStruct, goType, goValue } from "./go-types.js";
 
 export interface CheckedFields {
   /** The object as its kind has it; the very object that was given when there was nothing to change. */
@@ -17,10 +17,15 @@ const maxUnknown = 100;
 /**
  * Makes of a decoded object what upstream's typed decoder would: unknown fields, nulls and empty optional lists and maps are
  * gone, quantities and times are in canonical form. Never changes the object; copies only what differs.
- * Throws DecodeError for a value of the wrong type, with Go's message.
+ * Throws DecodeError for a value of the wrong type, with Go's message: that of its JSON decoder, or that of upstream's converter of
+ * objects that were no text, as after a strategic merge.
  */
-export function checkFields(schema: Schema, object: { readonly [key: string]: unknown }): CheckedFields {
-  const checker = new FieldChecker("typed");
+export function checkFields(
+  schema: Schema,
+  object: { readonly [key: string]: unknown },
+  words: "decoder" | "converter" = "decoder",
+): CheckedFields {
+  const checker = new FieldChecker("typed", words);
   return { object: checker.object(schema, object), unknown: checker.unknown };
 }
 
@@ -41,12 +46,14 @@ const absent = Symbol("absent");
 class FieldChecker {
   readonly unknown: string[] = [];
   readonly #typed: boolean;
+  readonly #words: "decoder" | "converter";
   /** The way to the value at hand; index i of each belongs together. */
   readonly #keys: (string | number)[] = [];
   readonly #owners: Schema[] = [];
 
-  constructor(mode: "typed" | "structural") {
+  constructor(mode: "typed" | "structural", words: "decoder" | "converter" = "decoder") {
     this.#typed = mode === "typed";
+    this.#words = words;
   }
 
   object(schema: Schema, object: Fields): Fields {
@@ -183,6 +190,7 @@ class FieldChecker {
 
   #mismatch(schema: Schema, value: unknown): unknown {
     if (!this.#typed) return value;
+    if (this.#words === "converter") throw new DecodeError("malformed", converterMismatch(schema, value));
     const shown = goValue(value, schema.type === "integer" || schema.type === "number");
     const fields: string[] = [];
     let owner = "";

@@ -45,11 +45,21 @@ export function decodeInto(
   };
   const checked = check(schema, value, options, refuse);
   if (options.fieldValidation === "Ignore") return checked.object;
-  const complaints = complaintsOf(decoded, checked);
+  const complaints = complaintsOf(decoded, checked.unknown);
   if (complaints.length === 0) return checked.object;
   if (options.fieldValidation === "Strict") refuse(`strict decoding error: ${complaints.join(", ")}`);
-  for (const complaint of complaints) options.warn?.(complaint);
+  warnOf(complaints, options.warn);
   return checked.object;
+}
+
+const yamlHead = /^(?:error converting YAML to JSON: )?yaml: unmarshal errors:\n/;
+
+/** What strict decoders of YAML find comes as one text, and each line of it is a warning. */
+export function warnOf(complaints: readonly string[], warn: ((text: string) => void) | undefined): void {
+  for (const complaint of complaints) {
+    const lines = complaint.replace(yamlHead, "").split("\n");
+    for (const line of lines) warn?.(line.trim());
+  }
 }
 
 function check(
@@ -67,11 +77,14 @@ function check(
 }
 
 /** In the order of the text. A field that is unknown is not also a duplicate. */
-function complaintsOf(decoded: Decoded, checked: CheckedFields): readonly string[] {
-  const unknown = checked.unknown.map((path) => ({ path, text: `unknown field ${JSON.stringify(path)}` }));
+export function complaintsOf(
+  decoded: Pick<Decoded, "duplicates" | "order">,
+  unknownPaths: readonly string[],
+): readonly string[] {
+  const unknown = unknownPaths.map((path) => ({ path, text: `unknown field ${JSON.stringify(path)}` }));
   if (decoded.duplicates.length === 0) return unknown.map(({ text }) => text);
   const isUnknown = (path: string): boolean =>
-    checked.unknown.some((known) => path === known || path.startsWith(`${known}.`) || path.startsWith(`${known}[`));
+    unknownPaths.some((known) => path === known || path.startsWith(`${known}.`) || path.startsWith(`${known}[`));
   const duplicates = decoded.duplicates
     .map((text) => ({ path: duplicatePath(text), text }))
     .filter(({ path }) => !isUnknown(path));

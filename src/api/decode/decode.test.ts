@@ -45,6 +45,8 @@ describe("decodeJson", () => {
     { name: "deep", text: "[".repeat(100_000), message: "exceeded max depth" },
     { name: "deep objects", text: '{"a":'.repeat(10_000), message: "exceeded max depth" },
     { name: "big integer", text: '{"a":9007199254740993}', message: "integers beyond 2^53" },
+    { name: "lone high surrogate", text: '{"a":["x\\ud800y"]}', message: "invalid surrogate pair in a string" },
+    { name: "lone low surrogate in a key", text: '{"\\uDFFF":1}', message: "invalid surrogate pair in a string" },
   ])("refuses: $name", ({ text, message }) => {
     expect(() => decodeJson(bytes(text))).toThrow(message);
   });
@@ -57,6 +59,7 @@ describe("decodeJson", () => {
       b: 9007199254740991,
       c: "12345678901234567890",
     });
+    expect(decodeJson(bytes('"\\ud83d\\ude00"')).value).toBe("\u{1f600}");
     expect(() => decodeJson(Buffer.from([0x22, 0xff, 0x22]))).toThrow("invalid UTF-8");
     expect(() => decodeJson(bytes("[1,2]"), { maxBytes: 3 })).toThrow(new DecodeError("tooLarge", "limit is 3"));
   });
@@ -115,12 +118,16 @@ describe("decodeYaml", () => {
     { name: "tab", text: "a:\n\tb: 1" },
     { name: "unclosed", text: "a: [1" },
     { name: "big integer", text: "a: 9007199254740993" },
+    { name: "lone surrogate", text: 'a: "\\ud800"' },
   ])("refuses: $name", ({ text }) => {
     expect(() => decodeYaml(bytes(text))).toThrow(DecodeError);
   });
 
   it("takes JSON, and the first of several documents", () => {
-    expect(decodeYaml(bytes(' {"a": {"b": 1, "b": 2}}'))).toMatchObject({ duplicates: ['duplicate field "a.b"'] });
+    expect(decodeYaml(bytes(' {"a": {"b": 1, "b": 2}}'))).toMatchObject({
+      value: { a: { b: 2 } },
+      duplicates: ['yaml: unmarshal errors:\n  line 1: key "b" already set in map'],
+    });
     expect(decodeYaml(bytes("{a: 1}\n")).value).toEqual({ a: 1 });
     expect(decodeYaml(bytes("---\na: 1\n---\na: 2\n")).value).toEqual({ a: 1 });
     expect(decodeYaml(bytes("")).value).toBeNull();

@@ -1,3 +1,4 @@
+import { isJsonObject } from "../json-value.js";
 import type { Schema } from "../schema.js";
 
 /** What upstream's Go type of a field is called in messages: `[]v1.Container`, `map[string]string`, `int32`. */
@@ -37,4 +38,24 @@ export function goValue(value: unknown, wantsNumber: boolean): string {
   if (typeof value === "boolean") return "bool";
   if (typeof value === "number") return wantsNumber ? `number ${value}` : "number";
   return typeof value;
+}
+
+/** What upstream's converter says of a JSON value that does not fit a Go type. */
+export function converterMismatch(schema: Schema, value: unknown): string {
+  const kind = goKind(value);
+  if (schema.type === "array") return `cannot restore slice from ${kind}`;
+  if (schema.type === "object") {
+    return schema.name === undefined ? `cannot restore map from ${kind}` : `cannot restore struct from: ${kind}`;
+  }
+  const wanted = goType(schema);
+  const isNumber = kind === "int64" || kind === "float64";
+  const convertible = isNumber && (wanted === "string" ? kind === "int64" : /^(int|float)/.test(wanted));
+  return convertible ? `cannot convert ${kind} to ${wanted}` : `unrecognized type: ${wanted}`;
+}
+
+function goKind(value: unknown): string {
+  if (Array.isArray(value)) return "slice";
+  if (typeof value === "number") return Number.isInteger(value) ? "int64" : "float64";
+  if (typeof value === "boolean") return "bool";
+  return isJsonObject(value) ? "map" : "string";
 }

@@ -17,6 +17,7 @@ export function decodeJson(bytes: Uint8Array, limits?: DecodeLimits): Decoded {
   if (facts.depth > maxDepth) throw new DecodeError("malformed", "exceeded max depth");
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
   const value = parse(text);
+  if (surrogateEscape.test(text)) refuseLoneSurrogates(value);
   // JSON.parse keeps one of each: fewer keys than colons means that some came twice.
   if (!facts.longNumber && countKeys(value) === facts.colons) return { value, duplicates: noDuplicates };
   const inspector = new JsonInspector(text);
@@ -24,6 +25,25 @@ export function decodeJson(bytes: Uint8Array, limits?: DecodeLimits): Decoded {
   return inspector.duplicates.length === 0
     ? { value, duplicates: noDuplicates }
     : { value, duplicates: inspector.duplicates, order: inspector.order };
+}
+
+const surrogateEscape = /\\u[dD][89a-fA-F]/;
+const loneSurrogate = /\p{Surrogate}/u;
+
+/**
+ * Half of a surrogate pair is no character: it has no UTF-8, so that other forms of the object could not carry it. Throws
+ * DecodeError. The value must be bounded in depth.
+ */
+export function refuseLoneSurrogates(value: unknown): void {
+  if (typeof value === "string") {
+    if (loneSurrogate.test(value)) throw new DecodeError("malformed", "invalid surrogate pair in a string");
+  } else if (Array.isArray(value)) for (const item of value) refuseLoneSurrogates(item);
+  else if (typeof value === "object" && value !== null) {
+    for (const [key, child] of Object.entries(value)) {
+      refuseLoneSurrogates(key);
+      refuseLoneSurrogates(child);
+    }
+  }
 }
 
 function parse(text: string): unknown {

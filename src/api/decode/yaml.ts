@@ -2,7 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { Composer, type Document, LineCounter, Parser, type Tags } from "yaml";
 import { maxDepth } from "../json-value.js";
 import { checkSize, type Decoded, DecodeError, type DecodeLimits } from "./decode-error.js";
-import { decodeJson } from "./json.js";
+import { decodeJson, refuseLoneSurrogates } from "./json.js";
 import { YamlToJson, yamlError } from "./yaml-to-json.js";
 
 // Kubernetes reads YAML as JSON: of YAML 1.1 it knows the booleans, not dates, binaries or base-60 numbers. Merge keys are
@@ -18,7 +18,8 @@ export function decodeYaml(bytes: Uint8Array, limits?: DecodeLimits): Decoded {
   if (!isUtf8(bytes)) throw new DecodeError("malformed", "yaml: invalid UTF-8 in the body");
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
   const json = /^\s*\{/.test(text) ? tryJson(bytes, limits) : undefined;
-  if (json !== undefined) return json;
+  // Keys that come twice are told of in YAML's words.
+  if (json !== undefined && json.duplicates.length === 0) return json;
   limitNesting(text);
   try {
     return parse(text);
@@ -51,6 +52,7 @@ function parse(text: string): Decoded {
   }
   const converting = new YamlToJson((offset) => lineCounter.linePos(offset).line);
   const value = converting.convert(document.contents);
+  if (text.includes("\\")) refuseLoneSurrogates(value);
   const { duplicates } = converting;
   if (duplicates.length === 0) return { value, duplicates };
   return { value, duplicates: [`yaml: unmarshal errors:\n  ${duplicates.join("\n  ")}`] };

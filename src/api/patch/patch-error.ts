@@ -1,10 +1,10 @@
-import { StatusError, statusErrors } from "../status.js";
+import { type StatusError, statusErrors } from "../status.js";
 
 /**
  * malformed: no patch of its type (400); unprocessable: it does not apply to this object (422); tooManyOperations: beyond the
- * limit (413).
+ * limit (413); unclassified: what upstream gives no code of its own, and therefore answers with 500.
  */
-export type PatchErrorCode = "malformed" | "unprocessable" | "tooManyOperations";
+export type PatchErrorCode = "malformed" | "unprocessable" | "tooManyOperations" | "unclassified";
 
 /** A patch that cannot be applied. The object that it was for is untouched. */
 export class PatchError extends Error {
@@ -24,19 +24,9 @@ export class PatchError extends Error {
       case "tooManyOperations":
         return statusErrors.requestEntityTooLarge(`Request entity too large: ${this.message}`);
       case "unprocessable":
-        return new StatusError(
-          {
-            kind: "Status",
-            apiVersion: "v1",
-            metadata: {},
-            status: "Failure",
-            message: "the server rejected our request due to an error in our request",
-            reason: "Invalid",
-            details: {},
-            code: 422,
-          },
-          { cause: this },
-        );
+        return statusErrors.unprocessable({ cause: this });
+      case "unclassified":
+        return statusErrors.unclassified(this.message, { cause: this });
     }
   }
 }

@@ -1,3 +1,4 @@
+import { goPrint } from "../decode/go-print.js";
 import { isJsonObject, jsonEqual } from "../json-value.js";
 import { PatchError } from "./patch-error.js";
 
@@ -7,13 +8,10 @@ import { PatchError } from "./patch-error.js";
  */
 export function itemKey(item: unknown, mergeKey: string | undefined): unknown {
   if (mergeKey === undefined) return typeof item === "object" && item !== null ? JSON.stringify(item) : item;
-  if (!isJsonObject(item)) throw new PatchError("malformed", "list element types are not identical");
+  if (!isJsonObject(item)) throw new PatchError("unclassified", "list element types are not identical");
   const key = Object.hasOwn(item, mergeKey) ? item[mergeKey] : undefined;
   if (key === undefined || key === null) {
-    throw new PatchError(
-      "unprocessable",
-      `map: ${JSON.stringify(item)} does not contain declared merge key: ${mergeKey}`,
-    );
+    throw new PatchError("unclassified", `map: ${goPrint(item)} does not contain declared merge key: ${mergeKey}`);
   }
   return typeof key === "object" ? JSON.stringify(key) : key;
 }
@@ -102,8 +100,8 @@ export function checkOrder(
     while (position < order.length && !jsonEqual(storedItemKey(order[position], mergeKey), key)) position++;
     if (position >= order.length) {
       throw new PatchError(
-        "malformed",
-        `The order in patch list:\n${JSON.stringify(patchItems)}\n doesn't match $setElementOrder list:\n${JSON.stringify(order)}\n`,
+        "unclassified",
+        `The order in patch list:\n${goPrint(patchItems)}\n doesn't match $setElementOrder list:\n${goPrint(order)}\n`,
       );
     }
     position++;

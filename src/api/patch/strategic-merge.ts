@@ -1,3 +1,4 @@
+import { goPrint } from "../decode/go-print.js";
 import { getOwn, isJsonObject, jsonEqual, type MutableJsonObject, maxDepth, setOwn } from "../json-value.js";
 import type { Schema } from "../schema.js";
 import { PatchError } from "./patch-error.js";
@@ -182,13 +183,13 @@ function splitSpecial(
   const items: Fields[] = [];
   let replaces = false;
   for (const item of patch) {
-    if (!isJsonObject(item)) throw new PatchError("malformed", "list element types are not identical");
+    if (!isJsonObject(item)) throw new PatchError("unclassified", "list element types are not identical");
     const directive = getOwn(item, patchDirective);
     if (directive === undefined) items.push(item);
     else if (directive === "delete") removed.add(itemKey(item, mergeKey));
     else if (directive === "replace") replaces = true;
     else if (directive === "merge")
-      throw new PatchError("malformed", "merging lists cannot yet be specified in the patch");
+      throw new PatchError("unclassified", "merging lists cannot yet be specified in the patch");
     else throw badDirective(directive, item);
   }
   return replaces ? { replacement: items, removed, items } : { removed, items };
@@ -201,7 +202,7 @@ function retainKeys(result: ChangedObject, patch: Fields): void {
   const keep = new Set<unknown>(retained);
   for (const key of Object.keys(patch)) {
     if (!isDirective(key) && patch[key] !== null && !keep.has(key)) {
-      throw new PatchError("malformed", "invalid patch format of retainKeys");
+      throw new PatchError("unprocessable", "patch content doesn't match retainKeys list");
     }
   }
   for (const key of Object.keys(result.fields)) if (!keep.has(key)) result.remove(key);
@@ -232,7 +233,7 @@ function dropDirectives(value: unknown, depth: number): unknown {
 }
 
 function badDirective(directive: unknown, patch: Fields): PatchError {
-  return new PatchError("unprocessable", `unknown patch type: ${String(directive)} in map: ${JSON.stringify(patch)}`);
+  return new PatchError("unclassified", `unknown patch type: ${goPrint(directive)} in map: ${goPrint(patch)}`);
 }
 
 /** An object that is copied with its first real change. */

@@ -1,5 +1,4 @@
-import { forbidden, invalid, notSupported, required, tooLong } from "../../api/field-error.js";
-import { type FieldError, type RequestOptions, statusErrors } from "../../api/index.js";
+import { type RequestOptions, statusErrors } from "../../api/index.js";
 
 const maxInt64 = 2n ** 63n - 1n;
 
@@ -60,32 +59,6 @@ export function wantsWatch(query: string): boolean {
   if (!query.includes("watch")) return false;
   const value = new URLSearchParams(query).get("watch");
   return value !== null && parseBoolean(value);
-}
-
-/** Throws 422 for write options that make no sense, in the name of `CreateOptions`, `UpdateOptions`, `PatchOptions`. */
-export function validateWriteOptions(kind: string, options: RequestOptions, patchType?: string): void {
-  const errors: FieldError[] = [];
-  for (const value of options.dryRun ?? []) {
-    if (value !== "All") errors.push(notSupported("dryRun", value, ["All"]));
-  }
-  const manager = options.fieldManager ?? "";
-  if (Buffer.byteLength(manager) > 128) errors.push(tooLong("fieldManager", 128));
-  else if (!/^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u.test(manager)) {
-    errors.push(invalid("fieldManager", manager, "should only contain printable characters"));
-  }
-  const validation = options.fieldValidation ?? "";
-  if (validation !== "" && !["Ignore", "Warn", "Strict"].includes(validation)) {
-    errors.push(notSupported("fieldValidation", validation, ["", "Ignore", "Strict", "Warn"]));
-  }
-  if (kind === "PatchOptions") {
-    if (patchType === "apply" && manager === "") {
-      errors.push(required("fieldManager", "is required for apply patch"));
-    }
-    if (patchType !== "apply" && options.force !== undefined) {
-      errors.push(forbidden("force", "may not be specified for non-apply patch"));
-    }
-  }
-  if (errors.length > 0) throw statusErrors.invalid("meta.k8s.io", kind, "", errors);
 }
 
 function parseBoolean(value: string): boolean {

@@ -5,7 +5,7 @@ import type { StoredEvent, StoredObject } from "../request.js";
 import { answerHealth, healthPath } from "./health.js";
 import { acceptsGzip, negotiate, patchTypeOf } from "./negotiate.js";
 import { ProtobufObjects } from "./protobuf.js";
-import { parseRequestOptions, validateWriteOptions, wantsWatch } from "./query.js";
+import { parseRequestOptions, wantsWatch } from "./query.js";
 import { parseRequestInfo } from "./request-info.js";
 import { SlabCache } from "./slabs.js";
 import { formatWarning } from "./warning.js";
@@ -72,25 +72,6 @@ describe("query", () => {
     ["timeoutSeconds=99999999999999999999", 'strconv.ParseInt: parsing "99999999999999999999": value out of range'],
   ])("%s is refused", (query, message) => {
     expect(() => parseRequestOptions(query)).toThrowError(message);
-  });
-
-  test.each([
-    [
-      "CreateOptions",
-      { dryRun: ["x"] },
-      undefined,
-      'CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: "x": supported values: "All"',
-    ],
-    ["PatchOptions", {}, "apply", "fieldManager: Required value: is required for apply patch"],
-    ["PatchOptions", { force: true }, "merge", "force: Forbidden: may not be specified for non-apply patch"],
-    [
-      "UpdateOptions",
-      { fieldManager: "x".repeat(129) },
-      undefined,
-      "fieldManager: Too long: may not be more than 128 bytes",
-    ],
-  ])("%s %j", (kind, options, patchType, message) => {
-    expect(() => validateWriteOptions(kind, options, patchType)).toThrowError(message);
   });
 });
 

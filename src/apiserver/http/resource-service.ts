@@ -76,9 +76,10 @@ export class ResourceService {
     const { bodyLimitBytes, decode, handler } = this.#options;
     const reads = call.verb === "get" || call.verb === "list";
     this.#admit(exchange, reads ? "readOnly" : "mutating");
+    const kind = (call.subresource && description.subresources.get(call.subresource)?.kind) || description.kind;
     const request = reads
       ? serverRequest(exchange, call)
-      : await completeRequest(exchange, call, bodyLimitBytes, decode);
+      : await completeRequest(exchange, call, { limitBytes: bodyLimitBytes, decode, kind });
     const result = await handler.handle(request);
     if (exchange.ended || exchange.response.headersSent) return;
     const answered = this.#answer(exchange, result, description);

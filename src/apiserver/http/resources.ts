@@ -1,6 +1,9 @@
+import { DecodeError } from "../../api/decode/decode-error.js";
+import { summarize } from "../../api/decode/go-errors.js";
 import {
   type ApiRequest,
   type Decoded,
+  type PatchType,
   type RequestOptions,
   type ResourceDescription,
   StatusError,
@@ -9,11 +12,12 @@ import {
   type Verb,
 } from "../../api/index.js";
 import type { ServerRequest } from "../request.js";
+import { checkWriteOptions } from "../write-options.js";
 import { type BodyDecoder, objectTypeOf, readBody } from "./body.js";
 import type { Exchange } from "./exchange.js";
 import { patchTypeOf, protobufType } from "./negotiate.js";
 import { decodeProtobuf } from "./protobuf.js";
-import { parseDeleteParameters, parseRequestOptions, validateWriteOptions, wantsWatch } from "./query.js";
+import { parseDeleteParameters, parseRequestOptions, wantsWatch } from "./query.js";
 import type { ResourceRequestInfo } from "./request-info.js";
 import { headerOf } from "./wire.js";
 
@@ -120,30 +124,42 @@ export function serverRequest(exchange: Exchange, call: ApiRequest, more: Reques
 
 type RequestBody = Partial<Pick<ServerRequest, "options" | "patchType" | "body" | "decoded">>;
 
+export interface BodyOptions {
+  readonly limitBytes: number;
+  readonly decode: BodyDecoder;
+  /** What kind the body of a create or update should be, for messages. */
+  readonly kind: string;
+}
+
 /** Reads the body of a write and gives the request as the pipeline takes it. */
 export async function completeRequest(
   exchange: Exchange,
   call: ApiRequest,
-  limitBytes: number,
-  decode: BodyDecoder,
+  { limitBytes, decode, kind }: BodyOptions,
 ): Promise<ServerRequest> {
   const { request } = exchange;
   const options = call.options ?? {};
   switch (call.verb) {
     case "create":
     case "update": {
-      validateWriteOptions(call.verb === "create" ? "CreateOptions" : "UpdateOptions", options);
+      checkWriteOptions(call);
       const type = objectTypeOf(headerOf(request.headers, "content-type"), exchange.protobuf?.resource === true);
       const bytes = await readBody(request, limitBytes);
-      const decoded = decodeObject(exchange, bytes, type, decode);
+      const decoded = explained(
+        () => decodeObject(exchange, bytes, type, decode),
+        (why) => unrecognized(kind, type, why, bytes),
+      );
       const body = decoded.value;
       return serverRequest(exchange, call, { options: withManager(options, exchange), body, decoded });
     }
     case "patch": {
       const patchType = patchTypeOf(headerOf(request.headers, "content-type"));
-      validateWriteOptions("PatchOptions", options, patchType);
+      checkWriteOptions({ ...call, patchType });
       const bytes = await readBody(request, limitBytes);
-      const decoded = decode(bytes, patchType === "apply" ? "application/yaml" : "application/json");
+      const decoded = explained(
+        () => decode(bytes, patchType === "apply" ? "application/yaml" : "application/json"),
+        (why) => patchProblem(patchType, options, why),
+      );
       const managed = withManager(options, exchange);
       return serverRequest(exchange, call, { options: managed, patchType, body: decoded.value, decoded });
     }
@@ -156,6 +172,26 @@ export async function completeRequest(
     default:
       return serverRequest(exchange, call);
   }
+}
+
+/** A body that cannot be read is told of in the words of what it should have been. */
+function explained(decode: () => Decoded, words: (why: string) => string): Decoded {
+  try {
+    return decode();
+  } catch (error) {
+    if (!(error instanceof StatusError) || !(error.cause instanceof DecodeError) || error.code !== 400) throw error;
+    throw statusErrors.badRequest(words(error.cause.message), { cause: error.cause });
+  }
+}
+
+function unrecognized(kind: string, type: string, why: string, bytes: Buffer): string {
+  const how = type === "application/json" ? `couldn't get version/kind; json parse error: ${why}` : why;
+  return `the object provided is unrecognized (must be of type ${kind}): ${how} (${summarize(bytes)})`;
+}
+
+function patchProblem(type: PatchType, options: RequestOptions, why: string): string {
+  if (type === "apply") return `error decoding YAML: ${why}`;
+  return type === "strategic" || options.fieldValidation === "Ignore" ? why : `error decoding patch: ${why}`;
 }
 
 function decodeObject(exchange: Exchange, bytes: Buffer, type: string, decode: BodyDecoder): Decoded {
@@ -172,11 +208,25 @@ function deleteOptionsOf(exchange: Exchange, bytes: Buffer, decode: BodyDecoder)
   return decodeProtobuf(protobuf.objects.codec, bytes, { apiVersion: "v1", kind: "DeleteOptions" });
 }
 
+const unprintable = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu;
+const maxManagerBytes = 128;
+
+/** Headers come as the bytes that they are: most names are ASCII, and others UTF-8. */
+function managerOf(agent: string): string {
+  const [name = ""] = agent.split("/", 1);
+  let manager = "";
+  let size = 0;
+  for (const character of Buffer.from(name, "latin1").toString("utf8").replace(unprintable, "")) {
+    size += Buffer.byteLength(character);
+    if (size > maxManagerBytes) break;
+    manager += character;
+  }
+  return manager;
+}
+
 /** Who writes a field is known by the agent's name when nothing else is said: what comes before the first slash. */
 function withManager(options: RequestOptions, exchange: Exchange): RequestOptions {
   if (options.fieldManager !== undefined && options.fieldManager !== "") return options;
-  const agent = headerOf(exchange.request.headers, "user-agent") ?? "";
-  const slash = agent.indexOf("/");
-  const manager = (slash < 0 ? agent : agent.slice(0, slash)).replace(/[^\x20-\x7e]/g, "").slice(0, 128);
+  const manager = managerOf(headerOf(exchange.request.headers, "user-agent") ?? "");
   return manager === "" ? options : { ...options, fieldManager: manager };
 }

@@ -1,7 +1,9 @@
 import { checkCustomResource } from "../../api/custom/check.js";
 import { decodeInto, type FieldValidation } from "../../api/decode/decode-into.js";
-import { type JsonObject, statusErrors } from "../../api/index.js";
+import { goUnmarshalError, summarize } from "../../api/decode/go-errors.js";
+import { type JsonObject, parseApiVersion, statusErrors } from "../../api/index.js";
 import { isJsonObject } from "../../api/kinds/strategy.js";
+import { isBuiltinKind } from "../../api/schema-table.js";
 import type { ServerRequest } from "../request.js";
 import type { Endpoint } from "./endpoint.js";
 import { metadataOf, text, withMetadata } from "./metadata.js";
@@ -11,15 +13,6 @@ import { metadataOf, text, withMetadata } from "./metadata.js";
  * with defaults. Errors: BadRequest.
  */
 export function acceptObject(endpoint: Endpoint, request: ServerRequest, body: unknown): JsonObject {
-  return defaulted(endpoint, decodeObject(endpoint, request, body));
-}
-
-export function defaulted({ description }: Endpoint, object: JsonObject): JsonObject {
-  return description.strategy.defaults?.(object) ?? object;
-}
-
-/** The same without defaults: what an apply configuration says is only what is written in it. */
-export function decodeObject(endpoint: Endpoint, request: ServerRequest, body: unknown): JsonObject {
   const typed = typedObject(endpoint, body);
   const { schema, kind, version, custom } = endpoint.description;
   const decoded = { ...request.decoded, duplicates: request.decoded?.duplicates ?? [], value: typed };
@@ -30,27 +23,51 @@ export function decodeObject(endpoint: Endpoint, request: ServerRequest, body: u
     warn: request.warn,
     ...(custom === true ? { check: checkCustomResource } : {}),
   });
-  return placeObject(endpoint, request, clean["metadata"] === undefined ? { ...clean, metadata: {} } : clean);
+  return defaulted(endpoint, placedObject(endpoint, request, clean));
 }
 
-function fieldValidationOf(request: ServerRequest): FieldValidation | undefined {
+export function defaulted({ description }: Endpoint, object: JsonObject): JsonObject {
+  return description.strategy.defaults?.(object) ?? object;
+}
+
+export function fieldValidationOf(request: ServerRequest): FieldValidation | undefined {
   const asked = request.options?.fieldValidation;
   return asked === "Strict" || asked === "Warn" || asked === "Ignore" ? asked : undefined;
 }
 
-/** Checks apiVersion and kind and fills them in where they are missing. */
-export function typedObject(endpoint: Endpoint, body: unknown): JsonObject {
-  const { kind } = endpoint.description;
-  if (!isJsonObject(body)) {
-    throw statusErrors.badRequest(
-      `the object provided is unrecognized (must be of type ${kind}): a JSON object is required`,
-    );
+/** What is wrong with the kind of an object that should be one of the endpoint's; built-in kinds that name none are of the right one. */
+export function kindProblem({ description, apiVersion }: Endpoint, object: JsonObject): string | undefined {
+  if (description.custom === true) return undefined;
+  const kind = text(object["kind"]) || description.kind;
+  const given = text(object["apiVersion"]) || apiVersion;
+  if (!isBuiltinKind(given, kind)) {
+    return `no kind "${kind}" is registered for version "${given}" in scheme "pkg/api/legacyscheme/scheme.go:30"`;
   }
-  const givenVersion = text(body["apiVersion"]) || endpoint.apiVersion;
-  const givenKind = text(body["kind"]) || kind;
-  if (givenKind !== kind) {
+  if (kind === description.kind) return undefined;
+  const internal = description.group.split(".", 1)[0] || "core";
+  return `converting (${parseApiVersion(given).version}.${kind}) to (${internal}.${description.kind}): unknown conversion`;
+}
+
+/** Checks apiVersion and kind and fills them in where a built-in kind lacks them. */
+function typedObject(endpoint: Endpoint, body: unknown): JsonObject {
+  const { kind, custom } = endpoint.description;
+  const unrecognized = (why: string): Error =>
+    statusErrors.badRequest(
+      `the object provided is unrecognized (must be of type ${kind}): ${why} (${summarize(Buffer.from(JSON.stringify(body) ?? ""))})`,
+    );
+  const object = body === null ? {} : body;
+  if (!isJsonObject(object))
+    throw unrecognized(`couldn't get version/kind; json parse error: ${findKindError(object)}`);
+  const givenKind = text(object["kind"]);
+  if (custom === true && givenKind === "") {
+    throw statusErrors.badRequest("Object 'Kind' is missing in 'unstructured object has no kind'");
+  }
+  const givenVersion = text(object["apiVersion"]) || (custom === true ? "" : endpoint.apiVersion);
+  const problem = kindProblem(endpoint, object);
+  if (problem !== undefined) {
+    const { version } = parseApiVersion(givenVersion);
     throw statusErrors.badRequest(
-      `${givenKind} in version ${JSON.stringify(versionOf(givenVersion))} cannot be handled as a ${kind}: no kind "${givenKind}" is registered for version "${givenVersion}" at this path`,
+      `${givenKind || kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: ${problem}`,
     );
   }
   if (givenVersion !== endpoint.apiVersion) {
@@ -58,40 +75,43 @@ export function typedObject(endpoint: Endpoint, body: unknown): JsonObject {
       `the API version in the data (${givenVersion}) does not match the expected API version (${endpoint.apiVersion})`,
     );
   }
-  const metadata = body["metadata"];
-  if (metadata !== undefined && metadata !== null && !isJsonObject(metadata)) {
-    throw statusErrors.badRequest(
-      `${kind} in version ${JSON.stringify(versionOf(givenVersion))} cannot be handled as a ${kind}: metadata must be an object`,
-    );
-  }
-  return { ...body, apiVersion: endpoint.apiVersion, kind, metadata: metadata ?? {} };
+  return { ...object, apiVersion: endpoint.apiVersion, kind: givenKind || kind };
 }
 
-function versionOf(apiVersion: string): string {
-  return apiVersion.slice(apiVersion.indexOf("/") + 1);
+function findKindError(body: unknown): string {
+  return goUnmarshalError(
+    body,
+    'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }',
+  );
 }
 
-/** The namespace and name of path and body must agree. */
-function placeObject(endpoint: Endpoint, request: ServerRequest, object: JsonObject): JsonObject {
+/**
+ * An object where its request is: in the namespace of the path, and of the name there, but for a new object, which brings its own.
+ * Errors: BadRequest.
+ */
+export function placedObject(endpoint: Endpoint, request: ServerRequest, object: JsonObject): JsonObject {
   const metadata = metadataOf(object);
-  const namespace = text(metadata["namespace"]);
-  const name = text(metadata["name"]);
-  const wanted = endpoint.description.namespaced ? (request.namespace ?? "") : "";
-  if (namespace !== "" && namespace !== wanted) {
+  const given = text(metadata["namespace"]);
+  const namespace = endpoint.description.namespaced ? (request.namespace ?? "") : "";
+  if (given !== "" && namespace !== "" && given !== namespace) {
     throw statusErrors.badRequest(
       "the namespace of the provided object does not match the namespace sent on the request",
     );
   }
-  if (request.name !== undefined && request.verb !== "create" && name !== "" && name !== request.name) {
+  if (request.verb !== "create") checkName(request, text(metadata["name"]));
+  if (given === namespace && isJsonObject(object["metadata"])) return object;
+  const { namespace: _, ...kept } = metadata;
+  return withMetadata(object, namespace === "" ? kept : { ...kept, namespace });
+}
+
+function checkName(request: ServerRequest, name: string): void {
+  const { name: wanted = "" } = request;
+  if (name === "") {
     throw statusErrors.badRequest(
-      `the name of the object (${name}) does not match the name on the URL (${request.name})`,
+      `the name of the object (${wanted} based on URL) was undeterminable: name must be provided`,
     );
   }
-  const placedName = name === "" && request.verb !== "create" ? request.name : undefined;
-  if (namespace === wanted && placedName === undefined) return object;
-  return withMetadata(object, {
-    ...metadata,
-    ...(wanted === "" ? {} : { namespace: wanted }),
-    ...(placedName === undefined ? {} : { name: placedName }),
-  });
+  if (name !== wanted) {
+    throw statusErrors.badRequest(`the name of the object (${name}) does not match the name on the URL (${wanted})`);
+  }
 }

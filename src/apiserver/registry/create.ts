@@ -1,11 +1,12 @@
 import { isStatusError, type JsonObject, type KubeObject, StatusError, statusErrors } from "../../api/index.js";
 import { validateObjectMeta } from "../../api/kinds/object-meta.js";
-import type { ServerRequest, ServerResult } from "../request.js";
+import type { ServerRequest, ServerResult, StoredObject } from "../request.js";
 import { acceptObject } from "./body.js";
 import { admit, isDryRun, type RegistryContext, strategyContext, validateAdmission } from "./context.js";
 import type { Endpoint } from "./endpoint.js";
 import { recordManager } from "./managed-fields.js";
-import { metadataForCreate, metadataOf, text } from "./metadata.js";
+import { metadataForCreate, metadataOf, parseVersion, text, withoutSystemFields } from "./metadata.js";
+import { withoutDuplicateOwners } from "./owner-references.js";
 import { without } from "./subtree.js";
 
 /** How many generated names are tried. */
@@ -27,9 +28,11 @@ export async function createObject(
   given: JsonObject,
   options: { readonly recordsManagers?: boolean } = {},
 ): Promise<ServerResult> {
-  refuseResourceVersion(given);
-  const managed = options.recordsManagers ? given : recordManager(context, endpoint, request, given, undefined);
-  const admitted = (await admit(context, endpoint, request, "CREATE", managed, undefined)) ?? managed;
+  const fresh = withoutSystemFields(given);
+  const single = request.verb === "patch" ? fresh : withoutDuplicateOwners(fresh, request.warn);
+  const managed = options.recordsManagers ? single : recordManager(context, endpoint, request, single, undefined);
+  const changed = (await admit(context, endpoint, request, "CREATE", managed, undefined)) ?? managed;
+  const admitted = withoutDuplicateOwners(changed, request.warn, { afterAdmission: true });
   const generated = text(metadataOf(admitted)["name"]) === "" && text(metadataOf(admitted)["generateName"]) !== "";
   for (let attempt = 1; ; attempt++) {
     try {
@@ -56,7 +59,12 @@ async function createOnce(
     validateNew(endpoint, object);
     for (const warning of description.strategy.warnings?.(object, undefined) ?? []) request.warn?.(warning);
     await validateAdmission(context, endpoint, request, "CREATE", object, undefined);
-    if (dryRun) return { type: "object", code: 201, object: object as unknown as KubeObject };
+    // Upstream tells of both only now, when all else is well.
+    if (request.verb === "create") refuseResourceVersion(admitted);
+    if (dryRun) {
+      await refuseExisting(context, endpoint, request, object);
+      return { type: "object", code: 201, object: object as unknown as KubeObject };
+    }
     const stored = await context.writer.create(
       endpoint,
       await endpoint.toStorage(object, request.signal),
@@ -65,6 +73,50 @@ async function createOnce(
     return { type: "stored", code: 201, stored: await endpoint.show(stored, request.signal) };
   } catch (error) {
     await claim?.undo();
+    throw isStatusError(error, "AlreadyExists")
+      ? await existsError(context, endpoint, request, prepared, error)
+      : error;
+  }
+}
+
+/** Whatever is said of a name that is taken: that the server made it up, and that its object is on its way out. */
+async function existsError(
+  context: RegistryContext,
+  endpoint: Endpoint,
+  request: ServerRequest,
+  object: JsonObject,
+  error: StatusError,
+): Promise<StatusError> {
+  const { name, generateName } = metadataOf(object);
+  const conflict =
+    text(generateName) === "" ? error : statusErrors.generateNameConflict(endpoint.description, text(name));
+  const existing = await find(context, endpoint, request, text(name));
+  if (existing?.object.metadata.deletionTimestamp === undefined) return conflict;
+  const message = `object is being deleted: ${conflict.message}`;
+  return new StatusError({ ...conflict.status, message }, { cause: error });
+}
+
+async function refuseExisting(
+  context: RegistryContext,
+  endpoint: Endpoint,
+  request: ServerRequest,
+  object: JsonObject,
+): Promise<void> {
+  const name = text(metadataOf(object)["name"]);
+  if ((await find(context, endpoint, request, name)) === undefined) return;
+  throw statusErrors.alreadyExists(endpoint.description, name);
+}
+
+async function find(
+  { reader }: RegistryContext,
+  endpoint: Endpoint,
+  { options: _, ...request }: ServerRequest,
+  name: string,
+): Promise<StoredObject | undefined> {
+  try {
+    return await reader.get(endpoint, { ...request, name });
+  } catch (error) {
+    if (isStatusError(error, "NotFound")) return undefined;
     throw error;
   }
 }
@@ -92,8 +144,7 @@ function validateNew({ description }: Endpoint, object: JsonObject): void {
 }
 
 function refuseResourceVersion(object: JsonObject): void {
-  const given = text(metadataOf(object)["resourceVersion"]);
-  if (given === "" || given === "0") return;
-  const message = "resourceVersion should not be set on objects to be created";
-  throw new StatusError({ kind: "Status", apiVersion: "v1", metadata: {}, status: "Failure", message, code: 500 });
+  // What is no number counts as none.
+  if ((parseVersion(text(metadataOf(object)["resourceVersion"])) ?? 0) === 0) return;
+  throw statusErrors.unclassified("resourceVersion should not be set on objects to be created");
 }

@@ -1,15 +1,8 @@
-import { forbidden, invalid, notSupported } from "../../api/field-error.js";
-import {
-  type DeleteOptions,
-  isStatusError,
-  type JsonObject,
-  type KubeObject,
-  statusErrors,
-  success,
-} from "../../api/index.js";
-import { isJsonObject } from "../../api/kinds/strategy.js";
+import type { ResourceStrategy } from "../../api/description.js";
+import { type DeleteOptions, isStatusError, type JsonObject, type KubeObject, success } from "../../api/index.js";
 import type { ServerRequest, ServerResult, StoredObject } from "../request.js";
 import { admit, isDryRun, type RegistryContext, strategyContext, validateAdmission } from "./context.js";
+import { checkPreconditions, readDeleteOptions } from "./delete-options.js";
 import type { Endpoint } from "./endpoint.js";
 import { metadataOf, text, withMetadata } from "./metadata.js";
 import { deletedHook, isHeld } from "./update.js";
@@ -26,7 +19,7 @@ export async function deleteOne(
   endpoint: Endpoint,
   request: ServerRequest,
 ): Promise<ServerResult> {
-  const options = deleteOptions(request.body);
+  const options = readDeleteOptions(request.body);
   const name = request.name ?? "";
   const key = endpoint.keyOf(request.namespace, name);
   let shown: JsonObject | undefined;
@@ -87,45 +80,6 @@ async function deleteListed(
   }
 }
 
-/** Reads DeleteOptions. Errors: BadRequest, Invalid. */
-function deleteOptions(body: unknown): DeleteOptions {
-  if (body === undefined || body === null) return {};
-  if (!isJsonObject(body)) throw statusErrors.badRequest("the DeleteOptions in the body must be an object");
-  const options = body as DeleteOptions;
-  const errors = [];
-  const { gracePeriodSeconds: grace, propagationPolicy: policy } = options;
-  if (policy !== undefined && options.orphanDependents !== undefined) {
-    errors.push(invalid("propagationPolicy", policy, "orphanDependents and deletionPropagation cannot be both set"));
-  }
-  if (policy !== undefined && !["Foreground", "Background", "Orphan"].includes(policy)) {
-    errors.push(notSupported("propagationPolicy", policy, ["Foreground", "Background", "Orphan"]));
-  }
-  if (grace !== undefined && grace !== null && !Number.isSafeInteger(grace)) {
-    errors.push(forbidden("gracePeriodSeconds", "must be an integer"));
-  }
-  if (errors.length > 0) throw statusErrors.invalid("meta.k8s.io", "DeleteOptions", "", errors);
-  return options;
-}
-
-function checkPreconditions(endpoint: Endpoint, options: DeleteOptions, old: JsonObject, name: string): void {
-  const { uid, resourceVersion } = options.preconditions ?? {};
-  const metadata = metadataOf(old);
-  if (uid && uid !== metadata["uid"]) {
-    throw statusErrors.conflict(
-      endpoint.description,
-      name,
-      `the UID in the precondition (${uid}) does not match the UID in record (${text(metadata["uid"])}). The object might have been deleted and then recreated`,
-    );
-  }
-  if (resourceVersion && resourceVersion !== metadata["resourceVersion"]) {
-    throw statusErrors.conflict(
-      endpoint.description,
-      name,
-      `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${text(metadata["resourceVersion"])}). The object might have been modified`,
-    );
-  }
-}
-
 /** The object marked for deletion, as it goes on to exist for a while; undefined when it goes at once; itself when nothing changes. */
 function marked(
   context: RegistryContext,
@@ -141,7 +95,7 @@ function marked(
   const grace = strategy.gracePeriodSeconds?.(finalized, requested) ?? 0;
   const metadata = metadataOf(finalized);
   const before = metadata["deletionTimestamp"];
-  if (before !== undefined) return shortened(endpoint, finalized, old, grace, requested);
+  if (before !== undefined) return shortened(endpoint, finalized, old, requested);
   if (grace === 0 && !isHeld(endpoint, finalized)) return undefined;
   const deletionTimestamp = `${new Date(times.nowMs + grace * 1000).toISOString().slice(0, 19)}Z`;
   const generation = metadata["generation"];
@@ -154,21 +108,23 @@ function marked(
   return strategy.prepareForDelete === undefined ? gone : strategy.prepareForDelete(gone, times);
 }
 
-/** A further delete of what is being deleted: its grace can only become less. */
+/** A further delete of what is being deleted: its grace can only become less, and while it runs nothing else can change. */
 function shortened(
   endpoint: Endpoint,
   object: JsonObject,
   old: JsonObject,
-  grace: number,
   requested: number | undefined,
 ): JsonObject | undefined {
   const metadata = metadataOf(object);
   const left = metadata["deletionGracePeriodSeconds"];
   const before = typeof left === "number" ? left : 0;
-  const less = requested !== undefined && grace < before;
-  if ((less ? grace : before) === 0 && !isHeld(endpoint, object)) return undefined;
-  const same = finalizersOf(metadata).join() === finalizersOf(metadataOf(old)).join();
-  if (!less) return same ? old : object;
+  const asked = requested !== undefined && requested < 0 ? 1 : requested;
+  const grace = asked !== undefined && asked < before ? asked : before;
+  if (before > 0 && grace === before) return old;
+  if (grace === 0 && !isHeld(endpoint, object)) return undefined;
+  if (grace === before) {
+    return finalizersOf(metadata).join() === finalizersOf(metadataOf(old)).join() ? old : object;
+  }
   const due = Date.parse(text(metadata["deletionTimestamp"])) - (before - grace) * 1000;
   return withMetadata(object, {
     ...metadata,
@@ -185,8 +141,9 @@ function finalizersOf(metadata: JsonObject): readonly string[] {
 function withFinalizers(
   metadata: JsonObject,
   options: DeleteOptions,
-  byDefault: "Orphan" | "Background" | undefined,
+  byDefault: ResourceStrategy["defaultPropagation"],
 ): JsonObject {
+  if (byDefault === "Unsupported") return metadata;
   const before = finalizersOf(metadata);
   const wish =
     options.orphanDependents === true

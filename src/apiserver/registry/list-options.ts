@@ -26,7 +26,7 @@ export function parseResourceVersion(
 const maxUint64 = 2n ** 64n - 1n;
 
 /** What a get or a watch says to a resourceVersion that is none: upstream takes it for a fault of its own. */
-export const unknownError = (message: string): StatusError => statusErrors.unknown(message);
+export const unknownError = (message: string): StatusError => statusErrors.unclassified(message);
 
 /** Checks the options of a list and says what they ask for; see "Resource Versions" in the API concepts. */
 export function listFreshness(options: RequestOptions): Freshness {

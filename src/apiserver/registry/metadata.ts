@@ -1,8 +1,9 @@
-import { type JsonObject, type ResourceDescription, statusErrors } from "../../api/index.js";
+import type { JsonObject, ResourceDescription } from "../../api/index.js";
 import { semanticallyEqual } from "../../api/kinds/equality.js";
 import { type Random, randomSuffix } from "../../internal/random.js";
 import { uuid } from "../../internal/uuid.js";
 import type { ServerRequest } from "../request.js";
+import { without } from "./subtree.js";
 
 /** metadata.generateName is cut so that name and suffix stay within 63 characters. */
 const maxGeneratedBase = 58;
@@ -21,6 +22,26 @@ export function withMetadata(object: JsonObject, metadata: JsonObject): JsonObje
   return { ...object, metadata };
 }
 
+/** A new object without the metadata that only the server gives, before anybody could come to own it. */
+export function withoutSystemFields(object: JsonObject): JsonObject {
+  const metadata = without(metadataOf(object), ...systemFields);
+  return metadata === object["metadata"] ? object : withMetadata(object, metadata);
+}
+
+const systemFields = [
+  "uid",
+  "creationTimestamp",
+  "deletionTimestamp",
+  "deletionGracePeriodSeconds",
+  "selfLink",
+] as const;
+
+/** metadata.resourceVersion as a number, 0 when there is none; undefined for what upstream could not parse. */
+export function parseVersion(version: string): number | undefined {
+  if (version === "") return 0;
+  return /^[0-9]+$/.test(version) && BigInt(version) < 2n ** 64n ? Number(version) : undefined;
+}
+
 /** What the server fills in on create; whatever the client put there is not its to say. */
 export function metadataForCreate(
   description: ResourceDescription,
@@ -33,7 +54,6 @@ export function metadataForCreate(
     deletionGracePeriodSeconds: _dg,
     selfLink: _sl,
     resourceVersion: _rv,
-    generation: _g,
     namespace: _ns,
     ...given
   } = metadataOf(object);
@@ -52,7 +72,10 @@ function generateName(base: string, random: Random): string {
   return base === "" ? "" : base.slice(0, maxGeneratedBase) + randomSuffix(random);
 }
 
-/** Checks that an update means the object that is there, and gives the new object the metadata that no update may change. */
+/**
+ * The object of an update with the metadata that no update changes. An update that asks for another uid or grace period, or for a deletion
+ * that nobody requested, keeps that, for validation to refuse.
+ */
 export function metadataForUpdate(object: JsonObject, old: JsonObject): JsonObject {
   const before = metadataOf(old);
   const { selfLink: _sl, ...given } = metadataOf(object);
@@ -61,38 +84,23 @@ export function metadataForUpdate(object: JsonObject, old: JsonObject): JsonObje
     if (before[field] === undefined) delete kept[field];
     else kept[field] = before[field];
   }
+  if (before["deletionTimestamp"] !== undefined) kept["deletionTimestamp"] = before["deletionTimestamp"];
+  for (const field of fallbackFields) {
+    const value = kept[field];
+    if (before[field] !== undefined && (value === undefined || value === "")) kept[field] = before[field];
+  }
   return withMetadata(object, kept);
 }
 
 const serverOwned = [
   "name",
   "namespace",
-  "uid",
   "creationTimestamp",
-  "deletionTimestamp",
-  "deletionGracePeriodSeconds",
   "generation",
   // Kept so that an object that nothing changed in is equal to the stored one.
   "resourceVersion",
 ] as const;
-
-/** metadata.uid and metadata.resourceVersion of an update are preconditions where they are given. */
-export function checkIdentity(
-  description: ResourceDescription,
-  object: JsonObject,
-  old: JsonObject,
-  name: string,
-): void {
-  const uid = text(metadataOf(object)["uid"]);
-  const actual = text(metadataOf(old)["uid"]);
-  if (uid !== "" && uid !== actual) {
-    throw statusErrors.conflict(
-      description,
-      name,
-      `StorageError: invalid object, Code: 4, Key: ${name}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${actual}`,
-    );
-  }
-}
+const fallbackFields = ["uid", "deletionGracePeriodSeconds"] as const;
 
 export function countsGenerations(description: ResourceDescription): boolean {
   return description.strategy.generation ?? description.schema.properties?.has("spec") === true;

@@ -1,3 +1,4 @@
+import { ignoreTimes } from "../../api/apply/managed-object.js";
 import { invalid } from "../../api/field-error.js";
 import { isStatusError, type JsonObject, type KubeObject, statusErrors } from "../../api/index.js";
 import { validateObjectMeta, validateObjectMetaUpdate } from "../../api/kinds/object-meta.js";
@@ -7,7 +8,8 @@ import { admit, type Claim, isDryRun, type RegistryContext, strategyContext, val
 import { createObject } from "./create.js";
 import type { Endpoint } from "./endpoint.js";
 import { recordManager } from "./managed-fields.js";
-import { checkIdentity, metadataForUpdate, metadataOf, text, withGeneration, withMetadata } from "./metadata.js";
+import { metadataForUpdate, metadataOf, parseVersion, text, withGeneration, withMetadata } from "./metadata.js";
+import { withoutDuplicateOwners } from "./owner-references.js";
 import { modifiedMessage } from "./store-errors.js";
 import { withFieldOf, withPathOf } from "./subtree.js";
 import type { Decision } from "./writer.js";
@@ -18,13 +20,34 @@ export async function update(
   endpoint: Endpoint,
   request: ServerRequest,
 ): Promise<ServerResult> {
-  const given = acceptObject(endpoint, request, request.body);
-  if (text(metadataOf(given)["name"]) === "") {
-    throw statusErrors.badRequest("the name of the object must be given in its metadata or on the URL");
-  }
-  return modify(context, endpoint, request, async () => given, {
+  const given = withoutDuplicateOwners(acceptObject(endpoint, request, request.body), request.warn);
+  const next = async (old: JsonObject | undefined): Promise<JsonObject> => {
+    checkUid(endpoint, request, given, old);
+    return given;
+  };
+  return modify(context, endpoint, request, next, {
     creates: endpoint.description.strategy.createOnUpdate === true && !request.subresource,
+    absent: () => next(undefined),
   });
+}
+
+/** metadata.uid of a PUT is a precondition. */
+export function checkUid(
+  endpoint: Endpoint,
+  request: ServerRequest,
+  given: JsonObject,
+  old: JsonObject | undefined,
+): void {
+  const uid = text(metadataOf(given)["uid"]);
+  const actual = text(metadataOf(old ?? {})["uid"]);
+  if (uid === "" || uid === actual) return;
+  const { name = "" } = request;
+  const key = endpoint.keyOf(request.namespace, name);
+  throw statusErrors.conflict(
+    endpoint.description,
+    name,
+    `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${actual}`,
+  );
 }
 
 export interface ModifyOptions {
@@ -65,7 +88,8 @@ export async function modify(
     if (result.outcome === "deleted") await deletedHook(context, endpoint, result.stored);
     if (result.outcome === "written") for (const claim of claims) await claim.settle();
     else await giveBack(claims);
-    if (isDryRun(request) && answer !== undefined) {
+    // What is gone with this very change is shown as the change left it.
+    if ((isDryRun(request) || result.outcome === "deleted") && answer !== undefined) {
       return { type: "object", code: 200, object: answer as unknown as KubeObject };
     }
     return { type: "stored", code: 200, stored: await endpoint.show(result.stored, request.signal) };
@@ -93,18 +117,18 @@ async function changed(
   endpoint: Endpoint,
   request: ServerRequest,
   old: JsonObject,
-  given: JsonObject,
+  wanted: JsonObject,
   claims: Claim[],
   options: ModifyOptions,
 ): Promise<JsonObject> {
   const { description } = endpoint;
   const { strategy } = description;
   const name = text(metadataOf(old)["name"]);
-  checkResourceVersion(endpoint, given, old, name);
-  checkIdentity(description, given, old, name);
-  const reached = withinSubresource(endpoint, request, metadataForUpdate(given, old), old);
+  checkResourceVersion(endpoint, wanted, old, name);
+  const reached = withinSubresource(endpoint, request, metadataForUpdate(wanted, old), old);
   const managed = options.recordsManagers ? reached : recordManager(context, endpoint, request, reached, old);
-  const admitted = (await admit(context, endpoint, request, "UPDATE", managed, old)) ?? managed;
+  const mutated = (await admit(context, endpoint, request, "UPDATE", managed, old)) ?? managed;
+  const admitted = withoutDuplicateOwners(mutated, request.warn, { afterAdmission: true });
   const fixed = metadataForUpdate(withinSubresource(endpoint, request, admitted, old), old);
   const prepared = strategy.prepareForUpdate?.(fixed, old, strategyContext(context, request)) ?? fixed;
   const statusOnly = request.subresource === "status" || request.subresource === "approval";
@@ -113,25 +137,29 @@ async function changed(
     request.subresource === "status" ? undefined : context.hooks.get(`${description.group}/${description.resource}`);
   const claim = hook && (await hook.prepare({ object: numbered, old, dryRun: isDryRun(request) }));
   if (claim !== undefined) claims.push(claim);
-  const object = claim?.object ?? numbered;
-  validateChange(context, endpoint, request, object, old);
+  const given = claim?.object ?? numbered;
+  validateChange(context, endpoint, request, given, old);
+  const object = ignoreTimes(given, old);
   for (const warning of strategy.warnings?.(object, old) ?? []) request.warn?.(warning);
   await validateAdmission(context, endpoint, request, "UPDATE", object, old);
   return object;
 }
 
 /** metadata.resourceVersion of the given object, when there is one, must be the current one. */
-function checkResourceVersion(endpoint: Endpoint, given: JsonObject, old: JsonObject, name: string): void {
-  const { description } = endpoint;
-  const version = text(metadataOf(given)["resourceVersion"]);
-  if (version === "" || version === "0") {
-    if (description.strategy.unconditionalUpdate !== false) return;
-    const error = invalid("metadata.resourceVersion", 0, "must be specified for an update");
-    throw statusErrors.invalid(description.group, description.kind, name, [
-      { ...error, message: "Invalid value: 0: must be specified for an update" },
-    ]);
+function checkResourceVersion({ description }: Endpoint, given: JsonObject, old: JsonObject, name: string): void {
+  const { group, resource, strategy } = description;
+  const asked = text(metadataOf(given)["resourceVersion"]);
+  const version = parseVersion(asked);
+  if (version === undefined) {
+    throw statusErrors.unclassified(`strconv.ParseUint: parsing ${JSON.stringify(asked)}: invalid syntax`);
   }
-  if (version !== text(metadataOf(old)["resourceVersion"])) {
+  if (version === 0) {
+    if (strategy.unconditionalUpdate !== false) return;
+    // Upstream names the resource here where other errors have the kind.
+    const error = invalid("metadata.resourceVersion", 0, "must be specified for an update");
+    throw statusErrors.invalid(group, resource, name, [error]);
+  }
+  if (version !== parseVersion(text(metadataOf(old)["resourceVersion"]))) {
     throw statusErrors.conflict(description, name, modifiedMessage);
   }
 }
@@ -146,7 +174,7 @@ const writableThrough: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 
 /** A write to the object leaves its status as it is; a write to a subresource leaves everything else. */
-function withinSubresource(
+export function withinSubresource(
   endpoint: Endpoint,
   request: ServerRequest,
   object: JsonObject,
