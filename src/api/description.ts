@@ -136,6 +136,8 @@ export interface ResourceStrategy {
   readonly generation?: boolean;
   /** Whether finalizers without a domain's slash are taken, which upstream refuses for its older kinds only. Absent: no. */
   readonly anyFinalizer?: boolean;
+  /** The server itself acts by these objects: a write of one is answered when the server's own cache has it. Absent: no. */
+  readonly inForceAtOnce?: boolean;
   /** Seconds until an object is removed by itself (events). */
   readonly ttlSeconds?: number;
   /** For autoscaling/v1 Scale: where the numbers are. */

@@ -3,6 +3,7 @@ import type { UserInfo } from "../api/index.js";
 import { builtinStrategies } from "../api/kinds/index.js";
 import { defaultAdmission } from "../apiserver/admission/default-admission.js";
 import { liveDeps } from "../apiserver/admission/live-deps.js";
+import { admissionPolicies } from "../apiserver/admission/policies/plugins.js";
 import { inScope, usageOf } from "../apiserver/admission/quota-usage.js";
 import { admissionWebhooks } from "../apiserver/admission/webhook-plugins.js";
 import { defaultServiceCidr, type OwnResource, SecuredApiServer, serviceHooks } from "../apiserver/index.js";
@@ -169,6 +170,7 @@ function apiServer(
         clock: made.clock,
         random: made.random,
         authorizer,
+        policies: admissionPolicies(server, { ...liveDeps(server), authorizer }),
         webhooks: admissionWebhooks(server, { allowLocalAddresses: options.loopback === true }),
         ...liveDeps(server),
       }),

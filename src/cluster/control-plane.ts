@@ -3,6 +3,7 @@ import type { ResourceDescription, UserInfo } from "../api/index.js";
 import { builtinStrategies } from "../api/kinds/index.js";
 import { defaultAdmission } from "../apiserver/admission/default-admission.js";
 import { liveDeps } from "../apiserver/admission/live-deps.js";
+import { admissionPolicies } from "../apiserver/admission/policies/plugins.js";
 import { inScope, usageOf } from "../apiserver/admission/quota-usage.js";
 import { admissionWebhooks } from "../apiserver/admission/webhook-plugins.js";
 import { ensureNamespaces, ensurePriorityClasses } from "../apiserver/bootstrap/system-objects.js";
@@ -82,6 +83,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
         clock,
         random,
         disabled: notAlone,
+        policies: admissionPolicies(api, liveDeps(api)),
         webhooks: admissionWebhooks(api, { allowLocalAddresses: true }),
         ...liveDeps(api),
       }),

@@ -16,6 +16,8 @@ export interface AdmissionRequest extends GroupVersionResource {
   readonly options: JsonObject;
   readonly dryRun: boolean;
   readonly warn: (text: string) => void;
+  /** Adds an annotation to the audit event of the request; absent: nobody keeps them. */
+  readonly annotate?: ((key: string, value: string) => void) | undefined;
 }
 
 /** Reads of what this server has seen so far, without a round trip: at most some milliseconds behind. */

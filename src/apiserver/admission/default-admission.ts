@@ -30,6 +30,8 @@ export interface DefaultAdmissionDeps {
   readonly liveServiceAccount?: ((namespace: string, name: string) => Promise<ServiceAccount | undefined>) | undefined;
   /** How quotas are charged; absent: they are not enforced. */
   readonly quota?: Omit<ResourceQuotaDeps, "cache"> | undefined;
+  /** Admission policies, mutating and validating; absent: none are evaluated. */
+  readonly policies?: readonly AdmissionPlugin[] | undefined;
   /** Mutating and validating webhooks; absent: none are called. */
   readonly webhooks?: readonly AdmissionPlugin[] | undefined;
   /** What namespaces without labels are held to, and who is exempt. Absent: as upstream without a configuration, nothing and nobody. */
@@ -65,6 +67,8 @@ export function defaultAdmission(deps: DefaultAdmissionDeps): readonly Admission
     certificateSubjectRestriction({ organizationsOf }),
     defaultIngressClass(deps),
     ...(deps.more ?? []),
+    // Of each phase policies come before webhooks.
+    ...(deps.policies ?? []),
     ...(deps.webhooks ?? []),
     ...(deps.quota === undefined ? [] : [resourceQuota({ cache, ...deps.quota })]),
   ];

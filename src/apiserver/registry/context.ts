@@ -138,6 +138,7 @@ function admissionRequest(
     options: (request.options ?? {}) as JsonObject,
     dryRun: isDryRun(request),
     warn: request.warn ?? (() => {}),
+    annotate: request.annotate,
   };
 }
 

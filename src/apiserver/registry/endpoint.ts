@@ -98,6 +98,15 @@ export class Endpoint {
     return { ...(convert === undefined ? object : convert.toStorage(object)), apiVersion: this.#storageVersion };
   }
 
+  /** An object as it is stored, as this version shows it. Errors: those of the conversion, where somebody else does it. */
+  async fromStorage(object: JsonObject, signal?: AbortSignal): Promise<JsonObject> {
+    if (this.stored) return object;
+    const { versions } = this.description.storage;
+    if (versions?.convert === undefined || object["apiVersion"] === this.apiVersion) return this.#fromStorage(object);
+    const [converted] = await versions.convert([object], this.apiVersion, signal);
+    return converted === undefined ? object : (versions.complete?.(converted) ?? converted);
+  }
+
   #fromStorage(object: JsonObject): JsonObject {
     const { convert, versions } = this.description.storage;
     const same = convert === undefined && object["apiVersion"] === this.apiVersion;

@@ -46,6 +46,7 @@ export class ObjectWriter {
     const entry = await this.#run(endpoint, text(name), "create", () =>
       this.#store.create(key, value, { lease, signal }),
     );
+    await this.#inForce(endpoint, entry.revision, signal);
     return this.#written(entry);
   }
 
@@ -99,6 +100,7 @@ export class ObjectWriter {
     if (decision.type === "keep") return { stored: current, outcome: "unchanged" };
     if (decision.type === "delete") {
       const revision = await this.#store.delete(current.key, current.revision, { signal });
+      await this.#inForce(endpoint, revision, signal);
       return { stored: current.at(revision), outcome: "deleted" };
     }
     const value = encodeObject(decision.object);
@@ -112,7 +114,14 @@ export class ObjectWriter {
     const lease = await this.#leases.leaseFor(endpoint.description.strategy.ttlSeconds);
     this.#cache.writes.expect(current.key, value, decision.object);
     const entry = await this.#store.update(current.key, value, current.revision, { lease, signal });
+    await this.#inForce(endpoint, entry.revision, signal);
     return { stored: this.#written(entry), outcome: "written" };
+  }
+
+  /** Waits until this server goes by what was written. That it was written stands, whatever becomes of the wait. */
+  async #inForce({ description }: Endpoint, revision: number, signal: AbortSignal | undefined): Promise<void> {
+    if (description.strategy.inForceAtOnce !== true) return;
+    await this.#cache.reached(revision, signal).catch(() => {});
   }
 
   async #read(

@@ -9,22 +9,53 @@ export class BudgetExceeded extends Error {
  */
 export class Meter {
   readonly #exceeded = new BudgetExceeded("operation cancelled: actual cost limit exceeded");
+  readonly #interrupted = new BudgetExceeded("operation interrupted");
+  readonly #now: (() => number) | undefined;
   #left = 0;
+  #started = 0;
+  /** When `left` is below this it is time to look at the clock. */
+  #look = Number.NEGATIVE_INFINITY;
+
+  /** With a clock, in milliseconds, an evaluation also ends when it has taken too long for everybody else. */
+  constructor(now?: () => number) {
+    this.#now = now;
+  }
 
   get left(): number {
     return this.#left;
   }
 
+  /** Begins an evaluation. */
   reset(budget: number): void {
+    if (this.#now !== undefined) this.#started = this.#now();
+    this.resume(budget);
+  }
+
+  /** Goes on within an evaluation with another budget. */
+  resume(budget: number): void {
     this.#left = budget;
+    if (this.#now !== undefined) this.#look = budget - lookEvery;
   }
 
   /** Throws BudgetExceeded when there is nothing left. */
   spend(cost: number): void {
     this.#left -= cost;
     if (this.#left < 0) throw this.#exceeded;
+    if (this.#left < this.#look) this.#lookAtClock();
+  }
+
+  #lookAtClock(): void {
+    this.#look = this.#left - lookEvery;
+    if (this.#now === undefined || this.#now() - this.#started <= maxMs) return;
+    this.#left = -1;
+    throw this.#interrupted;
   }
 }
+
+/** How long one evaluation may keep everything else waiting. */
+const maxMs = 50;
+/** In cost: well below a millisecond of work. */
+const lookEvery = 1000;
 
 type Evaluate = (this: unknown, evaluator: unknown, node: unknown, context: unknown) => unknown;
 

@@ -62,7 +62,26 @@ function replace(text: string, from: string, to: string, limit: number): string 
   );
 }
 
+/** How many compiled patterns are kept: those of a few expressions, which loops ask for again and again. */
+const maxPatterns = 100;
+
 function registerRegex(define: Define): void {
+  const known = new Map<string, ReturnType<typeof compileRegex>>();
+  const regexOf = (pattern: string): ReturnType<typeof compileRegex> => {
+    let regex = known.get(pattern);
+    if (regex === undefined) {
+      regex = compilePatternOf(pattern);
+      if (known.size >= maxPatterns) known.clear();
+      known.set(pattern, regex);
+    }
+    return regex;
+  };
+  const findAll = (text: string, pattern: string, limit: number): readonly string[] => {
+    const matcher = regexOf(pattern).matcher(text);
+    const found: string[] = [];
+    while ((limit < 0 || found.length < limit) && matcher.find()) found.push(matcher.group() ?? "");
+    return found;
+  };
   const matches = (text: string, pattern: string): boolean => regexOf(pattern).matcher(text).find();
   define(`string.${matchesFunction}(string): bool`, matches);
   define(`${matchesFunction}(string, string): bool`, matches);
@@ -73,18 +92,11 @@ function registerRegex(define: Define): void {
   );
 }
 
-function regexOf(pattern: string): ReturnType<typeof compileRegex> {
+function compilePatternOf(pattern: string): ReturnType<typeof compileRegex> {
   try {
     return compileRegex(pattern);
   } catch (error) {
     if (error instanceof PatternError) throw new Error(error.message, { cause: error });
     throw error;
   }
-}
-
-function findAll(text: string, pattern: string, limit: number): readonly string[] {
-  const matcher = regexOf(pattern).matcher(text);
-  const found: string[] = [];
-  while ((limit < 0 || found.length < limit) && matcher.find()) found.push(matcher.group() ?? "");
-  return found;
 }

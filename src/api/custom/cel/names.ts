@@ -30,6 +30,11 @@ const escapes: readonly (readonly [string, string])[] = [
   ["/", "__slash__"],
 ];
 
+/** Words of CEL by how expressions write them as field names. */
+export const escapedFieldNames: ReadonlyMap<string, string> = new Map(
+  [...keywords].map((word) => [`__${word}__`, word]),
+);
+
 /** A property's name as expressions write it; undefined for one that they cannot. */
 export function escapeFieldName(name: string): string | undefined {
   if (keywords.has(name)) return `__${name}__`;

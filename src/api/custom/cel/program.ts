@@ -2,7 +2,7 @@ import { Environment } from "@marcbachmann/cel-js";
 import { type AstNode, instrument, isAstNode, type Meter, walkAst } from "./budget.js";
 import { matchesFunction, registerLibrary } from "./library.js";
 
-export type Variables = { readonly self: unknown; readonly oldSelf?: unknown };
+export type Variables = { readonly [name: string]: unknown };
 
 export interface Program {
   readonly usesOldSelf: boolean;
@@ -32,14 +32,26 @@ export function celEnvironment(): Environment {
   return environment;
 }
 
+/** What is parsed in the place of a source, and where a place of it comes from. */
+export interface Rewritten {
+  readonly text: string;
+  readonly originalOffset: (offset: number) => number;
+}
+
 /** Throws CompileError. */
-export function compileProgram(environment: Environment, source: string, meter: Meter): Program {
+export function compileProgram(
+  environment: Environment,
+  source: string,
+  meter: Meter,
+  rewritten: Rewritten = { text: source, originalOffset: (offset) => offset },
+): Program {
   if (source.length > maxLength) throw new CompileError("ERROR: <input>:-1:0: expression is too long");
+  const { originalOffset } = rewritten;
   let program: ReturnType<Environment["parse"]>;
   try {
-    program = environment.parse(source);
+    program = environment.parse(rewritten.text);
   } catch (error) {
-    throw compileError(source, error, "Syntax error: ");
+    throw compileError(source, error, "Syntax error: ", originalOffset);
   }
   let usesOldSelf = false;
   walkAst(program.ast, (node) => {
@@ -47,7 +59,7 @@ export function compileProgram(environment: Environment, source: string, meter: 
     renameMatches(node);
   });
   const checked = program.check();
-  if (!checked.valid) throw compileError(source, checked.error, "");
+  if (!checked.valid) throw compileError(source, checked.error, "", originalOffset);
   instrument(program.ast, meter);
   return { usesOldSelf, type: checked.type ?? "dyn", ast: program.ast, run: (variables) => program(variables) };
 }
@@ -66,9 +78,14 @@ interface PackageError {
   readonly node?: unknown;
 }
 
-function compileError(source: string, cause: unknown, prefix: string): CompileError {
+function compileError(
+  source: string,
+  cause: unknown,
+  prefix: string,
+  originalOffset: Rewritten["originalOffset"],
+): CompileError {
   const error: PackageError = typeof cause === "object" && cause !== null ? cause : {};
-  const at = Math.min(error.range?.start ?? 0, source.length);
+  const at = Math.min(originalOffset(error.range?.start ?? 0), source.length);
   const before = source.slice(0, at).split("\n");
   const line = source.split("\n")[before.length - 1] ?? "";
   const column = before.at(-1)?.length ?? 0;

@@ -39,7 +39,7 @@ export class CelTypes {
   }
 
   #declare(schema: JsonSchema, isRoot: boolean): CelType {
-    if (schema["x-kubernetes-int-or-string"] === true) return { name: "dyn", convert: dynamic };
+    if (schema["x-kubernetes-int-or-string"] === true) return { name: "dyn", convert: dynamicValue };
     switch (schema.type) {
       case "string":
         return textType(schema.format);
@@ -51,13 +51,13 @@ export class CelTypes {
         return { name: "bool", convert: (value) => value };
       case "array": {
         const items = itemsOf(schema);
-        const { name, convert } = items === undefined ? { name: "dyn", convert: dynamic } : this.typeOf(items);
+        const { name, convert } = items === undefined ? { name: "dyn", convert: dynamicValue } : this.typeOf(items);
         return { name: `list<${name}>`, convert: (value) => (Array.isArray(value) ? value.map(convert) : value) };
       }
       case "object":
         return this.#object(schema, isRoot);
       default:
-        return { name: "dyn", convert: dynamic };
+        return { name: "dyn", convert: dynamicValue };
     }
   }
 
@@ -66,7 +66,7 @@ export class CelTypes {
     if (additional !== undefined) return this.#map(this.typeOf(additional));
     const embedded = isRoot || schema["x-kubernetes-embedded-resource"] === true;
     const properties = new Map([...propertiesOf(schema), ...(embedded ? identityFields : [])]);
-    if (properties.size === 0) return { name: "dyn", convert: dynamic };
+    if (properties.size === 0) return { name: "dyn", convert: dynamicValue };
     const fields = new Map<string, { readonly escaped: string; readonly type: CelType }>();
     for (const [name, property] of properties) {
       const escaped = escapeFieldName(name);
@@ -155,9 +155,9 @@ function durationOf(text: string): Duration {
 }
 
 /** A value without a schema: whole numbers are integers. */
-function dynamic(value: unknown): unknown {
+export function dynamicValue(value: unknown): unknown {
   if (typeof value === "number") return Number.isInteger(value) ? BigInt(value) : value;
-  if (Array.isArray(value)) return value.map(dynamic);
+  if (Array.isArray(value)) return value.map(dynamicValue);
   if (!isJsonObject(value)) return value;
-  return new Map(Object.entries(value).map(([key, inner]) => [key, dynamic(inner)]));
+  return new Map(Object.entries(value).map(([key, inner]) => [key, dynamicValue(inner)]));
 }

@@ -26,6 +26,7 @@ export const admissionStrategies: readonly StrategyEntry[] = [
       defaults: defaultValidatingWebhooks,
       validate: validateWebhooks,
       unconditionalUpdate: false,
+      inForceAtOnce: true,
       generation: true,
     }),
   ],
@@ -35,6 +36,7 @@ export const admissionStrategies: readonly StrategyEntry[] = [
       defaults: defaultMutatingWebhooks,
       validate: validateWebhooks,
       unconditionalUpdate: false,
+      inForceAtOnce: true,
       generation: true,
     }),
   ],
@@ -45,6 +47,7 @@ export const admissionStrategies: readonly StrategyEntry[] = [
       validate: validateAdmissionPolicy,
       prepareForCreate: startsWithStatus({}),
       unconditionalUpdate: false,
+      inForceAtOnce: true,
     }),
   ],
   [
@@ -53,6 +56,7 @@ export const admissionStrategies: readonly StrategyEntry[] = [
       defaults: defaultPolicyBinding,
       validate: validatePolicyBinding,
       unconditionalUpdate: false,
+      inForceAtOnce: true,
     }),
   ],
   [
@@ -61,10 +65,15 @@ export const admissionStrategies: readonly StrategyEntry[] = [
       defaults: defaultMutatingPolicy,
       validate: validateAdmissionPolicy,
       unconditionalUpdate: false,
+      inForceAtOnce: true,
     }),
   ],
   [
     `${group}/mutatingadmissionpolicybindings`,
-    strategyOf<MutatingAdmissionPolicyBinding>({ defaults: defaultPolicyBinding, unconditionalUpdate: false }),
+    strategyOf<MutatingAdmissionPolicyBinding>({
+      defaults: defaultPolicyBinding,
+      unconditionalUpdate: false,
+      inForceAtOnce: true,
+    }),
   ],
 ];

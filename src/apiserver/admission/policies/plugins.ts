@@ -1,0 +1,42 @@
+import type { KubeObject, Namespace } from "../../../api/index.js";
+import { isStatusError } from "../../../api/index.js";
+import type { Authorizer } from "../../authz/authorizer.js";
+import type { ApiServer } from "../../server.js";
+import type { AdmissionPlugin } from "../admission.js";
+import { equivalentResources, objectConverter } from "../equivalents.js";
+import { lazyEnvironments, type PolicyDeps } from "./policy-deps.js";
+import { validatingPolicies } from "./validating-policies.js";
+
+export interface AdmissionPoliciesOptions {
+  /** Whom expressions ask by `authorizer`. Absent: everything is allowed, as on a server without one. */
+  readonly authorizer?: Authorizer | undefined;
+  readonly liveNamespace?: ((name: string) => Promise<Namespace | undefined>) | undefined;
+}
+
+/** Admission by the policies among the objects of the server. */
+export function admissionPolicies(
+  server: ApiServer,
+  options: AdmissionPoliciesOptions = {},
+): readonly AdmissionPlugin[] {
+  const deps: PolicyDeps = {
+    cache: server.cacheReader,
+    authorizer: options.authorizer,
+    liveNamespace: options.liveNamespace,
+    environments: lazyEnvironments(server.clock),
+    equivalents: equivalentResources(server),
+    convert: objectConverter(server),
+    resourceOf: ({ group, version, kind }) =>
+      server.table.all().find((each) => each.kind === kind && each.group === group && each.version === version),
+    liveObject: async ({ group, version, resource }, key): Promise<KubeObject | undefined> => {
+      try {
+        const user = { username: "system:apiserver", groups: ["system:masters"] };
+        const result = await server.handle({ verb: "get", group, version, resource, ...key, user });
+        return result.type === "stored" ? result.stored.object : undefined;
+      } catch (error) {
+        if (isStatusError(error, "NotFound")) return undefined;
+        throw error;
+      }
+    },
+  };
+  return [validatingPolicies(deps)];
+}
