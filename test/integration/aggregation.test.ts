@@ -370,6 +370,90 @@ describe("what another server must not be able to do", () => {
   });
 });
 
+describe("a server that does not answer", () => {
+  test("is not held on to when the client has gone", async () => {
+    let closed: Promise<void> = Promise.resolve();
+    const asked = new Promise<void>((resolve) => {
+      extension.intercept = (request) => {
+        if (!request.url?.endsWith("/hanging")) return false;
+        closed = new Promise((resolveClosed) => request.socket.on("close", () => resolveClosed()));
+        resolve();
+        return true;
+      };
+    });
+    const request = httpsRequest({
+      host: "127.0.0.1",
+      port: server.https.port,
+      path: `${base}/namespaces/default/flunders/hanging`,
+      agent: false,
+      ca: pki.ca.certificate,
+      cert: pki.admin.certificate,
+      key: pki.admin.key,
+    });
+    request.on("error", () => {});
+    request.end();
+    await asked;
+    request.destroy();
+    await closed;
+    extension.intercept = undefined;
+  });
+
+  test("is told to wait by a client that does not read", async () => {
+    const size = 32 * 1024 * 1024;
+    let written = 0;
+    extension.intercept = (request, response) => {
+      if (!request.url?.endsWith("/large")) return false;
+      response.writeHead(200, { "Content-Type": "application/octet-stream" });
+      const chunk = Buffer.alloc(64 * 1024);
+      const more = (): void => {
+        while (written < size) {
+          written += chunk.length;
+          if (!response.write(chunk)) return void response.once("drain", more);
+        }
+        response.end();
+      };
+      more();
+      return true;
+    };
+    const received = await new Promise<number>((resolve, reject) => {
+      const request = httpsRequest({
+        host: "127.0.0.1",
+        port: server.https.port,
+        path: `${base}/namespaces/default/flunders/large`,
+        agent: false,
+        ca: pki.ca.certificate,
+        cert: pki.admin.certificate,
+        key: pki.admin.key,
+      });
+      request.on("error", reject);
+      request.on("response", (response) => {
+        let count = 0;
+        // Nothing is read until the writing has come to a halt.
+        void halted(() => written).then((held) => {
+          expect(held).toBeLessThan(size);
+          response.on("data", (chunk: Buffer) => {
+            count += chunk.length;
+          });
+          response.on("end", () => resolve(count));
+        }, reject);
+      });
+      request.end();
+    });
+    extension.intercept = undefined;
+    expect(received).toBe(size);
+  });
+});
+
+/** Resolves with a figure once it has stayed the same for a while. */
+async function halted(figure: () => number): Promise<number> {
+  let before = -1;
+  for (let same = 0; same < 200; same = figure() === before ? same + 1 : 0) {
+    before = figure();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return before;
+}
+
 /** Asks for another protocol, says something, and gives everything that came back. */
 function upgrade(say: string): Promise<string> {
   return new Promise((resolve, reject) => {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { apiServices, endpointSlices, type ResourceDescription, services } from "../../api/index.js";
 import type { Component, ComponentContext } from "../../internal/component.js";
 import type { DelegateLookup } from "../http/connect.js";
@@ -64,6 +65,8 @@ export class Aggregation implements Component {
 
   async run({ signal, ready }: ComponentContext): Promise<void> {
     ready();
+    // Every part listens: more than Node thinks can be meant.
+    setMaxListeners(0, signal);
     await Promise.all(this.#parts.map((part) => part.run({ signal, ready: () => {} })));
   }
 }

@@ -31,7 +31,7 @@ export interface FetchAnswer {
 export type BackendFetch = (remote: RemoteService, request: FetchRequest) => Promise<FetchAnswer>;
 
 export interface BackendFetchOptions {
-  readonly backends: Backends;
+  readonly backends: Pick<Backends, "locate" | "dial">;
   readonly clock: Clock;
   /** Default 5 s. */
   readonly timeoutMs?: number;

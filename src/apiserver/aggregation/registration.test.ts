@@ -66,6 +66,22 @@ describe("the APIServices of this server", () => {
     await expect.poll(async () => (await get(served, "v1.apps")).spec?.versionPriority).toBe(15);
   });
 
+  it("are made once by several servers, which then agree", async () => {
+    const store = new MemoryStore();
+    await using one = await serve({}, store);
+    await using two = await serve({}, store);
+    await using _one = await registering(one);
+    await using _two = await registering(two);
+    await one.client.create(customResourceDefinitions, crontabDefinition());
+    await expect.poll(() => names(two)).toHaveLength(22);
+    await expect.poll(() => names(one)).toContain("v1.stable.example.com");
+    await two.client.delete(customResourceDefinitions, { name: "crontabs.stable.example.com" });
+    await expect.poll(() => names(one)).toHaveLength(21);
+    const before = await one.server.cache.fresh();
+    for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(await one.server.cache.fresh()).toBe(before);
+  });
+
   it("of others are left alone, also where they take over a group-version of this server", async () => {
     await using served = await serve();
     const own = { ...makeApiService({ group: "apps" }), metadata: { name: "v1.apps" } };
