@@ -1,6 +1,6 @@
 import type { X509Certificate } from "node:crypto";
-import type { IncomingHttpHeaders } from "node:http";
 import type { UserInfo } from "../../api/index.js";
+import type { ReceivedHeaders } from "./header-values.js";
 
 /** The client's end of one connection. One object per connection, so that what is worked out of it can be kept by it. */
 export interface Peer {
@@ -9,8 +9,7 @@ export interface Peer {
   readonly address: string | undefined;
 }
 
-export interface AuthenticationRequest {
-  readonly headers: IncomingHttpHeaders;
+export interface AuthenticationRequest extends ReceivedHeaders {
   readonly peer: Peer;
 }
 

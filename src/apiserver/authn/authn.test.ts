@@ -10,6 +10,7 @@ import type { Authenticator } from "./authenticator.js";
 import { bearerAuthenticator, bearerTokenOf, staticTokenAuthenticator } from "./bearer.js";
 import { certificateAuthenticator } from "./certificates.js";
 import { frontProxyAuthenticator } from "./front-proxy.js";
+import type { ReceivedHeaders } from "./header-values.js";
 import { impersonationOf } from "./impersonation.js";
 import { selfSubjectReviewEvaluator, tokenReviewEvaluator } from "./reviews.js";
 import { serviceAccountTokenAuthenticator } from "./service-account-tokens.js";
@@ -55,16 +56,32 @@ describe("certificates", () => {
   });
 });
 
+/** Headers as Node gives them: repeated ones joined, and all of them raw. */
+function receivedHeaders(...given: readonly (readonly [name: string, value: string])[]): Required<ReceivedHeaders> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of given) {
+    const key = name.toLowerCase();
+    headers[key] = headers[key] === undefined ? value : `${headers[key]}, ${value}`;
+  }
+  return { headers, rawHeaders: given.flat() };
+}
+
 describe("front proxies", () => {
   const options = () => ({ authorities: [ca.certificate], allowedNames: ["jane"], clock: new VirtualClock(start) });
 
   test("are believed by their certificate, and their headers go no further", async () => {
-    const headers = { "x-remote-user": "bob", "x-remote-group": "a, b", "x-remote-extra-scopes": "s" } as Record<
-      string,
-      string
-    >;
-    const found = await frontProxyAuthenticator(options()).authenticate({ headers, peer: await peerOf(ca) });
-    expect(found?.user).toMatchObject({ username: "bob", groups: ["a", "b", "system:authenticated"] });
+    const latin1 = (text: string): string => Buffer.from(text).toString("latin1");
+    const received = receivedHeaders(
+      ["X-Remote-User", latin1("bøb")],
+      ["X-Remote-Group", "a, system:masters"],
+      ["x-remote-group", "b"],
+      ["X-Remote-Extra-Scopes", "s"],
+    );
+    const { headers } = received;
+    const found = await frontProxyAuthenticator(options()).authenticate({ ...received, peer: await peerOf(ca) });
+    // A comma in a group's name makes no second group of it.
+    const groups = ["a, system:masters", "b", "system:authenticated"];
+    expect(found?.user).toMatchObject({ username: "bøb", groups });
     expect({ ...found?.user.extra }).toEqual({ scopes: ["s"] });
     expect(Object.keys(headers)).toEqual([]);
   });
@@ -119,16 +136,19 @@ test.each([
 });
 
 test("impersonation headers", () => {
-  expect(impersonationOf({})).toBeUndefined();
+  expect(impersonationOf(receivedHeaders())).toBeUndefined();
   expect(
-    impersonationOf({
-      "impersonate-user": "bob",
-      "impersonate-group": "a, b",
-      "impersonate-uid": "1",
-      "impersonate-extra-acme.com%2fx": "y",
-    }),
-  ).toMatchObject({ username: "bob", groups: ["a", "b"], uid: "1", extra: { "acme.com/x": ["y"] } });
-  expect(() => impersonationOf({ "impersonate-group": "a" })).toThrow("without impersonating a user");
+    impersonationOf(
+      receivedHeaders(
+        ["Impersonate-User", "bob"],
+        ["Impersonate-Group", "a, b"],
+        ["Impersonate-Group", "c"],
+        ["Impersonate-Uid", "1"],
+        ["Impersonate-Extra-acme.com%2fx", "y"],
+      ),
+    ),
+  ).toMatchObject({ username: "bob", groups: ["a, b", "c"], uid: "1", extra: { "acme.com/x": ["y"] } });
+  expect(() => impersonationOf(receivedHeaders(["Impersonate-Group", "a"]))).toThrow("without impersonating a user");
 });
 
 describe("service account tokens", () => {

@@ -1,8 +1,8 @@
 import type { X509Certificate } from "node:crypto";
-import type { IncomingHttpHeaders } from "node:http";
 import type { Clock } from "../../internal/clock.js";
 import { type Authenticator, withAuthenticatedGroup } from "./authenticator.js";
 import { parseAuthorities, userOfCertificate, verifyClientCertificate } from "./certificates.js";
+import { headerValues, type ReceivedHeaders } from "./header-values.js";
 
 const extraPrefix = "x-remote-extra-";
 
@@ -21,13 +21,14 @@ export function frontProxyAuthenticator(options: {
   };
   return {
     name: "requestheader",
-    authenticate({ headers, peer }) {
-      const username = values(headers, "x-remote-user")[0];
+    authenticate(request) {
+      const { headers, peer } = request;
+      const [username] = headerValues(request, "x-remote-user");
       if (username === undefined || username === "" || peer.certificate === undefined) return undefined;
       if (!trusted(peer.certificate)) return undefined;
-      const groups = values(headers, "x-remote-group");
-      const uid = values(headers, "x-remote-uid")[0];
-      const extra = extraOf(headers);
+      const groups = headerValues(request, "x-remote-group");
+      const [uid] = headerValues(request, "x-remote-uid");
+      const extra = extraOf(request);
       // Nothing behind us is to take them for its own.
       for (const name of Object.keys(headers)) if (name.startsWith("x-remote-")) delete headers[name];
       return { user: withAuthenticatedGroup({ username, groups, ...(uid === undefined ? {} : { uid }), extra }) };
@@ -35,10 +36,10 @@ export function frontProxyAuthenticator(options: {
   };
 }
 
-function extraOf(headers: IncomingHttpHeaders): Record<string, readonly string[]> {
+function extraOf(request: ReceivedHeaders): Record<string, readonly string[]> {
   const extra = Object.create(null) as Record<string, readonly string[]>;
-  for (const name of Object.keys(headers)) {
-    if (name.startsWith(extraPrefix)) extra[decodeKey(name.slice(extraPrefix.length))] = values(headers, name);
+  for (const name of Object.keys(request.headers)) {
+    if (name.startsWith(extraPrefix)) extra[decodeKey(name.slice(extraPrefix.length))] = headerValues(request, name);
   }
   return extra;
 }
@@ -49,10 +50,4 @@ function decodeKey(key: string): string {
   } catch {
     return key;
   }
-}
-
-function values(headers: IncomingHttpHeaders, name: string): readonly string[] {
-  const value = headers[name];
-  if (value === undefined) return [];
-  return Array.isArray(value) ? value : value.split(",").map((part) => part.trim());
 }

@@ -1,18 +1,18 @@
-import type { IncomingHttpHeaders } from "node:http";
 import { statusErrors, type UserInfo } from "../../api/index.js";
 import { authorizeOrThrow } from "../authz/attributes.js";
 import type { AuthorizationAttributes, Authorizer } from "../authz/authorizer.js";
 import { authenticatedGroup } from "./authenticator.js";
+import { headerValues, type ReceivedHeaders } from "./header-values.js";
 import { serviceAccountGroups, splitServiceAccountUsername } from "./service-account-names.js";
 
 const extraPrefix = "impersonate-extra-";
 
 /** Whom the headers ask to act as; undefined without such headers. Throws for headers that make no sense. */
-export function impersonationOf(headers: IncomingHttpHeaders): UserInfo | undefined {
-  const username = first(headers["impersonate-user"]);
-  const groups = all(headers["impersonate-group"]);
-  const uid = first(headers["impersonate-uid"]);
-  const extra = extraOf(headers);
+export function impersonationOf(request: ReceivedHeaders): UserInfo | undefined {
+  const [username = ""] = headerValues(request, "impersonate-user");
+  const groups = headerValues(request, "impersonate-group");
+  const [uid = ""] = headerValues(request, "impersonate-uid");
+  const extra = extraOf(request);
   if (username === "") {
     if (groups.length === 0 && uid === "" && extra === undefined) return undefined;
     throw statusErrors.internal("requested impersonation of groups, uid or extra without impersonating a user");
@@ -46,12 +46,12 @@ function groupsOf(target: UserInfo, namespace: string | undefined): readonly str
   return [...groups, authenticatedGroup];
 }
 
-function extraOf(headers: IncomingHttpHeaders): Record<string, readonly string[]> | undefined {
+function extraOf(request: ReceivedHeaders): Record<string, readonly string[]> | undefined {
   let extra: Record<string, readonly string[]> | undefined;
-  for (const name in headers) {
+  for (const name in request.headers) {
     if (!name.startsWith(extraPrefix)) continue;
     extra ??= Object.create(null) as Record<string, readonly string[]>;
-    extra[unescapeKey(name.slice(extraPrefix.length))] = all(headers[name]);
+    extra[unescapeKey(name.slice(extraPrefix.length))] = headerValues(request, name);
   }
   return extra;
 }
@@ -62,14 +62,4 @@ function unescapeKey(key: string): string {
   } catch {
     return key;
   }
-}
-
-function first(value: string | string[] | undefined): string {
-  return (Array.isArray(value) ? value[0] : value) ?? "";
-}
-
-/** Node joins repeated headers with `, `; a group's name has no comma followed by a blank in practice. */
-function all(value: string | string[] | undefined): readonly string[] {
-  if (value === undefined) return [];
-  return Array.isArray(value) ? value : value.split(", ");
 }

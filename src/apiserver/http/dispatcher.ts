@@ -57,16 +57,16 @@ export class Dispatcher {
   }
 
   async #authenticate(exchange: Exchange, peer: Peer): Promise<UserInfo> {
-    const { headers } = exchange.request;
+    const { headers, rawHeaders } = exchange.request;
     let user: UserInfo | undefined;
     try {
-      const result = this.#options.authenticator.authenticate({ headers, peer });
+      const result = this.#options.authenticator.authenticate({ headers, rawHeaders, peer });
       user = (result instanceof Promise ? await result : result)?.user;
     } catch (error) {
       this.#options.logger.debug("authentication failed", { error });
     }
     if (user === undefined) throw statusErrors.unauthorized();
-    const target = impersonationOf(headers);
+    const target = impersonationOf({ headers, rawHeaders });
     return target === undefined ? user : impersonate(user, target, this.#options.authorizer);
   }
 
