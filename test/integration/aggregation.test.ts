@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect as connectHttp2 } from "node:http2";
 import { request as httpsRequest } from "node:https";
@@ -8,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { builtinDescriptions } from "../../src/api/describe/index.js";
 import { type APIService, apiServices, endpointSlices, namespaces, services } from "../../src/api/index.js";
 import { builtinStrategies } from "../../src/api/kinds/index.js";
+import { bootstrapRbac } from "../../src/apiserver/authz/reconcile.js";
 import { type ClusterPki, createClusterPki } from "../../src/apiserver/pki/cluster-pki.js";
 import { SecuredApiServer } from "../../src/apiserver/secured-api-server.js";
 import { type Client, createClient, waitFor } from "../../src/client/index.js";
@@ -300,6 +302,40 @@ describe("who asks", () => {
     expect(asked?.headers).not.toHaveProperty("authorization");
     expect(groupsOf(asked?.rawHeaders ?? [])).toEqual(["dev,ops", "team", "system:authenticated"]);
     expect(Buffer.from(String(asked?.headers["x-remote-extra-a%2fb"]), "latin1").toString()).toBe("1, ü");
+  });
+});
+
+describe("a server behind this one, with the rights that upstream gives it", () => {
+  test("learns whom to believe, and asks who somebody is and what they may do", async () => {
+    await waitFor(client, namespaces, { name: "kube-system" }, (object) => object !== undefined);
+    await bootstrapRbac(client);
+    await kubectl.ok("create serviceaccount wardle");
+    const reader = "--role=extension-apiserver-authentication-reader --serviceaccount=default:wardle";
+    await kubectl.in("kube-system").ok(`create rolebinding wardle ${reader}`);
+    const delegator = "--clusterrole=system:auth-delegator --serviceaccount=default:wardle";
+    await kubectl.ok(`create clusterrolebinding wardle ${delegator}`);
+    const token = (await kubectl.ok("create token wardle")).trim();
+    const place = "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication";
+    const { data } = JSON.parse((await ask(place, { token })).body) as { readonly data: Record<string, string> };
+    expect(new X509Certificate(data["client-ca-file"] ?? "").raw).toEqual(new X509Certificate(pki.ca.certificate).raw);
+    expect(new X509Certificate(data["requestheader-client-ca-file"] ?? "").raw).toEqual(
+      new X509Certificate(pki.frontProxyCa.certificate).raw,
+    );
+    expect(data["requestheader-allowed-names"]).toBe('["front-proxy-client"]');
+    const review = async (group: string, kind: string, spec: object): Promise<unknown> => {
+      const headers = { "Content-Type": "application/json" };
+      const body = JSON.stringify({ apiVersion: `${group}/v1`, kind, spec });
+      const path = `/apis/${group}/v1/${kind.toLowerCase()}s`;
+      return JSON.parse((await ask(path, { method: "POST", token, headers, body })).body);
+    };
+    expect(await review("authentication.k8s.io", "TokenReview", { token: "jane-token" })).toMatchObject({
+      status: { authenticated: true, user: { username: "jane" } },
+    });
+    const resourceAttributes = { group, version, resource: "flunders", verb: "list" };
+    const asked = { user: "jane", groups: ["team"], resourceAttributes };
+    expect(await review("authorization.k8s.io", "SubjectAccessReview", asked)).toMatchObject({
+      status: { allowed: true },
+    });
   });
 });
 

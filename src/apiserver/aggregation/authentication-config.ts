@@ -47,14 +47,8 @@ export class AuthenticationConfig implements Component {
   }
 
   async #create(data: Readonly<Record<string, string>>): Promise<void> {
-    const object = { apiVersion: "v1", kind: "ConfigMap", metadata: key, data };
-    try {
-      await this.#write("create", object);
-    } catch (error) {
-      if (!isStatusError(error, "NotFound")) throw error;
-      await this.#createNamespace();
-      await this.#write("create", object);
-    }
+    if (this.#server.cacheReader.get(namespaces, { name: key.namespace }) === undefined) await this.#createNamespace();
+    await this.#write("create", { apiVersion: "v1", kind: "ConfigMap", metadata: key, data });
   }
 
   async #createNamespace(): Promise<void> {

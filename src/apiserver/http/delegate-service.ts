@@ -46,6 +46,7 @@ export class DelegateService {
     const { "Content-Type": _, ...headers } = exchange.headers("");
     const method = request.method ?? "";
     await delegate.serve({ method, path, query, user, request, response, headers, signal, upgrade });
+    if (response.headersSent) exchange.code = response.statusCode;
   }
 }
 

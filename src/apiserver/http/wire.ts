@@ -7,6 +7,8 @@ export type WireRequest = IncomingMessage | Http2ServerRequest;
 /** The part of a response that both protocols have in common. */
 export interface WireResponse {
   readonly headersSent: boolean;
+  /** Of the answer, once it is sent. */
+  readonly statusCode: number;
   readonly writableEnded: boolean;
   writeHead(code: number, headers: OutgoingHttpHeaders): unknown;
   flushHeaders(): void;
