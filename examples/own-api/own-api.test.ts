@@ -1,5 +1,6 @@
 import { type Client, startControlPlane } from "coxswain";
 import { configMaps, customResourceDefinitions, defineResource, type KubeObject } from "coxswain/api";
+import { describeOwnResource } from "coxswain/testing";
 import { expect, test } from "vitest";
 import { start as startCrdOnly } from "./crd-only.js";
 import { noteApi } from "./notes.js";
@@ -21,6 +22,14 @@ test("computed objects are listed, got and selected, and no more", async () => {
     message: 'readings.sensors.example.com "load-2" not found',
   });
   await expect(cp.client.delete(sensors.resource, { name: "load-1" })).rejects.toMatchObject({ code: 405 });
+});
+
+describeOwnResource({
+  name: "notes",
+  setup: () => ({
+    own: noteApi(),
+    make: (metadata) => ({ apiVersion: "notes.example.com/v1", kind: "Note", metadata, text: "hello" }),
+  }),
 });
 
 const note = (name: string, text: string): KubeObject =>

@@ -15,6 +15,14 @@ export {
 } from "./builders.js";
 // Contracts, for those who build their own parts.
 export {
+  type OwnResourceCheck,
+  type OwnResourceContext,
+  type OwnResourceSubject,
+  ownResourceChecks,
+  runOwnResourceCheck,
+} from "./own-resource-checks.js";
+export { describeOwnResource, type OwnResourceContractOptions } from "./own-resource-contract.js";
+export {
   describeSchedulingPolicy,
   type PolicyCheck,
   type PolicyCheckContext,
