@@ -102,7 +102,7 @@ function detailsOf(resource: Resource, name: string, more: StatusDetails = {}): 
   return {
     ...(name === "" ? {} : { name }),
     ...(resource.group === "" ? {} : { group: resource.group }),
-    kind: resource.resource,
+    ...(resource.resource === "" ? {} : { kind: resource.resource }),
     ...more,
   };
 }

@@ -29,6 +29,7 @@ import {
 import { type CustomResources, type CustomResourcesOptions, conversionWebhook, crds } from "./crd/index.js";
 import { DiscoveryRoute } from "./discovery/route.js";
 import type { ConnectHandler } from "./http/connect.js";
+import type { HealthCheck } from "./http/health.js";
 import { createHttpServer } from "./http/server.js";
 import type { HttpServer, HttpServerOptions } from "./http/server-options.js";
 import { OpenApiRoute } from "./openapi/route.js";
@@ -175,6 +176,7 @@ export class SecuredApiServer implements Component {
       delegates: this.#aggregation?.delegates,
       connect: [...(options.connect?.(this.api) ?? []), ...this.#streams(options, { clock, random })],
       representer: tableRepresenter,
+      checks: storeChecks(options.store, clock),
       clock,
       random,
       logger,
@@ -254,6 +256,27 @@ function customResources(api: ApiServer, options: SecuredApiServerOptions): Cust
     webhook: conversionWebhook({ call, clock, random }),
     ...(options.converters === undefined ? {} : { converters: options.converters }),
   });
+}
+
+/** How long a store may take to answer before it counts as gone. */
+const storeTimeoutMs = 2_000;
+
+/** Under upstream's names, whatever the store is: those who probe exclude checks by them. */
+function storeChecks(store: Store, clock: Clock): readonly HealthCheck[] {
+  const answers = async (): Promise<undefined> => {
+    const late = new AbortController();
+    const timer = clock.setTimeout(() => late.abort(new Error("the store does not answer")), storeTimeoutMs);
+    try {
+      await store.revision({ signal: late.signal });
+    } finally {
+      timer.cancel();
+    }
+  };
+  return [
+    { name: "log", check: () => undefined },
+    { name: "etcd", check: answers },
+    { name: "etcd-readiness", endpoints: ["readyz"], check: answers },
+  ];
 }
 
 const everybodyIsAdmin: Authenticator = {

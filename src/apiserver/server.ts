@@ -148,19 +148,24 @@ export class ApiServer implements RequestHandler {
     if (!this.#exempt(request)) await this.#authorize(request);
     const virtual = request.verb === "create" ? this.#virtual.get(placeOf(request)) : undefined;
     if (virtual !== undefined) return { type: "object", code: 201, object: await virtual(request) };
-    const endpoint = this.endpointFor(request);
-    const { deprecation } = endpoint.description;
-    if (deprecation !== undefined) request.warn?.(deprecation);
+    const endpoint = this.#endpointOf(request);
     return dispatch(this.#contextFor(request), endpoint, (type) => this.endpointFor(type), request);
   }
 
   async watch(request: ServerRequest): Promise<AsyncIterable<readonly StoredEvent[]>> {
     if (!this.#exempt(request)) await this.#authorize(request);
-    const endpoint = this.endpointFor(request);
+    const endpoint = this.#endpointOf(request);
     const storage = this.#own.get(groupResourceOf(request));
     if (storage !== undefined) return ownWatch(storage, endpoint, request, this.clock);
     const { cache, clock, random } = this;
     return startWatch({ cache, reader: this.#reads, clock, random }, endpoint, request);
+  }
+
+  #endpointOf(request: ServerRequest): Endpoint {
+    const endpoint = this.endpointFor(request);
+    const { deprecation } = endpoint.description;
+    if (deprecation !== undefined) request.warn?.(deprecation);
+    return endpoint;
   }
 
   /** Errors: NotFound for what is not served. */

@@ -14,6 +14,12 @@ const noStrategy: ResourceStrategy = {};
 /** Every node agent lists and watches the pods of its node. */
 const podIndexes: readonly string[] = ["spec.nodeName"];
 
+/** By `group/resource`. */
+const deprecations: ReadonlyMap<string, string> = new Map([
+  ["/componentstatuses", "v1 ComponentStatus is deprecated in v1.19+"],
+  ["/endpoints", "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"],
+]);
+
 /**
  * The descriptions of every resource of Kubernetes' stable API, ordered by group, version and plural. `strategies` holds what is
  * particular to writing a kind, by `group/resource` (`/pods`, `apps/deployments`): upstream's defaults and validation unless others
@@ -34,6 +40,7 @@ function describeResource(
   const key = `${group}/${resource}`;
   const names = resourceNames.get(key);
   const unselectable = builtinUnselectable(group, resource);
+  const deprecation = deprecations.get(key);
   return {
     group,
     version,
@@ -51,6 +58,7 @@ function describeResource(
     columns: builtinColumns(group, version, resource),
     selectableFields: builtinSelectableFields(group, resource),
     ...(unselectable === undefined ? {} : { unselectable }),
+    ...(deprecation === undefined ? {} : { deprecation }),
     ...(key === "/pods" ? { indexedFields: podIndexes } : {}),
     strategy: strategies.get(key) ?? noStrategy,
   };

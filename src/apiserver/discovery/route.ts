@@ -27,7 +27,6 @@ export interface DiscoveryOptions {
 
 /** `/api`, `/apis` and below, legacy and aggregated. Documents are made when first asked for and kept until resources change. */
 export class DiscoveryRoute implements PathRoute {
-  readonly paths: readonly string[] = ["/api", "/api/v1", "/apis"];
   readonly #options: DiscoveryOptions;
   readonly #documents = new Map<string, PathResponse>();
   #groups: readonly ServedGroup[] = [];
@@ -35,6 +34,15 @@ export class DiscoveryRoute implements PathRoute {
 
   constructor(options: DiscoveryOptions) {
     this.#options = options;
+  }
+
+  get paths(): readonly string[] {
+    this.#refresh();
+    const below = this.#groups.flatMap(({ name, versions }) => {
+      const group = name === "" ? "/api" : `/apis/${name}`;
+      return [group, ...versions.map(({ version }) => `${group}/${version}`)];
+    });
+    return ["/apis", "/apis/", ...below];
   }
 
   handle(request: Pick<PathRequest, "path" | "headers">): PathResponse | undefined {

@@ -4,7 +4,7 @@ import type { Admit, DispatcherOptions } from "./dispatcher-options.js";
 import type { Exchange } from "./exchange.js";
 import { answerHealth, healthPath } from "./health.js";
 import { methodNotAllowed } from "./resources.js";
-import { sendBytes, sendObject, sendText } from "./respond.js";
+import { sendBytes, sendText } from "./respond.js";
 import { headerOf } from "./wire.js";
 
 /** Everything outside of resources: health, metrics, the list of paths, and the routes that were handed in. */
@@ -34,7 +34,10 @@ export class PathService {
       const text = options.metrics.text(options.inFlight, options.startMs);
       return sendBytes(exchange, 200, "text/plain; version=0.0.4; charset=utf-8", Buffer.from(text));
     }
-    if (path === "/") return sendObject(exchange, 200, { paths: this.#paths() });
+    if (path === "/" || path === "/index.html") {
+      const text = JSON.stringify({ paths: this.#paths() }, null, 2);
+      return sendBytes(exchange, 200, "application/json", Buffer.from(text));
+    }
     await this.#serveRoute(exchange, user, method);
   }
 

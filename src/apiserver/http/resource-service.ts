@@ -18,7 +18,7 @@ import { ProtobufLoader } from "./protobuf.js";
 import { sendProtobufList } from "./protobuf-list.js";
 import type { ListShape, RepresentContext, Representer } from "./represent.js";
 import type { ResourceRequestInfo } from "./request-info.js";
-import { completeRequest, routeResource, serverRequest } from "./resources.js";
+import { completeRequest, methodNotAllowed, routeResource, serverRequest } from "./resources.js";
 import { sendEncoded, sendObject, wantsPretty } from "./respond.js";
 import type { Stall } from "./send-pieces.js";
 import { sendShapedList } from "./shaped-list.js";
@@ -66,6 +66,7 @@ export class ResourceService {
     const passedOn = info.subresource === "" ? undefined : connect.find((each) => each.handles(info));
     exchange.labels = this.#labels.of(info, description, passedOn === undefined ? info.verb : "connect");
     if (passedOn !== undefined) return this.#serveConnect(exchange, info, user, passedOn, upgrade);
+    if (exchange.request.method === "HEAD" && description.custom !== true) throw methodNotAllowed();
     const call = routeResource(info, description, exchange.query);
     if (call.verb !== info.verb) exchange.labels = this.#labels.of(info, description, call.verb);
     const protobuf = this.#protobuf.forRequest(exchange, description, call.subresource);
@@ -90,7 +91,7 @@ export class ResourceService {
     await authorizeOrThrow(this.#options.authorizer, attributesFor(info, user));
     const served = this.#options.resources
       .all()
-      .some((one) => one.group === info.group && one.version === info.version);
+      .some((one) => one.group === info.group && one.version === info.version && one.custom !== true);
     if (served) throw statusErrors.pathNotFound();
     sendNotFound(exchange);
   }

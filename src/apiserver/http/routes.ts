@@ -44,7 +44,7 @@ export const defaultVersion: VersionInfo = {
 
 /** `/version`, which clients use to decide what they may ask for. */
 export function versionRoute(version: VersionInfo): PathRoute {
-  const body = JSON.stringify({
+  const fields = {
     major: "1",
     minor: "36",
     emulationMajor: "1",
@@ -58,7 +58,8 @@ export function versionRoute(version: VersionInfo): PathRoute {
     goVersion: `node ${process.version}`,
     compiler: "v8",
     platform: `${process.platform}/${process.arch === "x64" ? "amd64" : process.arch}`,
-  });
+  };
+  const body = JSON.stringify(fields, null, 2);
   return {
     paths: ["/version"],
     handle: ({ path }) =>

@@ -16,7 +16,7 @@ import { sendError, statusTimeout } from "./respond.js";
 import { defaultVersion, versionRoute } from "./routes.js";
 import type { HttpServer, HttpServerOptions, TlsMaterial } from "./server-options.js";
 import { type PendingUpgrade, pendingUpgrade, responseFor, webSocketServer } from "./upgrade.js";
-import type { WireRequest, WireResponse } from "./wire.js";
+import { headerOf, type WireRequest, type WireResponse } from "./wire.js";
 
 /** As upstream's server has them. */
 const readHeaderTimeoutMs = 32_000;
@@ -200,7 +200,7 @@ class ApiHttpServer implements HttpServer {
 
   #serve(request: WireRequest, response: WireResponse, upgrade: PendingUpgrade | undefined, socket?: Duplex): void {
     const startMs = (this.#options.clock ?? realClock).now();
-    const exchange = new Exchange(request, response, randomUUID(), startMs, startMs + this.#timeoutMs);
+    const exchange = new Exchange(request, response, auditIdOf(request), startMs, startMs + this.#timeoutMs);
     this.#inFlight.add(exchange);
     const ended = (): void => this.#end(exchange);
     if (socket === undefined) response.on("close", ended);
@@ -247,6 +247,11 @@ class ApiHttpServer implements HttpServer {
     if (this.#address === undefined) throw new Error("the server does not listen yet");
     return this.#address;
   }
+}
+
+/** The client's own, cut to what goes into a header of ours, so that it can tell which records are of its request. */
+function auditIdOf(request: WireRequest): string {
+  return headerOf(request.headers, "audit-id")?.slice(0, 64) || randomUUID();
 }
 
 const http1Options = {

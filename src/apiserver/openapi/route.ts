@@ -41,7 +41,7 @@ const v2Path = "/openapi/v2";
  * group-version change: a new custom resource leaves the built-in ones' documents, and clients' copies of them, valid.
  */
 export class OpenApiRoute implements PathRoute {
-  readonly paths: readonly string[] = [v2Path, v3Root];
+  readonly paths: readonly string[] = [v2Path, v3Root, `${v3Root}/`];
   readonly #options: OpenApiOptions;
   #index: Promise<DefinitionIndex> | undefined;
   #generation: number | undefined;
