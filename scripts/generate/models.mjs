@@ -10,12 +10,13 @@ export function readModels(folder, packages) {
     const map = /attributeTypeMap = (\[[\s\S]*?\n\]);/.exec(readFileSync(join(folder, `${name}.js`), "utf8"));
     if (map === null) continue;
     const { description, docs, required } = readDeclaration(readFileSync(join(folder, file), "utf8"));
-    const fields = JSON.parse(map[1]).map(({ baseName, type, format }) => ({
+    // Words of JavaScript have another name in the declaration.
+    const fields = JSON.parse(map[1]).map(({ name: declared, baseName, type, format }) => ({
       name: baseName,
       type,
       format,
-      required: required.has(baseName),
-      doc: docs.get(baseName) ?? "",
+      required: required.has(declared),
+      doc: docs.get(declared) ?? "",
     }));
     byName.set(name, { name, description, fields });
   }

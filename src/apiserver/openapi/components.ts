@@ -74,7 +74,8 @@ export class Components {
   /** A field: its shape, and what is said of it at this place. */
   #field(schema: Schema, definition: string, field: string): Fragment {
     const shape = this.#shape(schema, definition, field);
-    const description = schema.description ?? this.#index.documentation(definition, field);
+    const description =
+      schema.description ?? this.#index.documentation(definition, field) ?? this.#aboutReference(shape);
     const said: Fragment = {
       ...(description === undefined ? {} : { description }),
       ...(schema.default === undefined ? {} : { default: schema.default }),
@@ -83,6 +84,15 @@ export class Components {
     // OpenAPI 3.0 lets nothing stand beside $ref.
     const wrap = "$ref" in shape && this.#dialect === "v3" && Object.keys(said).length > 0;
     return wrap ? { allOf: [shape], ...said } : { ...shape, ...said };
+  }
+
+  /** The documentation says nothing of a field that refers to a definition: readers are told what the definition is. */
+  #aboutReference({ $ref: reference }: Fragment): string | undefined {
+    if (typeof reference !== "string") return undefined;
+    const name = reference.slice(reference.lastIndexOf("/") + 1);
+    if (this.#index.schema(name) !== undefined) return this.#index.documentation(name, "");
+    const { description } = specialDefinition(name, this.#dialect);
+    return typeof description === "string" ? description : undefined;
   }
 
   #shape(schema: Schema, definition: string, field: string): Fragment {

@@ -84,7 +84,7 @@ describe("definitions", () => {
     const schemas = at(apps, "components", "schemas");
     expect(at(schemas, "io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector", "x-kubernetes-map-type")).toBe("atomic");
     const selector = at(schemas, "io.k8s.api.apps.v1.DeploymentSpec", "properties", "selector") as Json;
-    expect(Object.keys(selector)).toEqual(["$ref"]);
+    expect(Object.keys(selector)).toEqual(["allOf", "description"]);
   });
 
   it("give special values their names", () => {
@@ -242,7 +242,7 @@ describe("custom resources", () => {
       "x-kubernetes-group-version-kind": [{ group: "stable.example.com", version: "v1", kind: "CronTab" }],
       properties: {
         kind: { type: "string" },
-        metadata: { $ref: "#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta" },
+        metadata: { allOf: [{ $ref: "#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta" }] },
       },
     });
     expect(at(v3, "components", "schemas", "com.example.stable.v1.CronTabList")).toMatchObject({ required: ["items"] });
