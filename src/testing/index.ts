@@ -1,5 +1,6 @@
 // For everybody's tests.
 export { type ControlPlane, type ControlPlaneOptions, startControlPlane } from "../cluster/index.js";
+export { seededRandom } from "../internal/random.js";
 export { VirtualClock } from "../internal/virtual-clock.js";
 export {
   type DeploymentOptions,

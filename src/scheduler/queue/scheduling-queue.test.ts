@@ -77,6 +77,19 @@ describe("SchedulingQueue", () => {
     expect(popped()).toBe("a");
   });
 
+  it("lets a pod skip its back-off when there is nothing else to do, but not time after time", async () => {
+    queue.add(info("a"));
+    for (const _ of ["first", "early"]) {
+      const entry = queue.pop();
+      if (entry === undefined) throw new Error("not ready");
+      queue.moveOn(gone);
+      queue.reject(entry, new Set(["Fit"]));
+    }
+    expect(popped()).toBeUndefined();
+    await clock.advance(2_000);
+    expect(popped()).toBe("a");
+  });
+
   it("makes failed attempts wait 1, 2, 4, 8, then 10 seconds, also with nothing else to do", async () => {
     queue.add(info("a"));
     for (const seconds of [1, 2, 4, 8, 10, 10]) {

@@ -15,6 +15,8 @@ export interface QueueEntry extends QueuedPod, Heaped {
   /** Attempts that count for back-off, which an update of the pod forgets. */
   backoffAttempts: number;
   backoffUntilMs: number;
+  /** Taken out before its back-off was over, because there was nothing else to do. It gets that once in a row. */
+  early: boolean;
   /** Why it rests; events that these policies wait for wake it. */
   rejectedBy: ReadonlySet<string>;
   /** The policy whose preEnqueue holds it. */
@@ -98,6 +100,7 @@ export class SchedulingQueue {
       since: now,
       backoffAttempts: 0,
       backoffUntilMs: 0,
+      early: false,
       rejectedBy: new Set(),
       gatedBy: undefined,
       eventsAtPop: 0,
@@ -150,6 +153,8 @@ export class SchedulingQueue {
     }
     const entry = this.#active.pop() ?? this.#backoff.pop();
     if (entry === undefined) return undefined;
+    // Else pods that wake each other in vain would be tried without end.
+    entry.early = entry.place === "backoff";
     entry.place = "out";
     entry.attempts++;
     entry.backoffAttempts++;
@@ -227,6 +232,10 @@ export class SchedulingQueue {
     if (entry.gatedBy !== undefined) {
       entry.rejectedBy = new Set([entry.gatedBy]);
       this.#rest(entry);
+      return;
+    }
+    if (place === "backoff" && entry.early) {
+      this.#enqueue(entry, "troubled");
       return;
     }
     entry.place = place;
