@@ -40,7 +40,8 @@ export function gang(scheduler: () => Waiting, waitMs = 60_000): SchedulingPolic
       for (const uid of members) scheduler().waitingPod(uid)?.allow(name);
       return undefined;
     },
-    postFilter(pod) {
+    postFilter(pod, _failure, { dryRun }) {
+      if (dryRun) return undefined;
       for (const uid of [...(groups.get(groupOf(pod) ?? "") ?? [])]) {
         scheduler().waitingPod(uid)?.reject(name, "another pod of the gang found no node");
       }

@@ -10,6 +10,7 @@ import { type PodInfo, podInfo } from "./cache/pod-info.js";
 import { Algorithm } from "./engine/algorithm.js";
 import { bestOf } from "./engine/selection.js";
 import { VerdictTable } from "./engine/verdicts.js";
+import { type Explanation, explain } from "./explain.js";
 import { consult, reviewPreemption } from "./extender/consult.js";
 import type { Extender, PreemptionPlan } from "./extender/extender.js";
 import { FailureHandler } from "./failure-handler.js";
@@ -140,6 +141,18 @@ export class SchedulerCore {
     this.#profiles = prepared;
     this.queue.reorder(before);
     this.queue.moveOn({ resource: "*", actions: ["Update"] });
+  }
+
+  /** Why the pod would go where it goes as things are now; nothing comes of it. `undefined` without a profile for it. Throws PolicyError. */
+  explain(pod: Pod): Explanation | undefined {
+    const profile = this.#profiles.get(schedulerNameOf(pod));
+    if (profile === undefined) return undefined;
+    const explanation = explain(pod, profile, this.cache);
+    if (explanation.best.length > 0 || explanation.nodes.length === 0) return explanation;
+    const cycle: Cycle = { ...this.algorithm.newCycle(), dryRun: true };
+    const { failure } = this.algorithm.schedule(podInfo(pod, this.cache.table.quantities), profile.engine, cycle);
+    if (failure === undefined) return explanation;
+    return { ...explanation, preemption: this.#failures.preview(pod, profile, failure, cycle) };
   }
 
   /** What the shadow found so far; `undefined` without one. */

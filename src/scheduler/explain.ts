@@ -15,8 +15,17 @@ export interface Explanation {
   readonly best: readonly string[];
   /** In upstream's form when no node will do. */
   readonly message: string;
+  /** What would be evicted for it, where that would help; else why not. Absent when a node will do as things are. */
+  readonly preemption?: PreemptionPreview;
   /** What may change that: the events that the refusing policies wait for. */
   readonly unblockedBy: readonly { readonly resource: EventResource; readonly actions: readonly EventAction[] }[];
+}
+
+export interface PreemptionPreview {
+  readonly nodeName?: string;
+  /** `namespace/name`, most important first. */
+  readonly victims: readonly string[];
+  readonly message?: string;
 }
 
 /** Asks every policy plainly about every node; nothing is kept of it. Throws PolicyError. */
@@ -54,7 +63,7 @@ export function explain(pod: Pod, profile: RunningProfile, cache: ClusterCache):
 }
 
 /** The explanation for people to read. */
-export function explanationText({ pod, nodes, best, message, unblockedBy }: Explanation): string {
+export function explanationText({ pod, nodes, best, message, preemption, unblockedBy }: Explanation): string {
   const lines = [`${pod.namespace}/${pod.name}: ${message}`];
   if (best.length > 0) lines.push(`best: ${best.join(", ")}${best.length > 1 ? " (one of them by chance)" : ""}`);
   const width = Math.max(...nodes.map(({ name }) => name.length), 0);
@@ -65,6 +74,9 @@ export function explanationText({ pod, nodes, best, message, unblockedBy }: Expl
         : `    -  ${verdict.policy}: ${verdict.reasons.join(", ")}${verdict.unresolvable ? "" : " (preemption may help)"}`;
     lines.push(`  ${name.padEnd(width)} ${detail}`);
   }
+  if (preemption?.nodeName !== undefined) {
+    lines.push(`would evict on ${preemption.nodeName}: ${preemption.victims.join(", ")}`);
+  } else if (preemption?.message !== undefined) lines.push(preemption.message);
   if (unblockedBy.length > 0) {
     const events = unblockedBy.map(
       ({ resource, actions }) => `${resource}${actions.length > 0 ? ` ${actions.join("/")}` : ""}`,

@@ -8,6 +8,7 @@ import type { BindingFailure } from "./binding-cycle.js";
 import type { ClusterCache } from "./cache/cluster-cache.js";
 import { fitMessage, rejectingPolicies, type Unschedulable } from "./engine/fit-error.js";
 import type { VerdictTable } from "./engine/verdicts.js";
+import type { PreemptionPreview } from "./explain.js";
 import type { PreemptionPlan } from "./extender/extender.js";
 import { guarded } from "./framework/guard.js";
 import type { Cycle, NodeVerdict, PostFilterResult, ScheduleFailure } from "./framework/policy.js";
@@ -84,6 +85,14 @@ export class FailureHandler {
     if (nominated !== undefined) this.#makeRoom(entry, profile, nominated, result?.victims ?? []);
     this.#options.queue.reject(entry, rejectedBy);
     this.#tell(entry.info.pod, "Unschedulable", message, nominated);
+  }
+
+  /** What `unschedulable` would do to make room, without doing it. */
+  preview(pod: Pod, profile: RunningProfile, failure: Unschedulable, cycle: Cycle): PreemptionPreview {
+    const { result, messages } = this.#postFilter(pod, profile, failure, cycle);
+    const victims = (result?.victims ?? []).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+    if (result?.nominatedNodeName !== undefined) return { nodeName: result.nominatedNodeName, victims };
+    return messages.length === 0 ? { victims } : { victims, message: messages.join(", ") };
   }
 
   /** A policy refused after a node had been chosen. */

@@ -12,7 +12,7 @@ export type { SchedulerCoreOptions } from "./core.js";
 export { SchedulerCore } from "./core.js";
 export type { WeightedPolicy } from "./engine/class-cache.js";
 export type { NodeEvaluation, PolicyScore } from "./engine/plain-evaluation.js";
-export { type Explanation, explanationText } from "./explain.js";
+export { type Explanation, explanationText, type PreemptionPreview } from "./explain.js";
 export type { Extender, ExtenderVerdict, PreemptionPlan } from "./extender/extender.js";
 export { type HttpExtenderOptions, httpExtender } from "./extender/http-extender.js";
 export type { ClusterListers, ObjectLister } from "./framework/listers.js";

@@ -187,6 +187,23 @@ describe("createScheduler", () => {
     expect(huge && explanationText(huge)).toContain("large     -  NodeResourcesFit: Insufficient cpu");
   });
 
+  it("explains what would be evicted, and evicts nothing", async () => {
+    await create(nodes, makeNode("one", { cpuMillis: 1000 }));
+    await create(pods, makePod("low", { cpuMillis: 800, nodeName: "one" }));
+    await schedule();
+    const high = scheduler.explain(makePod("high", { cpuMillis: 500, priority: 10 }));
+    expect(high?.preemption).toEqual({ nodeName: "one", victims: ["default/low"] });
+    expect(high && explanationText(high)).toContain("would evict on one: default/low");
+    const equal = scheduler.explain(makePod("equal", { cpuMillis: 500 }));
+    expect(equal?.preemption).toEqual({
+      victims: [],
+      message:
+        "no new claims to deallocate, preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.",
+    });
+    expect((await pod("low")).metadata.deletionTimestamp).toBeUndefined();
+    expect(scheduler.explain(makePod("small"))?.preemption).toBeUndefined();
+  });
+
   it("takes over from a leader that is gone, and schedules what it left", async () => {
     await create(nodes, makeNode("one"));
     const election = { namespace: "default", name: "scheduler" };

@@ -13,12 +13,12 @@ import { type Logger, silentLogger } from "../internal/logger.js";
 import { type Random, systemRandom } from "../internal/random.js";
 import { SchedulerCore } from "./core.js";
 import type { WeightedPolicy } from "./engine/class-cache.js";
-import { type Explanation, explain } from "./explain.js";
+import type { Explanation } from "./explain.js";
 import type { Extender } from "./extender/extender.js";
 import { ClusterFeed } from "./feed.js";
 import type { SchedulingPolicy } from "./framework/policy.js";
 import { defaultPolicies } from "./policies/default-policies.js";
-import { type SchedulerProfile, schedulerNameOf } from "./profile.js";
+import type { SchedulerProfile } from "./profile.js";
 import type { ShadowOptions, ShadowSummary } from "./shadow.js";
 import type { WaitingPod } from "./waiting-pods.js";
 import { clientWrites } from "./writes.js";
@@ -119,8 +119,7 @@ class ApiScheduler implements Scheduler {
   }
 
   explain(pod: Pod): Explanation | undefined {
-    const profile = this.#core?.profiles.get(schedulerNameOf(pod));
-    return this.#core === undefined || profile === undefined ? undefined : explain(pod, profile, this.#core.cache);
+    return this.#core?.explain(pod);
   }
 
   waitingPods(): readonly WaitingPod[] {

@@ -144,6 +144,8 @@ export interface NodeVerdict extends Rejection {
 export interface Cycle {
   readonly snapshot: ClusterSnapshot;
   readonly state: Map<string, unknown>;
+  /** Somebody only wants to know, as explanations do: nothing may come of it. */
+  readonly dryRun?: boolean;
   /** How to reach the cluster in preBind and bind; absent where nothing is bound, as in simulations. */
   readonly host?: { readonly client: Client; readonly clock: Clock };
 }
