@@ -27,7 +27,7 @@ export async function compare(random: { next(): number }): Promise<readonly Simu
   const trace = randomTrace({
     random,
     nodes,
-    podCount: 400,
+    podCount: 700,
     overMs: 24 * hour,
     meanDurationMs: 2 * hour,
     meanTimeToFailureMs: 200 * hour,

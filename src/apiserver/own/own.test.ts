@@ -98,12 +98,16 @@ describe("a resource with a storage of its own", () => {
   });
 
   it("does not bother the storage with what is not valid, or only tried", async () => {
-    const { client, calls } = harbour({ get: () => boat("a"), create: (object) => object, update: (object) => object });
+    const { client, calls } = harbour({
+      get: ({ name }) => (name === "a" ? boat("a") : undefined),
+      create: (object) => object,
+      update: (object) => object,
+    });
     await expect(client.create(boats, boat("a", { length: 0 }) as never)).rejects.toMatchObject({ reason: "Invalid" });
-    await client.create(boats, boat("a") as never, { dryRun: ["All"] });
     expect(calls).toEqual([]);
+    await client.create(boats, boat("b") as never, { dryRun: ["All"] });
     await client.patch(boats, key, { type: "merge", body: { length: 4 } }, { dryRun: ["All"] });
-    expect(calls).toEqual(["get"]);
+    expect(calls).toEqual(["get", "get"]);
   });
 
   it("stays while a finalizer holds it", async () => {
