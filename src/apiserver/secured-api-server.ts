@@ -308,6 +308,6 @@ function reviews(
     ["authorization.k8s.io/localsubjectaccessreviews", localSubjectAccessReviewEvaluator(authorizer)],
     ["authorization.k8s.io/selfsubjectaccessreviews", selfSubjectAccessReviewEvaluator(authorizer)],
     ["authorization.k8s.io/selfsubjectrulesreviews", selfSubjectRulesReviewEvaluator(authorizer.rbac)],
-    ["/serviceaccounts/token", tokenRequestEvaluator({ issuer: tokens, cache, clock, audiences })],
+    ["/serviceaccounts/token", tokenRequestEvaluator({ issuer: tokens, cache, clock, audiences, authorizer })],
   ]);
 }

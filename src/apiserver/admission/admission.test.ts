@@ -3,6 +3,7 @@ import {
   type JsonObject,
   limitRanges,
   namespaces,
+  nodes,
   pods,
   priorityClasses,
   type ResourceQuota,
@@ -169,9 +170,13 @@ test("TaintNodesByCondition keeps pods off new nodes", async () => {
 
 describe("NodeRestriction", () => {
   const user = { username: "system:node:n1", groups: ["system:nodes"] };
-  const cache = new FixtureCache().put(pods, { metadata: { name: "other", namespace: "a" }, spec: { nodeName: "n2" } });
+  const cache = new FixtureCache()
+    .put(pods, { metadata: { name: "other", namespace: "a" }, spec: { nodeName: "n2" } })
+    .put(nodes, { metadata: { name: "n1", uid: "u" } });
   const plugin = nodeRestriction({ cache });
-  const mirror = { annotations: { "kubernetes.io/config.mirror": "x" } };
+  const owner = { apiVersion: "v1", kind: "Node", name: "n1", uid: "u", controller: true };
+  const annotations = { "kubernetes.io/config.mirror": "x" };
+  const mirror = { annotations, ownerReferences: [owner] };
   const node = (more: object = {}, spec: object = {}): JsonObject => ({ metadata: { name: "n1", ...more }, spec });
   const onNode = { resource: "nodes", namespace: "", name: "n1" };
 
@@ -194,6 +199,35 @@ describe("NodeRestriction", () => {
       pod({ nodeName: "n1", volumes: [{ secret: {} }] }, mirror),
       {},
       'node "n1" can not create pods that reference secrets',
+    ],
+    [
+      "a mirror pod that goes with another Node of its name",
+      pod({ nodeName: "n1" }, { annotations, ownerReferences: [{ ...owner, uid: "old" }] }),
+      {},
+      "node n1 UID mismatch: expected u got old",
+    ],
+    [
+      "a mirror pod that stays when its Node goes",
+      pod({ nodeName: "n1" }, { annotations }),
+      {},
+      'node "n1" can only create pods with an owner reference set to itself',
+    ],
+    [
+      "another's devices",
+      { metadata: { name: "s" }, spec: { nodeName: "n2" } },
+      { group: "resource.k8s.io", resource: "resourceslices", namespace: "" },
+      "can only create ResourceSlice with the same NodeName as the requesting node",
+    ],
+    [
+      "what a claim asks for",
+      { metadata: { name: "c" }, spec: { volumeName: "v" } },
+      {
+        resource: "persistentvolumeclaims",
+        subresource: "status",
+        operation: "UPDATE" as const,
+        oldObject: { spec: {} },
+      },
+      "is not allowed to update fields other than status.quantity and status.conditions",
     ],
     [
       "deleting another's pod",

@@ -1,7 +1,18 @@
-import { csiNodes, leases, type Node, nodes, type Pod, pods } from "../../api/index.js";
+import {
+  csiNodes,
+  leases,
+  type Node,
+  nodes,
+  persistentVolumeClaims,
+  pods,
+  type ResourceSlice,
+  resourceSlices,
+} from "../../api/index.js";
 import { nodeNameOf } from "../authz/node.js";
 import type { AdmissionPlugin, AdmissionRequest, CacheReader } from "./admission.js";
-import { metadataOf, mirrorAnnotation, podSpecOf, refuse, specOf } from "./objects.js";
+import { checkCertificateRequest } from "./node-restriction-certificates.js";
+import { checkPod } from "./node-restriction-pods.js";
+import { metadataOf, refuse, sameJson, specOf } from "./objects.js";
 
 type Check = (request: AdmissionRequest, node: string, cache: CacheReader) => void;
 
@@ -18,6 +29,7 @@ export function nodeRestriction(deps: { readonly cache: CacheReader }): Admissio
       checks.get(`${request.group}/${request.resource}`)?.(request, node, deps.cache);
       return request.object ?? {};
     },
+    validate: checkCertificateRequest,
   };
 }
 
@@ -26,74 +38,9 @@ const checks: ReadonlyMap<string, Check> = new Map<string, Check>([
   [`/${nodes.resource}`, checkNode],
   [`${leases.group}/${leases.resource}`, checkLease],
   [`${csiNodes.group}/${csiNodes.resource}`, checkCsiNode],
+  [`/${persistentVolumeClaims.resource}`, checkClaim],
+  [`${resourceSlices.group}/${resourceSlices.resource}`, checkResourceSlice],
 ]);
-
-function checkPod(request: AdmissionRequest, node: string, cache: CacheReader): void {
-  const name = JSON.stringify(node);
-  switch (request.subresource) {
-    case "":
-      if (request.operation === "CREATE") {
-        checkPodCreate(request, name, node);
-        return;
-      }
-      if (request.operation === "DELETE") {
-        if (boundNode(request, cache) !== node) {
-          throw refuse(request, `node ${name} can only delete pods with spec.nodeName set to itself`);
-        }
-        return;
-      }
-      throw refuse(
-        request,
-        `unexpected operation ${JSON.stringify(request.operation)}, node ${name} can only create and delete mirror pods`,
-      );
-    case "status":
-      if (request.operation !== "UPDATE")
-        throw refuse(request, `unexpected operation ${JSON.stringify(request.operation)}`);
-      if (podSpecOf(request.oldObject).nodeName !== node) {
-        throw refuse(request, `node ${name} can only update pod status for pods with spec.nodeName set to itself`);
-      }
-      if (!sameText(metadataOf(request.object).labels, metadataOf(request.oldObject).labels)) {
-        throw refuse(request, `node ${name} cannot update labels through pod status`);
-      }
-      return;
-    case "eviction":
-      if (boundNode(request, cache) !== node) {
-        throw refuse(request, `node ${JSON.stringify(node)} can only evict pods with spec.nodeName set to itself`);
-      }
-      return;
-    default:
-      throw refuse(request, `unexpected pod subresource ${JSON.stringify(request.subresource)}`);
-  }
-}
-
-function boundNode(request: AdmissionRequest, cache: CacheReader): string | undefined {
-  if (request.subresource === "" && request.oldObject !== undefined) return podSpecOf(request.oldObject).nodeName;
-  return cache.get(pods, { namespace: request.namespace, name: request.name })?.spec?.nodeName;
-}
-
-function checkPodCreate(request: AdmissionRequest, name: string, node: string): void {
-  const metadata = metadataOf(request.object);
-  const spec = specOf<Pod>(request.object);
-  if (!Object.hasOwn(metadata.annotations ?? {}, mirrorAnnotation)) {
-    throw refuse(
-      request,
-      `pod does not have ${JSON.stringify(mirrorAnnotation)} annotation, node ${name} can only create mirror pods`,
-    );
-  }
-  if (spec.nodeName !== node) {
-    throw refuse(request, `node ${name} can only create pods with spec.nodeName set to itself`);
-  }
-  const refers = (what: string): Error => refuse(request, `node ${name} can not create pods that reference ${what}`);
-  if (spec.serviceAccountName) throw refers("a service account");
-  for (const volume of spec.volumes ?? []) {
-    if (volume.secret !== undefined) throw refers("secrets");
-    if (volume.configMap !== undefined) throw refers("configmaps");
-    if (volume.persistentVolumeClaim !== undefined) throw refers("persistentvolumeclaims");
-    if (volume.projected?.sources?.some((source) => source.secret)) throw refers("secrets");
-    if (volume.projected?.sources?.some((source) => source.configMap)) throw refers("configmaps");
-    if (volume.projected?.sources?.some((source) => source.serviceAccountToken)) throw refers("service account tokens");
-  }
-}
 
 /** Labels below kubernetes.io and k8s.io that a node may give itself. */
 const ownLabels: ReadonlySet<string> = new Set([
@@ -130,10 +77,10 @@ function checkNode(request: AdmissionRequest, node: string): void {
   if (request.subresource !== "" && request.subresource !== "status") return;
   if (changed.length > 0) throw refuse(request, `is not allowed to modify labels: ${changed.sort().join(", ")}`);
   const now = specOf<Node>(request.object);
-  if (!sameText(now.taints, specOf<Node>(request.oldObject).taints)) {
+  if (!sameJson(now.taints, specOf<Node>(request.oldObject).taints)) {
     throw refuse(request, `node ${name} is not allowed to modify taints`);
   }
-  if (!sameText(metadataOf(request.object).ownerReferences, metadataOf(request.oldObject).ownerReferences)) {
+  if (!sameJson(metadataOf(request.object).ownerReferences, metadataOf(request.oldObject).ownerReferences)) {
     throw refuse(request, `node ${name} is not allowed to modify ownerReferences`);
   }
 }
@@ -167,6 +114,26 @@ function checkOwnName(request: AdmissionRequest, node: string, kind: string): vo
   throw refuse(request, `can only access ${kind} with the same name as the requesting node`);
 }
 
-function sameText(left: unknown, right: unknown): boolean {
-  return JSON.stringify(left ?? null) === JSON.stringify(right ?? null);
+/** A claim's size is grown by the node that has it mounted. */
+function checkClaim(request: AdmissionRequest, node: string): void {
+  if (request.subresource !== "status") throw refuse(request, "may only update PVC status");
+  if (request.operation !== "UPDATE")
+    throw refuse(request, `unexpected operation ${JSON.stringify(request.operation)}`);
+  const unchangeable = (object: AdmissionRequest["object"]): unknown => {
+    const { labels, annotations, finalizers, ownerReferences } = metadataOf(object);
+    return [object?.["spec"], labels, annotations, finalizers, ownerReferences];
+  };
+  if (sameJson(unchangeable(request.object), unchangeable(request.oldObject))) return;
+  const name = JSON.stringify(node);
+  throw refuse(
+    request,
+    `node ${name} is not allowed to update fields other than status.quantity and status.conditions`,
+  );
+}
+
+function checkResourceSlice(request: AdmissionRequest, node: string): void {
+  const slice = request.operation === "DELETE" ? request.oldObject : request.object;
+  if (specOf<ResourceSlice>(slice).nodeName === node) return;
+  const verb = request.operation.toLowerCase();
+  throw refuse(request, `can only ${verb} ResourceSlice with the same NodeName as the requesting node`);
 }

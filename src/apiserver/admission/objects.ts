@@ -37,6 +37,10 @@ export function withMetadata(object: JsonObject, fields: object): JsonObject {
   return { ...object, metadata: { ...metadataOf(object), ...fields } };
 }
 
+export function sameJson(left: unknown, right: unknown): boolean {
+  return JSON.stringify(left ?? null) === JSON.stringify(right ?? null);
+}
+
 export const mirrorAnnotation = "kubernetes.io/config.mirror";
 
 export function isMirrorPod(object: JsonObject | undefined): boolean {

@@ -1,6 +1,14 @@
 import { X509Certificate } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
-import { nodes, pods, type SecretReference, secrets, serviceAccounts, type UserInfo } from "../../api/index.js";
+import {
+  csiDrivers,
+  nodes,
+  pods,
+  type SecretReference,
+  secrets,
+  serviceAccounts,
+  type UserInfo,
+} from "../../api/index.js";
 import { seededRandom } from "../../internal/random.js";
 import { VirtualClock } from "../../internal/virtual-clock.js";
 import { FixtureCache } from "../admission/fixture-cache.js";
@@ -165,8 +173,20 @@ describe("service account tokens", () => {
       .put(nodes, { metadata: { name: "n", uid: "u-node" } })
       .put(pods, {
         metadata: { name: "p", namespace: "a", uid: "u-pod" },
-        spec: { serviceAccountName: "sa", nodeName: "n" },
-      });
+        spec: {
+          serviceAccountName: "sa",
+          nodeName: "n",
+          volumes: [
+            {
+              projected: {
+                sources: [{ serviceAccountToken: { path: "t" } }, { serviceAccountToken: { audience: "vault" } }],
+              },
+            },
+            { csi: { driver: "csi.example.com" } },
+          ],
+        },
+      })
+      .put(csiDrivers, { metadata: { name: "csi.example.com" }, spec: { tokenRequests: [{ audience: "storage" }] } });
     const tokens = [serviceAccountTokenAuthenticator({ issuer, cache, clock })];
     const bearer = bearerAuthenticator({ tokens, audiences: ["https://api"], clock });
     const request = tokenRequestEvaluator({ issuer, cache, clock, audiences: ["https://api"] });
@@ -281,6 +301,13 @@ describe("service account tokens", () => {
     await ask({ boundObjectRef: pod }, node("n"));
     await expect(ask({ boundObjectRef: pod }, node("m"))).rejects.toThrow("scheduled on a different node");
     await expect(ask({}, node("n"))).rejects.toThrow("node requested token not bound to a pod");
+    for (const audience of ["vault", "storage"]) await ask({ boundObjectRef: pod, audiences: [audience] }, node("n"));
+    await expect(ask({ boundObjectRef: pod, audiences: ["bank"] }, node("n"))).rejects.toThrow(
+      'audience "bank" not found in pod spec volume',
+    );
+    await expect(ask({ boundObjectRef: pod, audiences: ["vault", "storage"] }, node("n"))).rejects.toThrow(
+      "node may only request 0 or 1 audiences",
+    );
   });
 
   test("of Secrets are good while the Secret is there", async () => {

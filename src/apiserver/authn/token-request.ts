@@ -14,8 +14,10 @@ import {
 import { formatTime } from "../../api/time.js";
 import type { Clock } from "../../internal/clock.js";
 import type { CacheReader } from "../admission/admission.js";
+import type { Authorizer } from "../authz/authorizer.js";
 import { nodeNameOf } from "../authz/node.js";
 import type { ServerRequest } from "../request.js";
+import { checkNodeTokenRequest } from "./node-token-request.js";
 import type { BoundClaims, TokenIssuer } from "./token-issuer.js";
 
 /** A pod's token that asks for exactly this is given far longer, and warns from here on: old clients never read theirs again. */
@@ -30,6 +32,8 @@ export interface TokenRequestOptions {
   readonly clock: Clock;
   /** What a request without audiences is for: the API server. */
   readonly audiences: readonly string[];
+  /** Who may let nodes ask for tokens for audiences that no volume of theirs names. Absent: nobody. */
+  readonly authorizer?: Authorizer | undefined;
 }
 
 /** Answers a POST to `serviceaccounts/NAME/token`. Throws StatusError: NotFound, Invalid, BadRequest, Conflict. */
@@ -46,9 +50,9 @@ export function tokenRequestEvaluator(options: TokenRequestOptions): (request: S
     validate(spec.expirationSeconds);
     const account = options.cache.get(serviceAccounts, { namespace, name });
     if (account === undefined) throw statusErrors.notFound({ group: "", resource: "serviceaccounts" }, name);
-    const bound = boundObject(spec, namespace, name, options.cache);
     const node = nodeNameOf(request.user);
-    if (node !== undefined) checkNodeRequest(spec, bound, node, name);
+    if (node !== undefined) await checkNodeTokenRequest({ request, spec: body.spec ?? {}, node }, options);
+    const bound = boundObject(spec, namespace, name, options.cache);
     const nowSeconds = Math.floor(options.clock.now() / 1000);
     const extended =
       bound.pod !== undefined &&
@@ -73,21 +77,6 @@ export function tokenRequestEvaluator(options: TokenRequestOptions): (request: S
       status: { token, expirationTimestamp: formatTime((nowSeconds + spec.expirationSeconds) * 1000) },
     } as unknown as KubeObject;
   };
-}
-
-/** Node agents get tokens for their own pods only; upstream's NodeRestriction says it in these words. */
-function checkNodeRequest(
-  spec: TokenRequestSpec,
-  bound: Pick<BoundClaims, "pod" | "node">,
-  node: string,
-  name: string,
-): void {
-  const refuse = (why: string): Error => statusErrors.forbidden({ group: "", resource: "serviceaccounts" }, name, why);
-  if (bound.pod === undefined) throw refuse("node requested token not bound to a pod");
-  if (!spec.boundObjectRef?.uid) throw refuse("node requested token with a pod binding without a uid");
-  if (bound.node?.name !== node) {
-    throw refuse("node requested token bound to a pod scheduled on a different node");
-  }
 }
 
 function bodyOf(body: unknown): Partial<TokenRequest> {

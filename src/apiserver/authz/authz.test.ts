@@ -225,10 +225,14 @@ describe("nodes", () => {
       nodeName: "n1",
       serviceAccountName: "sa",
       containers: [{ name: "c", envFrom: [{ secretRef: { name: "env" } }] }],
-      volumes: [{ name: "v", configMap: { name: "conf" } }],
+      volumes: [
+        { name: "v", configMap: { name: "conf" } },
+        { name: "d", persistentVolumeClaim: { claimName: "disk" } },
+      ],
     },
   });
   const authorizer = defaultAuthorizer(cache);
+  const devices = { group: "resource.k8s.io" };
 
   test.each([
     ["a secret of its pod", "get", secrets.resource, { namespace: "a", name: "env" }, true],
@@ -265,6 +269,18 @@ describe("nodes", () => {
       { group: "coordination.k8s.io", namespace: "kube-node-lease", name: "n2" },
       false,
     ],
+    ["a claim of its pod", "get", "persistentvolumeclaims", { namespace: "a", name: "disk" }, true],
+    ["deleting that claim", "delete", "persistentvolumeclaims", { namespace: "a", name: "disk" }, false],
+    [
+      "growing that claim",
+      "patch",
+      "persistentvolumeclaims",
+      { namespace: "a", name: "disk", subresource: "status" },
+      true,
+    ],
+    ["its devices", "list", "resourceslices", { ...devices, fieldSelector: "spec.nodeName=n1" }, true],
+    ["all devices", "list", "resourceslices", devices, false],
+    ["a device of another node", "delete", "resourceslices", { ...devices, name: "s" }, false],
     ["its pods", "list", "pods", { fieldSelector: "spec.nodeName=n1" }, true],
     ["all pods", "list", "pods", {}, false],
     ["its node", "get", "nodes", { name: "n1" }, true],

@@ -1,5 +1,5 @@
 import { parseFieldSelector } from "../../api/field-selector.js";
-import { pods, type UserInfo, volumeAttachments } from "../../api/index.js";
+import { pods, resourceSlices, type UserInfo, volumeAttachments } from "../../api/index.js";
 import type { CacheReader } from "../admission/admission.js";
 import type { AuthorizationAttributes, AuthorizationDecision, Authorizer } from "./authorizer.js";
 import { componentRoles } from "./bootstrap/component-roles.js";
@@ -17,6 +17,7 @@ import { ruleAllows } from "./rule-match.js";
 const prefix = "system:node:";
 const leaseNamespace = "kube-node-lease";
 const reading: ReadonlySet<string> = new Set(["get", "list", "watch"]);
+const selecting: ReadonlySet<string> = new Set(["list", "watch", "deletecollection"]);
 const owning: ReadonlySet<string> = new Set(["get", "create", "update", "patch", "delete"]);
 
 /** The node that a user is; undefined for everybody else. */
@@ -69,6 +70,7 @@ function nodeRules(cache: CacheReader): ReadonlyMap<string, Rule> {
       return related(node, find(asked, node, asked.name));
     };
   const get: ReadonlySet<string> = new Set(["get"]);
+  const statusVerbs: ReadonlySet<string> = new Set(["get", "update", "patch"]);
   return new Map<string, Rule>([
     [
       "/secrets",
@@ -102,7 +104,10 @@ function nodeRules(cache: CacheReader): ReadonlyMap<string, Rule> {
     [
       "/persistentvolumeclaims",
       (asked, node) => {
-        if (asked.subresource !== "" && asked.subresource !== "status") return no("only subresource status is allowed");
+        if (asked.subresource !== "" && asked.subresource !== "status") return no("can only update status subresource");
+        const verbs = asked.subresource === "" ? get : statusVerbs;
+        if (!verbs.has(asked.verb))
+          return no("can only get individual resources of this type, and update their status");
         const name = asked.name ?? "";
         return related(
           node,
@@ -131,6 +136,7 @@ function nodeRules(cache: CacheReader): ReadonlyMap<string, Rule> {
       ),
     ],
     ["storage.k8s.io/csinodes", own(() => undefined)],
+    ["resource.k8s.io/resourceslices", (asked, node) => sliceRule(cache, asked, node)],
     ["/pods", (asked, node) => podRule(cache, asked, node)],
     ["/nodes", nodeRule],
   ]);
@@ -162,6 +168,24 @@ function podRule(cache: CacheReader, asked: AuthorizationAttributes, node: strin
   return selects(asked.fieldSelector, "spec.nodeName", node)
     ? allow
     : no("can only list/watch pods with spec.nodeName field selector");
+}
+
+/** Devices of the node's own. What is created says of which node it is in its body: admission looks at that. */
+function sliceRule(cache: CacheReader, asked: AuthorizationAttributes, node: string): AuthorizationDecision {
+  if (asked.subresource) return no("cannot access subresources of this type");
+  if (asked.verb === "create") return allow;
+  if (selecting.has(asked.verb)) {
+    return selects(asked.fieldSelector, "spec.nodeName", node)
+      ? allow
+      : no("can only list/watch/deletecollection resourceslices with nodeName field selector");
+  }
+  if (!owning.has(asked.verb)) {
+    return no(
+      "only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, delete, deletecollection",
+    );
+  }
+  const slice = cache.get(resourceSlices, { name: asked.name ?? "" });
+  return slice?.spec?.nodeName === node ? allow : no(`no relationship found between node '${node}' and this object`);
 }
 
 const nodeRule: Rule = (asked, node) => {
