@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from "node:net";
+import { formatIp, parseCidr, parseIp } from "../ip.js";
 import { addInvalid, type Errors } from "./checks.js";
 
 const ipMessage = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
@@ -12,9 +13,29 @@ export function ipFamily(text: string): IpFamily | undefined {
 }
 
 export function checkIp(errors: Errors, path: string, text: string): void {
-  if (ipFamily(text) === undefined)
-    addInvalid(errors, path, text, [withZeros(text) ? "must not have leading 0s" : ipMessage]);
-  else if (isMapped(text)) addInvalid(errors, path, text, ["must not be an IPv4-mapped IPv6 address"]);
+  const message = ipError(text);
+  if (message !== undefined) addInvalid(errors, path, text, [message]);
+}
+
+function ipError(text: string): string | undefined {
+  if (ipFamily(text) === undefined) return withZeros(text) ? "must not have leading 0s" : ipMessage;
+  return isMapped(text) ? "must not be an IPv4-mapped IPv6 address" : undefined;
+}
+
+/** As checkIp, of a field in which one address has one text. */
+export function canonicalIpError(text: string): string | undefined {
+  const address = parseIp(text);
+  return ipError(text) ?? (address === undefined ? undefined : differs(text, formatIp(address)));
+}
+
+export function canonicalCidrError(text: string): string | undefined {
+  const range = parseCidr(text);
+  const canonical = range && `${formatIp({ family: range.family, value: range.address })}/${range.prefixLength}`;
+  return cidrError(text) ?? (canonical === undefined ? undefined : differs(text, canonical));
+}
+
+function differs(text: string, canonical: string): string | undefined {
+  return text === canonical ? undefined : `must be in canonical form (${JSON.stringify(canonical)})`;
 }
 
 /** Whether it is an address but for zeros before its numbers, which some programs take for octal. */

@@ -2,7 +2,7 @@ import type { HorizontalPodAutoscaler } from "../../gen/types.js";
 import { startsWithStatus } from "../status-zero.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
 import { defaultAutoscaler } from "./defaults.js";
-import { validateAutoscaler } from "./validation.js";
+import { validateAutoscaler, validateAutoscalerStatus, validateLowerBound } from "./validation.js";
 
 export const autoscalingStrategies: readonly StrategyEntry[] = [
   [
@@ -10,6 +10,9 @@ export const autoscalingStrategies: readonly StrategyEntry[] = [
     strategyOf<HorizontalPodAutoscaler>({
       defaults: defaultAutoscaler,
       validate: validateAutoscaler,
+      validateCreate: (autoscaler) => validateLowerBound(autoscaler),
+      validateUpdate: validateLowerBound,
+      validateStatusUpdate: validateAutoscalerStatus,
       prepareForCreate: startsWithStatus({ currentReplicas: 0, desiredReplicas: 0 }),
       generation: false,
     }),

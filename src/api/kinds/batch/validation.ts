@@ -2,15 +2,9 @@ import { type FieldError, invalid, notSupported, required, tooLong } from "../..
 import type { Container, Job, JobSpec, PodTemplateSpec } from "../../gen/types.js";
 import { validateDns1123Label } from "../../names.js";
 import { checkSelects } from "../apps/validation.js";
-import {
-  checkImmutable,
-  checkNonNegative,
-  checkOptionalEnum,
-  checkSubdomain,
-  type Errors,
-  immutableMessage,
-} from "../checks.js";
+import { checkImmutable, checkNonNegative, checkOptionalEnum, type Errors, immutableMessage } from "../checks.js";
 import { checkPodTemplate } from "../core/pod-validation.js";
+import { checkDomainPrefixedPath } from "../domain-path.js";
 import { semanticallyEqual } from "../equality.js";
 import { checkLabelSelector } from "../label-selector.js";
 import { type Loose, ownValue } from "../loose.js";
@@ -131,22 +125,9 @@ function checkIndexed(errors: Errors, path: string, spec: Loose<JobSpec>): void 
   atMost("maxFailedIndexes", maxIndexesOfMany, when);
 }
 
-const pathFormat = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+";
-const wholePath = new RegExp(`^${pathFormat}$`);
-
 function checkManagedBy(errors: Errors, path: string, managedBy: string | undefined): void {
   if (managedBy === undefined) return;
-  const slash = managedBy.indexOf("/");
-  if (managedBy === "") errors.push(required(path));
-  else if (slash <= 0 || slash === managedBy.length - 1) {
-    errors.push(invalid(path, managedBy, 'must be a domain-prefixed path (such as "acme.io/foo")'));
-  } else {
-    checkSubdomain(errors, path, managedBy.slice(0, slash));
-    const rest = managedBy.slice(slash + 1);
-    if (!wholePath.test(rest)) {
-      errors.push(invalid(path, rest, `Invalid path (regex used for validation is '${pathFormat}')`));
-    }
-  }
+  checkDomainPrefixedPath(errors, path, managedBy);
   if (managedBy.length > maxManagedBy) errors.push(tooLong(path, maxManagedBy));
 }
 

@@ -1,16 +1,18 @@
 import { duplicate, type FieldError, invalid, required, tooMany } from "../../field-error.js";
 import type { Endpoint, EndpointSlice } from "../../gen/types.js";
+import { validateDns1123Label, validateDns1123Subdomain, validateLabelValue } from "../../names.js";
 import {
+  addInvalid,
   checkEnum,
   checkImmutable,
   checkLabel,
   checkQualifiedName,
-  checkRange,
   checkSubdomain,
   type Errors,
 } from "../checks.js";
 import { mapField, mapItems, withDefaults } from "../defaulting.js";
 import { checkNotSpecialIp, ipFamily } from "../ip.js";
+import { legacyIpWarnings } from "../ip-warnings.js";
 import type { Loose } from "../loose.js";
 
 const maxEndpoints = 1000;
@@ -43,7 +45,6 @@ export function validateEndpointSlice(slice: Loose<EndpointSlice>): readonly Fie
     if (name !== "") checkLabel(errors, `${at}.name`, name);
     if (names.has(name)) errors.push(duplicate(`${at}.name`, name));
     names.add(name);
-    checkRange(errors, `${at}.port`, port.port, 1, 65535);
     checkEnum(errors, `${at}.protocol`, port.protocol, ["SCTP", "TCP", "UDP"]);
     if (port.appProtocol !== undefined) checkQualifiedName(errors, `${at}.appProtocol`, port.appProtocol);
   });
@@ -57,7 +58,7 @@ function checkEndpoint(errors: Errors, path: string, endpoint: Loose<Endpoint>, 
   addresses.forEach((address, index) => {
     const at = `${path}.addresses[${index}]`;
     if (type === "FQDN") {
-      checkSubdomain(errors, at, address);
+      checkDomain(errors, at, address);
       return;
     }
     if (type !== "IPv4" && type !== "IPv6") return;
@@ -66,16 +67,52 @@ function checkEndpoint(errors: Errors, path: string, endpoint: Loose<Endpoint>, 
   });
   if (endpoint.nodeName !== undefined) checkSubdomain(errors, `${path}.nodeName`, endpoint.nodeName);
   if (endpoint.hostname !== undefined) checkLabel(errors, `${path}.hostname`, endpoint.hostname);
-  const zones = endpoint.hints?.forZones ?? [];
-  if (zones.length > maxHints) errors.push(tooMany(`${path}.hints.forZones`, zones.length, maxHints));
+  checkHints(errors, `${path}.hints.forZones`, endpoint.hints?.forZones ?? [], validateLabelValue);
+  checkHints(errors, `${path}.hints.forNodes`, endpoint.hints?.forNodes ?? [], validateDns1123Subdomain);
+}
+
+/** A domain name of at least two labels; a dot at its end is fine. */
+function checkDomain(errors: Errors, path: string, text: string): void {
+  if (text === "") {
+    errors.push(required(path));
+    return;
+  }
+  const name = text.endsWith(".") ? text.slice(0, -1) : text;
+  const wrong = validateDns1123Subdomain(name);
+  addInvalid(errors, path, name, wrong);
+  if (wrong.length > 0) return;
+  const labels = name.split(".");
+  if (labels.length < 2) {
+    errors.push(invalid(path, name, "should be a domain with at least two segments separated by dots"));
+    return;
+  }
+  for (const label of labels) addInvalid(errors, path, label, validateDns1123Label(label));
+}
+
+function checkHints(
+  errors: Errors,
+  path: string,
+  hints: readonly { readonly name?: string | undefined }[],
+  validate: (name: string) => readonly string[],
+): void {
+  if (hints.length > maxHints) {
+    errors.push(tooMany(path, hints.length, maxHints));
+    return;
+  }
   const seen = new Set<string>();
-  zones.forEach((zone, index) => {
-    const at = `${path}.hints.forZones[${index}].name`;
-    const name = zone.name ?? "";
+  hints.forEach(({ name = "" }, index) => {
+    const at = `${path}[${index}].name`;
     if (seen.has(name)) errors.push(duplicate(at, name));
     seen.add(name);
-    checkQualifiedName(errors, at, name);
+    addInvalid(errors, at, name, validate(name));
   });
+}
+
+export function endpointSliceWarnings(slice: Loose<EndpointSlice>): readonly string[] {
+  if (slice.addressType !== "IPv6") return [];
+  return (slice.endpoints ?? []).flatMap(({ addresses = [] }, index) =>
+    addresses.flatMap((address, position) => legacyIpWarnings(`endpoints[${index}].addresses[${position}]`, address)),
+  );
 }
 
 export function validateEndpointSliceUpdate(

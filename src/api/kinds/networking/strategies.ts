@@ -1,25 +1,38 @@
 import type { EndpointSlice, Ingress, IngressClass, IPAddress, NetworkPolicy, ServiceCIDR } from "../../gen/types.js";
 import { startsWithStatus } from "../status-zero.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
+import {
+  validateIpAddress,
+  validateIpAddressName,
+  validateIpAddressUpdate,
+  validateServiceCidr,
+  validateServiceCidrUpdate,
+} from "./address-objects.js";
 import { defaultIngressClass, defaultNetworkPolicy } from "./defaults.js";
-import { defaultEndpointSlice, validateEndpointSlice, validateEndpointSliceUpdate } from "./endpoint-slice.js";
+import {
+  defaultEndpointSlice,
+  endpointSliceWarnings,
+  validateEndpointSlice,
+  validateEndpointSliceUpdate,
+} from "./endpoint-slice.js";
+import { networkPolicyWarnings, validateNetworkPolicy } from "./network-policy.js";
 import {
   ingressWarnings,
   validateIngress,
   validateIngressClass,
   validateIngressClassUpdate,
   validateIngressStatus,
-  validateIpAddress,
-  validateIpAddressName,
-  validateNetworkPolicy,
   validateNewIngress,
-  validateServiceCidr,
 } from "./validation.js";
 
 export const networkingStrategies: readonly StrategyEntry[] = [
   [
     "networking.k8s.io/networkpolicies",
-    strategyOf<NetworkPolicy>({ defaults: defaultNetworkPolicy, validate: validateNetworkPolicy }),
+    strategyOf<NetworkPolicy>({
+      defaults: defaultNetworkPolicy,
+      validate: validateNetworkPolicy,
+      warnings: networkPolicyWarnings,
+    }),
   ],
   [
     "networking.k8s.io/ingresses",
@@ -41,11 +54,20 @@ export const networkingStrategies: readonly StrategyEntry[] = [
   ],
   [
     "networking.k8s.io/ipaddresses",
-    strategyOf<IPAddress>({ validate: validateIpAddress, validateName: validateIpAddressName, generation: false }),
+    strategyOf<IPAddress>({
+      validate: validateIpAddress,
+      validateUpdate: validateIpAddressUpdate,
+      validateName: validateIpAddressName,
+      generation: false,
+    }),
   ],
   [
     "networking.k8s.io/servicecidrs",
-    strategyOf<ServiceCIDR>({ prepareForCreate: startsWithStatus({}), validate: validateServiceCidr }),
+    strategyOf<ServiceCIDR>({
+      prepareForCreate: startsWithStatus({}),
+      validate: validateServiceCidr,
+      validateUpdate: validateServiceCidrUpdate,
+    }),
   ],
   [
     "discovery.k8s.io/endpointslices",
@@ -53,6 +75,7 @@ export const networkingStrategies: readonly StrategyEntry[] = [
       defaults: defaultEndpointSlice,
       validate: validateEndpointSlice,
       validateUpdate: validateEndpointSliceUpdate,
+      warnings: endpointSliceWarnings,
       generation: true,
     }),
   ],

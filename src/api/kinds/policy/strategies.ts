@@ -7,6 +7,7 @@ import {
   checkOptionalEnum,
   type Errors,
 } from "../checks.js";
+import { checkConditions } from "../conditions.js";
 import { checkLabelSelector } from "../label-selector.js";
 import type { Loose } from "../loose.js";
 import { startsWithStatus } from "../status-zero.js";
@@ -33,6 +34,7 @@ function validateDisruptionBudget(budget: Loose<PodDisruptionBudget>): readonly 
 
 function validateStatus(budget: Loose<PodDisruptionBudget>): readonly FieldError[] {
   const errors: Errors = [];
+  checkConditions(errors, "status.conditions", budget.status?.conditions);
   for (const field of ["disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"] as const) {
     checkNonNegative(errors, `status.${field}`, budget.status?.[field]);
   }

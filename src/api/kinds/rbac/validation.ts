@@ -55,7 +55,7 @@ function checkRules(errors: Errors, rules: readonly Loose<PolicyRule>[], namespa
 type AnyBinding = Loose<RoleBinding> | Loose<ClusterRoleBinding>;
 
 export function validateRoleBinding(binding: Loose<RoleBinding>): readonly FieldError[] {
-  return validateBinding(binding, ["ClusterRole", "Role"]);
+  return validateBinding(binding, ["Role", "ClusterRole"]);
 }
 
 export function validateClusterRoleBinding(binding: Loose<ClusterRoleBinding>): readonly FieldError[] {
@@ -86,7 +86,7 @@ function checkSubject(errors: Errors, path: string, subject: Loose<RbacSubject>,
   } else if (kind === "User" || kind === "Group") {
     if (apiGroup !== rbacGroup) errors.push(notSupported(`${path}.apiGroup`, apiGroup, [rbacGroup]));
   } else {
-    errors.push(notSupported(`${path}.kind`, kind, ["Group", "ServiceAccount", "User"]));
+    errors.push(notSupported(`${path}.kind`, kind, ["ServiceAccount", "User", "Group"]));
   }
 }
 
