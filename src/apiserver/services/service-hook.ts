@@ -7,6 +7,7 @@ import {
   type ServiceSpec,
   statusErrors,
 } from "../../api/index.js";
+import { ipFamily } from "../../api/kinds/ip.js";
 import type { Claim, WriteChange, WriteHook } from "../registry/context.js";
 import type { ClusterIpAllocator, ServiceName } from "./cluster-ip-allocator.js";
 import type { NodePortAllocator } from "./node-port-allocator.js";
@@ -33,6 +34,7 @@ export class ServiceHook implements WriteHook {
     const before = old as unknown as Service | undefined;
     const undo = (): Promise<void> => this.#free(taken);
     if (service.spec === undefined) return { object, undo, settle: async () => {} };
+    this.#checkFamilies(service, service.spec);
     try {
       const addressed = await this.#address(service, service.spec, before?.spec, taken, dryRun);
       const spec = await this.#expose(service, addressed, before?.spec, taken, dryRun);
@@ -55,6 +57,35 @@ export class ServiceHook implements WriteHook {
   async #free({ ips, ports }: Claims): Promise<void> {
     for (const ip of ips.splice(0)) await this.#ips.release(ip);
     await this.#ports.release(ports.splice(0));
+  }
+
+  /** The cluster has addresses of one family. Where nothing is allocated, a service may name what it wants. */
+  #checkFamilies(service: Service, spec: ServiceSpec): void {
+    if (spec.type === "ExternalName") return;
+    const { ipFamilyPolicy: policy, ipFamilies = [], clusterIPs = [] } = spec;
+    const errors: FieldError[] = [];
+    const refuse = (path: string, value: unknown, why: string): void => void errors.push(invalid(path, value, why));
+    if (policy === "SingleStack") {
+      const why = "must be 'RequireDualStack' or 'PreferDualStack' when multiple";
+      if (clusterIPs.length === 2) refuse("spec.ipFamilyPolicy", policy, `${why} cluster IPs are specified`);
+      if (ipFamilies.length === 2) refuse("spec.ipFamilyPolicy", policy, `${why} IP families are specified`);
+    }
+    const own = ipFamily(this.#ips.range.first);
+    clusterIPs.forEach((ip, index) => {
+      const family = ipFamily(ip);
+      if (family === undefined || family === own) return;
+      refuse(`spec.clusterIPs[${index}]`, clusterIPs, `${family} is not configured on this cluster`);
+    });
+    if (errors.length > 0) throw refused(service, errors);
+    if (spec.clusterIP === "None" && Object.keys(spec.selector ?? {}).length === 0) return;
+    if (policy === "RequireDualStack") {
+      refuse("spec.ipFamilyPolicy", policy, "this cluster is not configured for dual-stack services");
+    }
+    ipFamilies.forEach((family, index) => {
+      const known = family === "IPv4" || family === "IPv6";
+      if (known && family !== own) refuse(`spec.ipFamilies[${index}]`, family, "not configured on this cluster");
+    });
+    if (errors.length > 0) throw refused(service, errors);
   }
 
   async #address(
@@ -86,7 +117,7 @@ export class ServiceHook implements WriteHook {
 
   async #takeIp(service: Service, ip: string, name: ServiceName, dryRun: boolean): Promise<string> {
     if (!this.#ips.range.contains(ip)) {
-      const why = `failed to allocate IP ${ip}: the provided IP (${ip}) is not in the valid range. The range of valid IPs is ${this.#ips.range.cidr}`;
+      const why = `failed to allocate IP ${ip}: the provided network does not match the current range`;
       throw refused(service, [invalid("spec.clusterIPs", [ip], why)]);
     }
     if (!(await this.#ips.take(ip, name, dryRun))) {
@@ -104,46 +135,60 @@ export class ServiceHook implements WriteHook {
     taken: Claims,
     dryRun: boolean,
   ): Promise<ServiceSpec> {
-    if (!wantsNodePorts(spec)) return spec;
+    const withPorts = await this.#exposePorts(service, spec, before, taken, dryRun);
+    const needsCheck = spec.type === "LoadBalancer" && spec.externalTrafficPolicy === "Local";
+    const asked = spec.healthCheckNodePort || undefined;
+    if (!needsCheck || (asked !== undefined && asked === before?.healthCheckNodePort)) return withPorts;
+    const problem = asked === undefined ? undefined : await this.#takeExactly(asked, dryRun);
+    if (problem !== undefined) {
+      throw statusErrors.internal(`failed to allocate requested HealthCheck NodePort ${asked}: ${problem}`);
+    }
+    const healthCheckNodePort = asked ?? (await this.#ports.takeAny(dryRun));
+    if (healthCheckNodePort === undefined) {
+      throw statusErrors.internal("failed to allocate a HealthCheck NodePort 0: range is full");
+    }
+    if (!dryRun) taken.ports.push(healthCheckNodePort);
+    return { ...withPorts, healthCheckNodePort };
+  }
+
+  async #exposePorts(
+    service: Service,
+    spec: ServiceSpec,
+    before: ServiceSpec | undefined,
+    taken: Claims,
+    dryRun: boolean,
+  ): Promise<ServiceSpec> {
+    if (spec.type !== "NodePort" && spec.type !== "LoadBalancer") return spec;
+    const given = spec.ports ?? [];
+    const gives = spec.type === "NodePort" || spec.allocateLoadBalancerNodePorts !== false;
     const had = new Set(before === undefined ? [] : nodePorts(before));
     const ports: ServicePort[] = [];
-    for (const [index, port] of (spec.ports ?? []).entries()) {
-      // One number may serve several protocols of one Service.
-      const sibling = ports.find(
-        (other) => other.nodePort !== undefined && other.port === port.port && other.protocol !== port.protocol,
+    for (const [index, port] of given.entries()) {
+      // One number may serve several protocols of one Service, whichever of them names it.
+      const sibling = [...ports, ...given.slice(index + 1)].find(
+        (other) => other.nodePort && other.port === port.port && other.protocol !== port.protocol,
       );
-      const asked = port.nodePort || sibling?.nodePort;
+      const asked = port.nodePort || (gives ? sibling?.nodePort : undefined);
       const known = asked !== undefined && (had.has(asked) || ports.some(({ nodePort }) => nodePort === asked));
       if (known) ports.push({ ...port, nodePort: asked });
-      else ports.push(await this.#takePort(service, port, `spec.ports[${index}].nodePort`, taken, dryRun));
+      else if (asked === undefined && !gives) ports.push(port);
+      else ports.push(await this.#takePort(service, port, asked, index, taken, dryRun));
     }
-    const wantsCheck =
-      spec.type === "LoadBalancer" && spec.externalTrafficPolicy === "Local" && !spec.healthCheckNodePort;
-    if (!wantsCheck) return { ...spec, ports };
-    const healthCheckNodePort = await this.#ports.takeAny(dryRun);
-    if (healthCheckNodePort === undefined) return { ...spec, ports };
-    if (!dryRun) taken.ports.push(healthCheckNodePort);
-    return { ...spec, ports, healthCheckNodePort };
+    return { ...spec, ports };
   }
 
   async #takePort(
     service: Service,
     port: ServicePort,
-    path: string,
+    asked: number | undefined,
+    index: number,
     taken: Claims,
     dryRun: boolean,
   ): Promise<ServicePort> {
-    const { from, to } = this.#ports.range;
-    const asked = port.nodePort;
-    if (asked && !this.#ports.contains(asked)) {
-      throw refused(service, [
-        invalid(path, asked, `provided port is not in the valid range. The range of valid ports is ${from}-${to}`),
-      ]);
-    }
-    if (asked && !(await this.#ports.take(asked, dryRun))) {
-      throw refused(service, [invalid(path, asked, "provided port is already allocated")]);
-    }
-    const nodePort = asked || (await this.#ports.takeAny(dryRun));
+    const path = `spec.ports[${index}].nodePort`;
+    const problem = asked === undefined ? undefined : await this.#takeExactly(asked, dryRun);
+    if (problem !== undefined) throw refused(service, [invalid(path, asked, problem)]);
+    const nodePort = asked ?? (await this.#ports.takeAny(dryRun));
     if (nodePort === undefined) {
       throw refused(service, [
         { path, reason: "InternalError", message: "Internal error: failed to allocate a nodePort: range is full" },
@@ -151,6 +196,15 @@ export class ServiceHook implements WriteHook {
     }
     if (!dryRun) taken.ports.push(nodePort);
     return { ...port, nodePort };
+  }
+
+  /** Undefined once it is taken, else why it cannot be. */
+  async #takeExactly(port: number, dryRun: boolean): Promise<string | undefined> {
+    const { from, to } = this.#ports.range;
+    if (!this.#ports.contains(port)) {
+      return `provided port is not in the valid range. The range of valid ports is ${from}-${to}`;
+    }
+    return (await this.#ports.take(port, dryRun)) ? undefined : "provided port is already allocated";
   }
 }
 
@@ -166,10 +220,6 @@ function unused(before: ServiceSpec, after: ServiceSpec): Claims {
 
 function refused(service: Service, errors: readonly FieldError[]): Error {
   return statusErrors.invalid("", "Service", service.metadata.name, errors);
-}
-
-function wantsNodePorts(spec: ServiceSpec): boolean {
-  return spec.type === "NodePort" || (spec.type === "LoadBalancer" && spec.allocateLoadBalancerNodePorts !== false);
 }
 
 export function clusterIps(spec: ServiceSpec): string[] {

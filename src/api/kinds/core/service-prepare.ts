@@ -1,5 +1,6 @@
 import type { Service, ServicePort, ServiceSpec } from "../../gen/types.js";
 import { mapField, mapItems, withField, without } from "../defaulting.js";
+import { semanticallyEqual } from "../equality.js";
 import type { Loose } from "../loose.js";
 
 /** A cluster of one IP family: what is not said is single stack IPv4. Addresses and node ports are allocated after this. */
@@ -11,7 +12,7 @@ export function prepareService(service: Loose<Service>): Loose<Service> {
 export function prepareServiceUpdate(service: Loose<Service>, old: Loose<Service>): Loose<Service> {
   const before = old.spec ?? {};
   return mapField(service, "spec", (given) => {
-    let spec = dropForeignFields(keepAllocations(given, before), before);
+    let spec = dropForeignFields(keepAllocations(followClusterIp(given, before), before), before);
     spec = syncClusterIps(spec);
     return spec.type === "ExternalName" ? spec : defaultFamilies(spec);
   });
@@ -40,6 +41,13 @@ function syncClusterIps(spec: Loose<ServiceSpec>): Loose<ServiceSpec> {
   return spec;
 }
 
+/** A client that knows the first field alone changes or clears that one, and sends back the second as it was. */
+function followClusterIp(spec: Loose<ServiceSpec>, old: Loose<ServiceSpec>): Loose<ServiceSpec> {
+  const untouched = semanticallyEqual(spec.clusterIPs, old.clusterIPs);
+  if (!untouched || !old.clusterIP || spec.clusterIP === old.clusterIP) return spec;
+  return spec.clusterIP ? withField(spec, "clusterIPs", [spec.clusterIP]) : without(spec, "clusterIPs");
+}
+
 /** An update that leaves out what was allocated keeps it, so that a client may send back what it wrote first. */
 function keepAllocations(spec: Loose<ServiceSpec>, old: Loose<ServiceSpec>): Loose<ServiceSpec> {
   let result = spec;
@@ -47,14 +55,6 @@ function keepAllocations(spec: Loose<ServiceSpec>, old: Loose<ServiceSpec>): Loo
     if (!result.clusterIP) result = withField(result, "clusterIP", old.clusterIP);
     if ((result.clusterIPs?.length ?? 0) === 0 && result.clusterIP === old.clusterIP) {
       result = withField(result, "clusterIPs", old.clusterIPs);
-    } else if (
-      result.clusterIP !== old.clusterIP &&
-      result.clusterIPs?.length === 1 &&
-      result.clusterIPs[0] === old.clusterIP &&
-      result.clusterIP
-    ) {
-      // A client of the first field alone.
-      result = withField(result, "clusterIPs", [result.clusterIP]);
     }
   }
   if (needsNodePort(spec) && needsNodePort(old)) {
