@@ -109,6 +109,14 @@ export interface ResourceStrategy {
   /** Beside `validate`, which also runs on updates. */
   readonly validateUpdate?: (object: JsonObject, old: JsonObject, context?: StrategyContext) => readonly FieldError[];
   readonly validateStatusUpdate?: (object: JsonObject, old: JsonObject) => readonly FieldError[];
+  /**
+   * Beside the others, for every write: validation that may take long. It yields whenever others should have their turn; `old` is
+   * undefined for a new object.
+   */
+  readonly validateInSlices?: (
+    object: JsonObject,
+    old: JsonObject | undefined,
+  ) => Generator<undefined, readonly FieldError[]>;
   /** How names are checked; absent: DNS-1123 subdomain. */
   readonly validateName?: (name: string) => readonly string[];
   /** Warnings to send along with a write. */

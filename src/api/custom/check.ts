@@ -28,5 +28,5 @@ export function checkCustomResource(schema: Schema, object: JsonObject): Checked
   const result =
     kept === undefined || kept === pruned.object["metadata"] ? pruned.object : { ...pruned.object, metadata: kept };
   const unknown = pruned.unknown.filter((path) => !path.startsWith("metadata."));
-  return { object: result, unknown: [...typed.unknown, ...unknown] };
+  return { object: result, unknown: [...typed.unknown, ...[...unknown].sort()] };
 }

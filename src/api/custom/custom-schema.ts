@@ -53,6 +53,12 @@ export class CustomSchema {
 
   /** What is wrong with an object; with `old`, what has become wrong since (ratcheting). */
   validate(object: JsonObject, old?: JsonObject): readonly FieldError[] {
+    const judging = this.validateInSlices(object, old);
+    for (let step = judging.next(); ; step = judging.next()) if (step.done === true) return step.value;
+  }
+
+  /** The same, but yields now and then, so that expensive rules need not hold up everything else. */
+  *validateInSlices(object: JsonObject, old?: JsonObject): Generator<undefined, readonly FieldError[]> {
     const before = old ?? noOld;
     const errors: FieldError[] = [];
     this.#check(object, { path: "", errors, old: before });
@@ -67,7 +73,7 @@ export class CustomSchema {
     }
     // Only of definitions that another server let in: what cannot be checked is not let through.
     for (const { message } of rules.errors) errors.push(invalid(nowhere, "object", `rule compile error: ${message}`));
-    errors.push(...evaluateRules(rules, object, before, this.#budget));
+    errors.push(...(yield* evaluateRules(rules, object, before, this.#budget)));
     return errors;
   }
 

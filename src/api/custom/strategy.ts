@@ -7,15 +7,13 @@ import type { DefinitionVersion } from "./describe.js";
 /** How objects of a custom resource are written. */
 export function customStrategy(schema: CustomSchema, version: DefinitionVersion): ResourceStrategy {
   const scale = scaleOf(version);
-  const judge = (object: JsonObject, old?: JsonObject): readonly FieldError[] => [
-    ...schema.validate(object, old),
-    ...(scale === undefined ? [] : scaleErrors(scale, object, old)),
-  ];
+  function* judge(object: JsonObject, old: JsonObject | undefined): Generator<undefined, readonly FieldError[]> {
+    const errors = yield* schema.validateInSlices(object, old);
+    return scale === undefined ? errors : [...errors, ...scaleErrors(scale, object, old)];
+  }
   return {
     ...(schema.hasDefaults ? { defaults: (object: JsonObject) => schema.withDefaults(object) } : {}),
-    validateCreate: (object) => judge(object),
-    validateUpdate: (object, old) => judge(object, old),
-    validateStatusUpdate: (object, old) => judge(object, old),
+    validateInSlices: judge,
     ...(scale === undefined ? {} : { scale }),
     generation: true,
     anyFinalizer: true,

@@ -45,7 +45,11 @@ export function decodeInto(
   };
   const checked = check(schema, value, options, refuse);
   if (options.fieldValidation === "Ignore") return checked.object;
-  const complaints = complaintsOf(decoded, checked.unknown);
+  // Upstream decodes custom resources first, and only then looks at their schema.
+  const complaints =
+    options.check === undefined
+      ? complaintsOf(decoded, checked.unknown)
+      : [...complaintsOf(decoded, []), ...complaintsOf({ duplicates: [] }, checked.unknown)];
   if (complaints.length === 0) return checked.object;
   if (options.fieldValidation === "Strict") refuse(`strict decoding error: ${complaints.join(", ")}`);
   warnOf(complaints, options.warn);
@@ -90,7 +94,7 @@ export function complaintsOf(
     .filter(({ path }) => !isUnknown(path));
   const { order } = decoded;
   const position = ({ path }: { readonly path: string }): number => order?.get(path) ?? 0;
-  return [...unknown, ...duplicates]
+  return [...duplicates, ...unknown]
     .sort((a, b) => position(a) - position(b))
     .slice(0, 100)
     .map(({ text }) => text);

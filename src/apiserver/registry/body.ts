@@ -1,6 +1,7 @@
 import { checkCustomResource } from "../../api/custom/check.js";
 import { decodeInto, type FieldValidation } from "../../api/decode/decode-into.js";
 import { goUnmarshalError, summarize } from "../../api/decode/go-errors.js";
+import { type FieldError, invalid } from "../../api/field-error.js";
 import { type JsonObject, parseApiVersion, statusErrors } from "../../api/index.js";
 import { isJsonObject } from "../../api/kinds/strategy.js";
 import { isBuiltinKind } from "../../api/schema-table.js";
@@ -75,7 +76,21 @@ function typedObject(endpoint: Endpoint, body: unknown): JsonObject {
       `the API version in the data (${givenVersion}) does not match the expected API version (${endpoint.apiVersion})`,
     );
   }
+  checkCustomType(endpoint, object);
   return { ...object, apiVersion: endpoint.apiVersion, kind: givenKind || kind };
+}
+
+/** Custom resources say what they are, and are judged by it only when they are validated. Errors: Invalid. */
+export function checkCustomType({ description, apiVersion }: Endpoint, object: JsonObject): void {
+  const { custom, group, kind } = description;
+  if (custom !== true) return;
+  const errors: FieldError[] = [];
+  if (object["kind"] !== kind) errors.push(invalid("kind", object["kind"] ?? "", `must be ${kind}`));
+  if (object["apiVersion"] !== apiVersion) {
+    errors.push(invalid("apiVersion", object["apiVersion"] ?? "", `must be ${apiVersion}`));
+  }
+  if (errors.length === 0) return;
+  throw statusErrors.invalid(group, text(object["kind"]), text(metadataOf(object)["name"]), errors);
 }
 
 function findKindError(body: unknown): string {

@@ -7,6 +7,7 @@ import type { Endpoint } from "./endpoint.js";
 import { recordManager } from "./managed-fields.js";
 import { metadataForCreate, metadataOf, parseVersion, text, withoutSystemFields } from "./metadata.js";
 import { withoutDuplicateOwners } from "./owner-references.js";
+import { inSlices } from "./slices.js";
 import { without } from "./subtree.js";
 
 /** How many generated names are tried. */
@@ -56,7 +57,7 @@ async function createOnce(
   const claim = hook && (await hook.prepare({ object: prepared, old: undefined, dryRun }));
   try {
     const object = claim?.object ?? prepared;
-    validateNew(endpoint, object);
+    await validateNew(endpoint, object);
     for (const warning of description.strategy.warnings?.(object, undefined) ?? []) request.warn?.(warning);
     await validateAdmission(context, endpoint, request, "CREATE", object, undefined);
     // Upstream tells of both only now, when all else is well.
@@ -131,13 +132,14 @@ function prepare(context: RegistryContext, endpoint: Endpoint, request: ServerRe
   return strategy.prepareForCreate === undefined ? clean : strategy.prepareForCreate(clean, times);
 }
 
-function validateNew({ description }: Endpoint, object: JsonObject): void {
+async function validateNew({ description }: Endpoint, object: JsonObject): Promise<void> {
   const { strategy, namespaced } = description;
   const rules = { namespaced, validateName: strategy.validateName, anyFinalizer: strategy.anyFinalizer === true };
   const errors = [
     ...validateObjectMeta(object, rules),
     ...(strategy.validate?.(object) ?? []),
     ...(strategy.validateCreate?.(object) ?? []),
+    ...(strategy.validateInSlices === undefined ? [] : await inSlices(strategy.validateInSlices(object, undefined))),
   ];
   if (errors.length === 0) return;
   throw statusErrors.invalid(description.group, description.kind, text(metadataOf(object)["name"]), errors);

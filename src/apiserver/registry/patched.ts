@@ -8,7 +8,7 @@ import { invalid } from "../../api/field-error.js";
 import { type JsonObject, statusErrors } from "../../api/index.js";
 import { isJsonObject } from "../../api/kinds/strategy.js";
 import type { ServerRequest } from "../request.js";
-import { fieldValidationOf, kindProblem } from "./body.js";
+import { checkCustomType, fieldValidationOf, kindProblem } from "./body.js";
 import type { Endpoint } from "./endpoint.js";
 
 /**
@@ -20,8 +20,9 @@ export function decodePatched(endpoint: Endpoint, request: ServerRequest, patche
   const refuse = (why: string): Error =>
     statusErrors.invalid("", "", "", [invalid("patch", shown(request, patched), why)]);
   if (!isJsonObject(patched)) throw refuse(goUnmarshalError(patched, `v1.${description.kind}`));
-  const problem = request.patchType === "strategic" ? undefined : problemOfKind(endpoint, patched);
+  const problem = request.patchType === "strategic" ? undefined : kindProblem(endpoint, patched);
   if (problem !== undefined) throw refuse(problem);
+  checkCustomType(endpoint, patched);
   const checked = checkedOf(endpoint, request, { ...patched, apiVersion, kind: description.kind }, refuse);
   const validation = fieldValidationOf(request) ?? "Warn";
   if (validation === "Ignore") return checked.object;
@@ -30,14 +31,6 @@ export function decodePatched(endpoint: Endpoint, request: ServerRequest, patche
   if (validation === "Strict") throw refuse(`strict decoding error: ${complaints.join(", ")}`);
   warnOf(complaints, request.warn);
   return checked.object;
-}
-
-function problemOfKind(endpoint: Endpoint, patched: JsonObject): string | undefined {
-  const problem = kindProblem(endpoint, patched);
-  if (problem !== undefined || endpoint.description.custom !== true) return problem;
-  const { kind } = endpoint.description;
-  if (patched["kind"] !== kind) return `kind: must be ${kind}`;
-  return patched["apiVersion"] === endpoint.apiVersion ? undefined : `apiVersion: must be ${endpoint.apiVersion}`;
 }
 
 function checkedOf(

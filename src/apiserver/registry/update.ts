@@ -10,6 +10,7 @@ import type { Endpoint } from "./endpoint.js";
 import { recordManager } from "./managed-fields.js";
 import { metadataForUpdate, metadataOf, parseVersion, text, withGeneration, withMetadata } from "./metadata.js";
 import { withoutDuplicateOwners } from "./owner-references.js";
+import { inSlices } from "./slices.js";
 import { modifiedMessage } from "./store-errors.js";
 import { withFieldOf, withPathOf } from "./subtree.js";
 import type { Decision } from "./writer.js";
@@ -138,7 +139,7 @@ async function changed(
   const claim = hook && (await hook.prepare({ object: numbered, old, dryRun: isDryRun(request) }));
   if (claim !== undefined) claims.push(claim);
   const given = claim?.object ?? numbered;
-  validateChange(context, endpoint, request, given, old);
+  await validateChange(context, endpoint, request, given, old);
   const object = ignoreTimes(given, old);
   for (const warning of strategy.warnings?.(object, old) ?? []) request.warn?.(warning);
   await validateAdmission(context, endpoint, request, "UPDATE", object, old);
@@ -191,13 +192,13 @@ export function withinSubresource(
   return fields.reduce((result, field) => withPathOf(result, field, object), withMetadata(old, metadata));
 }
 
-function validateChange(
+async function validateChange(
   context: RegistryContext,
   endpoint: Endpoint,
   request: ServerRequest,
   object: JsonObject,
   old: JsonObject,
-): void {
+): Promise<void> {
   const { description } = endpoint;
   const { strategy, namespaced } = description;
   const anyFinalizer = strategy.anyFinalizer === true;
@@ -212,6 +213,7 @@ function validateChange(
       ...(strategy.validateUpdate?.(object, old, strategyContext(context, request)) ?? []),
     );
   }
+  if (strategy.validateInSlices !== undefined) errors.push(...(await inSlices(strategy.validateInSlices(object, old))));
   if (errors.length === 0) return;
   throw statusErrors.invalid(description.group, description.kind, text(metadataOf(old)["name"]), errors);
 }

@@ -102,15 +102,7 @@ export class ServiceHook implements WriteHook {
     const name: ServiceName = { namespace: service.metadata.namespace ?? "", name: service.metadata.name };
     const ip =
       wanted === "" ? await this.#ips.takeAny(name, dryRun) : await this.#takeIp(service, wanted, name, dryRun);
-    if (ip === undefined) {
-      throw refused(service, [
-        {
-          path: "spec.clusterIPs",
-          reason: "InternalError",
-          message: "Internal error: failed to allocate a serviceIP: range is full",
-        },
-      ]);
-    }
+    if (ip === undefined) throw statusErrors.internal("failed to allocate a serviceIP: range is full");
     if (!dryRun) taken.ips.push(ip);
     return { ...spec, clusterIP: ip, clusterIPs: [ip, ...(spec.clusterIPs ?? []).slice(1)] };
   }
@@ -189,11 +181,7 @@ export class ServiceHook implements WriteHook {
     const problem = asked === undefined ? undefined : await this.#takeExactly(asked, dryRun);
     if (problem !== undefined) throw refused(service, [invalid(path, asked, problem)]);
     const nodePort = asked ?? (await this.#ports.takeAny(dryRun));
-    if (nodePort === undefined) {
-      throw refused(service, [
-        { path, reason: "InternalError", message: "Internal error: failed to allocate a nodePort: range is full" },
-      ]);
-    }
+    if (nodePort === undefined) throw statusErrors.internal("failed to allocate a nodePort: range is full");
     if (!dryRun) taken.ports.push(nodePort);
     return { ...port, nodePort };
   }

@@ -17,30 +17,44 @@ export const defaultRuleBudget: RuleBudget = { objectCost: 10_000_000, ruleCost:
 /** Where errors point to, as upstream writes map keys and fields of the root. */
 const atRoot = "";
 
+/** What rules may cost before others get their turn: some ten milliseconds. */
+const sliceCost = 25_000;
+
 /**
  * Judges an object by its rules. With an old object the rules that look at it run where both have the value, and a rule that does not
- * look at it is not held against a value that did not change.
+ * look at it is not held against a value that did not change. Yields between rules, whenever some time has passed; one rule alone is not
+ * interrupted before its own limit.
  */
-export function evaluateRules(
+export function* evaluateRules(
   compiled: CompiledRules,
   object: unknown,
   old: Old,
   budget: RuleBudget = defaultRuleBudget,
-): readonly FieldError[] {
+): Generator<undefined, readonly FieldError[]> {
   if (compiled.root === undefined) return [];
   const evaluation = new Evaluation(compiled, budget);
+  evaluation.plan(compiled.root, object, old, atRoot);
   try {
-    evaluation.visit(compiled.root, object, old, atRoot);
+    yield* evaluation.run();
   } catch (error) {
     if (!(error instanceof BudgetExceeded)) throw error;
   }
   return evaluation.errors;
 }
 
+/** A value that has rules. */
+interface Judged {
+  readonly node: RuleNode;
+  readonly value: unknown;
+  readonly old: Old;
+  readonly path: string;
+}
+
 class Evaluation {
   readonly errors: FieldError[] = [];
   readonly #compiled: CompiledRules;
   readonly #budget: RuleBudget;
+  readonly #planned: Judged[] = [];
   #left: number;
 
   constructor(compiled: CompiledRules, budget: RuleBudget) {
@@ -49,14 +63,25 @@ class Evaluation {
     this.#left = budget.objectCost;
   }
 
-  visit(node: RuleNode, value: unknown, old: Old, path: string): void {
+  *run(): Generator<undefined, void> {
+    let next = this.#left - sliceCost;
+    for (const { node, value, old, path } of this.#planned) {
+      for (const _ of this.#rules(node, value, old, path)) {
+        if (this.#left > next) continue;
+        next = this.#left - sliceCost;
+        yield undefined;
+      }
+    }
+  }
+
+  plan(node: RuleNode, value: unknown, old: Old, path: string): void {
     if (value === null || value === undefined) return;
-    this.#rules(node, value, old, path);
+    if (node.rules.length > 0) this.#planned.push({ node, value, old, path });
     if (Array.isArray(value)) {
       const { items } = node;
       if (items === undefined) return;
       const oldOf = oldItems(node.schema, old);
-      for (const [index, item] of value.entries()) this.visit(items, item, oldOf(item), `${path}[${index}]`);
+      for (const [index, item] of value.entries()) this.plan(items, item, oldOf(item), `${path}[${index}]`);
       return;
     }
     if (!isJsonObject(value)) return;
@@ -66,12 +91,12 @@ class Evaluation {
       const inner = property ?? node.additional;
       if (inner === undefined) continue;
       const at = property === undefined ? `${path}[${key}]` : path === atRoot ? key : `${path}.${key}`;
-      this.visit(inner, getOwn(value, key), correlates ? oldField(old, key) : noOld, at);
+      this.plan(inner, getOwn(value, key), correlates ? oldField(old, key) : noOld, at);
     }
   }
 
-  #rules(node: RuleNode, value: unknown, old: Old, path: string): void {
-    if (node.rules.length === 0) return;
+  /** Yields after each rule. */
+  *#rules(node: RuleNode, value: unknown, old: Old, path: string): Generator<undefined, void> {
     const same = unchanged(value, old);
     let self: unknown;
     let oldSelf: unknown;
@@ -83,6 +108,7 @@ class Evaluation {
       self ??= node.type.convert(value);
       oldSelf ??= old === noOld ? undefined : node.type.convert(old);
       this.#run(compiled, { self, oldSelf }, node, path);
+      yield undefined;
     }
   }
 

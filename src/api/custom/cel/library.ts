@@ -1,5 +1,7 @@
 import type { Environment } from "@marcbachmann/cel-js";
 import { compileRegex, PatternError } from "../regex.js";
+import type { Meter } from "./budget.js";
+import { regexTraversal, traversal } from "./costs.js";
 import { registerAddresses } from "./library-addresses.js";
 import { registerFormats } from "./library-format.js";
 import { registerLists } from "./library-lists.js";
@@ -8,12 +10,26 @@ import { registerQuantities } from "./library-quantities.js";
 /** How `matches` is registered: the package's own uses a backtracking engine, so calls are renamed before they are checked. */
 export const matchesFunction = "matchesRe2";
 
-/** Adds a function by its signature. All are synchronous. */
-export type Define = (signature: string, handler: (...values: never[]) => unknown) => void;
+/**
+ * Adds a function by its signature. All are synchronous. `cost` is what a call costs beside the one that every call does, as upstream
+ * counts it: it is paid before the call.
+ */
+export type Define = (
+  signature: string,
+  handler: (...values: never[]) => unknown,
+  cost?: (...values: never[]) => number,
+) => void;
 
-/** What Kubernetes adds to the language, and what the package lacks of it. */
-export function registerLibrary(environment: Environment): void {
-  const define: Define = (signature, handler) => {
+/** What Kubernetes adds to the language, and what the package lacks of it. Calls pay to `meter`. */
+export function registerLibrary(environment: Environment, meter: Meter): void {
+  const define: Define = (signature, free, cost) => {
+    const handler =
+      cost === undefined
+        ? free
+        : (...values: never[]): unknown => {
+            meter.spend(cost(...values));
+            return free(...values);
+          };
     // The package's types do not know the third argument, which says that no result is a promise.
     const register = environment.registerFunction.bind(environment) as unknown as (
       signature: string,
@@ -23,7 +39,7 @@ export function registerLibrary(environment: Environment): void {
     register(signature, handler, { async: false });
   };
   registerStrings(define);
-  registerRegex(define);
+  registerRegex(define, meter);
   registerLists(define, environment);
   registerQuantities(define, environment);
   registerAddresses(define, environment);
@@ -31,19 +47,27 @@ export function registerLibrary(environment: Environment): void {
 }
 
 function registerStrings(define: Define): void {
-  define("string.charAt(int): string", (text: string, index: bigint) => {
-    const runes = [...text];
-    const at = Number(index);
-    if (at < 0 || at > runes.length) throw new Error(`index out of range: ${index}`);
-    return runes[at] ?? "";
-  });
-  define("string.replace(string, string): string", (text: string, from: string, to: string) =>
-    replace(text, from, to, -1),
+  define(
+    "string.charAt(int): string",
+    (text: string, index: bigint) => {
+      const runes = [...text];
+      const at = Number(index);
+      if (at < 0 || at > runes.length) throw new Error(`index out of range: ${index}`);
+      return runes[at] ?? "";
+    },
+    traversal,
   );
-  define("string.replace(string, string, int): string", (text: string, from: string, to: string, limit: bigint) =>
-    replace(text, from, to, Number(limit)),
+  define(
+    "string.replace(string, string): string",
+    (text: string, from: string, to: string) => replace(text, from, to, -1),
+    traversal,
   );
-  define("string.reverse(): string", (text: string) => [...text].reverse().join(""));
+  define(
+    "string.replace(string, string, int): string",
+    (text: string, from: string, to: string, limit: bigint) => replace(text, from, to, Number(limit)),
+    traversal,
+  );
+  define("string.reverse(): string", (text: string) => [...text].reverse().join(""), traversal);
 }
 
 /** The longest text that one call may make. */
@@ -62,37 +86,42 @@ function replace(text: string, from: string, to: string, limit: number): string 
   );
 }
 
-/** How many compiled patterns are kept: those of a few expressions, which loops ask for again and again. */
-const maxPatterns = 100;
+type Regex = ReturnType<typeof compileRegex>;
 
-function registerRegex(define: Define): void {
-  const known = new Map<string, ReturnType<typeof compileRegex>>();
-  const regexOf = (pattern: string): ReturnType<typeof compileRegex> => {
-    let regex = known.get(pattern);
-    if (regex === undefined) {
-      regex = compilePatternOf(pattern);
-      if (known.size >= maxPatterns) known.clear();
-      known.set(pattern, regex);
-    }
+/** How many compiled patterns one schema keeps: most rules have one that never changes. */
+const maxPatterns = 64;
+
+/** What it costs to compile a pattern that was not there before, which takes far longer than to use it. */
+const compileCost = 200;
+
+function registerRegex(define: Define, meter: Meter): void {
+  const known = new Map<string, Regex>();
+  const regexOf = (pattern: string): Regex => {
+    const regex = known.get(pattern) ?? compiled(pattern, meter);
+    if (known.size >= maxPatterns) known.clear();
+    known.set(pattern, regex);
     return regex;
   };
+  const matches = (text: string, pattern: string): boolean => regexOf(pattern).matcher(text).find();
   const findAll = (text: string, pattern: string, limit: number): readonly string[] => {
     const matcher = regexOf(pattern).matcher(text);
     const found: string[] = [];
     while ((limit < 0 || found.length < limit) && matcher.find()) found.push(matcher.group() ?? "");
     return found;
   };
-  const matches = (text: string, pattern: string): boolean => regexOf(pattern).matcher(text).find();
-  define(`string.${matchesFunction}(string): bool`, matches);
-  define(`${matchesFunction}(string, string): bool`, matches);
-  define("string.find(string): string", (text: string, pattern: string) => findAll(text, pattern, 1)[0] ?? "");
-  define("string.findAll(string): list<string>", (text: string, pattern: string) => findAll(text, pattern, -1));
-  define("string.findAll(string, int): list<string>", (text: string, pattern: string, limit: bigint) =>
-    findAll(text, pattern, Number(limit)),
-  );
+  const find = (text: string, pattern: string): string => findAll(text, pattern, 1)[0] ?? "";
+  const all = (text: string, pattern: string): readonly string[] => findAll(text, pattern, -1);
+  const some = (text: string, pattern: string, limit: bigint): readonly string[] =>
+    findAll(text, pattern, Number(limit));
+  define(`string.${matchesFunction}(string): bool`, matches, regexTraversal);
+  define(`${matchesFunction}(string, string): bool`, matches, regexTraversal);
+  define("string.find(string): string", find, regexTraversal);
+  define("string.findAll(string): list<string>", all, regexTraversal);
+  define("string.findAll(string, int): list<string>", some, regexTraversal);
 }
 
-function compilePatternOf(pattern: string): ReturnType<typeof compileRegex> {
+function compiled(pattern: string, meter: Meter): Regex {
+  meter.spend(compileCost + pattern.length);
   try {
     return compileRegex(pattern);
   } catch (error) {

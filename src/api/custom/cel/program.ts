@@ -21,14 +21,14 @@ export class CompileError extends Error {
 /** Longer ones are refused before they are parsed. */
 const maxLength = 65_536;
 
-/** The language as Kubernetes has it, with nothing declared. */
-export function celEnvironment(): Environment {
+/** The language as Kubernetes has it, with nothing declared. What its functions cost is paid to `meter`. */
+export function celEnvironment(meter: Meter): Environment {
   const environment = new Environment({
     enableOptionalTypes: true,
     homogeneousAggregateLiterals: false,
     limits: { maxAstNodes: 20_000, maxDepth: 200 },
   });
-  registerLibrary(environment);
+  registerLibrary(environment, meter);
   return environment;
 }
 

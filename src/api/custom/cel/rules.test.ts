@@ -215,6 +215,10 @@ describe("hostile rules", () => {
       "texts that grow",
       "self.free.sizes.map(a, self.free.sizes.map(b, '%s'.format([self.words]) + 'aaaaaaaaaaaaaaaaaaaaaaaaaaa')).size() > 0",
     ],
+    ["sets", "self.free.sizes.all(a, sets.contains(self.free.sizes, self.free.sizes))"],
+    ["sums", "self.free.sizes.all(a, self.free.sizes.all(b, self.free.sizes.map(c, a).sum() >= 0))"],
+    ["regular expressions", "self.free.sizes.all(a, self.free.sizes.all(b, self.words[0].matches('^(a+)+$') || true))"],
+    ["quantities", "self.free.sizes.all(a, self.free.sizes.all(b, isQuantity(self.words[0]) || true))"],
     ["comparisons", "self.free.sizes.all(a, self.free.sizes.all(b, self.free.sizes == self.free.sizes))"],
   ])("%s end with the documented error", (_, rule) => {
     const before = performance.now();
@@ -234,6 +238,18 @@ describe("hostile rules", () => {
     expect(schema.validate(object(many)).map(({ message }) => message)).toEqual([
       'Invalid value: "object": validation failed due to running out of cost budget, no further validation rules will be run',
     ]);
+  });
+
+  it("give others their turn between two of them", () => {
+    const dear = "self.free.sizes.all(a, self.free.sizes.exists(b, a == b) || true)";
+    const schema = new CustomSchema(schemaOf(Array(20).fill({ rule: dear })));
+    const few = object({ ...value, free: { sizes: Array.from({ length: 100 }, (_, index) => index) } });
+    const judging = schema.validateInSlices(few);
+    let turns = 0;
+    let step = judging.next();
+    for (; step.done !== true; step = judging.next()) turns++;
+    expect(step.value).toEqual([]);
+    expect(turns).toBeGreaterThan(5);
   });
 
   it("find no prototype to climb", () => {

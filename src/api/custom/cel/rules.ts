@@ -47,7 +47,7 @@ export function compileRules(schema: JsonSchema, path: string): CompiledRules {
   const meter = new Meter();
   const errors: FieldError[] = [];
   if (!hasRules(schema)) return { root: undefined, meter, errors };
-  const environment = celEnvironment();
+  const environment = celEnvironment(meter);
   const types = new CelTypes(environment);
   // Declared before any environment is derived from this one, because that closes it.
   types.typeOf(schema, true);
