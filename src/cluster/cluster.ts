@@ -171,7 +171,11 @@ function apiServer(
         random: made.random,
         authorizer,
         policies: admissionPolicies(server, { ...liveDeps(server), authorizer }),
-        webhooks: admissionWebhooks(server, { allowLocalAddresses: options.loopback === true }),
+        webhooks: admissionWebhooks(server, {
+          ...liveDeps(server),
+          authorizer,
+          allowLocalAddresses: options.loopback === true,
+        }),
         ...liveDeps(server),
       }),
   });

@@ -84,7 +84,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
         random,
         disabled: notAlone,
         policies: admissionPolicies(api, liveDeps(api)),
-        webhooks: admissionWebhooks(api, { allowLocalAddresses: true }),
+        webhooks: admissionWebhooks(api, { ...liveDeps(api), allowLocalAddresses: true }),
         ...liveDeps(api),
       }),
       ...(options.admission ?? []),

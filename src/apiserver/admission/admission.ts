@@ -1,4 +1,5 @@
 import type { GroupVersionResource, JsonObject, KubeObject, ResourceType, UserInfo } from "../../api/index.js";
+import type { Reinvocation } from "./reinvocation.js";
 
 /** A write on its way to the store, after defaulting and (for `validate`) validation. */
 export interface AdmissionRequest extends GroupVersionResource {
@@ -16,6 +17,8 @@ export interface AdmissionRequest extends GroupVersionResource {
   readonly options: JsonObject;
   readonly dryRun: boolean;
   readonly warn: (text: string) => void;
+  /** Shared by all mutating plugins of one write. Absent: there is only one run. */
+  readonly reinvocation?: Reinvocation | undefined;
   /** Adds an annotation to the audit event of the request; absent: nobody keeps them. */
   readonly annotate?: ((key: string, value: string) => void) | undefined;
 }
@@ -32,8 +35,8 @@ export interface CacheReader {
 }
 
 /**
- * Admission as plain functions. All `admit` run first, in order, each given what the one before returned; then validation; then
- * all `validate`. Refuse by throwing a StatusError. Functions must not write when `dryRun` is set, and may be called again for
+ * Admission as plain functions. All `admit` run first, in order, each given what the one before returned, and once more where a webhook or policy
+ * changed something; then validation; then all `validate`. Refuse by throwing a StatusError. Functions must not write when `dryRun` is set, and may be called again for
  * the same write when it met a conflict.
  */
 export interface AdmissionPlugin {

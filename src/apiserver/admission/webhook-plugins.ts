@@ -1,11 +1,14 @@
-import { services } from "../../api/index.js";
+import { type Namespace, services } from "../../api/index.js";
 import { isJsonObject } from "../../api/json-value.js";
 import { applyJsonPatch } from "../../api/patch/json-patch.js";
 import type { Random } from "../../internal/random.js";
+import type { Authorizer } from "../authz/authorizer.js";
 import { serviceTarget } from "../proxy/resource-proxy.js";
-import { acceptObject } from "../registry/body.js";
 import type { ApiServer } from "../server.js";
 import type { AdmissionPlugin, CacheReader } from "./admission.js";
+import { equivalentResources, objectConverter } from "./equivalents.js";
+import { lazyEnvironments } from "./policies/policy-deps.js";
+import { settler } from "./settle.js";
 import type { HttpsWebhookOptions } from "./webhook-call.js";
 import { type CallWebhook, mutatingWebhooks, validatingWebhooks } from "./webhooks.js";
 
@@ -14,6 +17,9 @@ export interface AdmissionWebhooksOptions {
   readonly call?: CallWebhook | undefined;
   /** Webhooks may be on this machine. */
   readonly allowLocalAddresses: boolean;
+  /** Whom match conditions ask. Absent: everything is allowed, as on a server without one. */
+  readonly authorizer?: Authorizer | undefined;
+  readonly liveNamespace?: ((name: string) => Promise<Namespace | undefined>) | undefined;
 }
 
 /** Admission by the webhooks that objects of the server ask for. */
@@ -23,7 +29,18 @@ export function admissionWebhooks(server: ApiServer, options: AdmissionWebhooksO
     allowLocalAddresses,
     call = lazyCall({ resolveService: serviceResolver(cache, random), allowLocalAddresses }),
   } = options;
-  const deps = { cache, clock, random, logger, call };
+  const deps = {
+    cache,
+    clock,
+    random,
+    logger,
+    call,
+    authorizer: options.authorizer,
+    liveNamespace: options.liveNamespace,
+    environments: lazyEnvironments(clock),
+    equivalents: equivalentResources(server),
+    convert: objectConverter(server),
+  };
   return [
     mutatingWebhooks({
       ...deps,
@@ -32,14 +49,7 @@ export function admissionWebhooks(server: ApiServer, options: AdmissionWebhooksO
         if (!isJsonObject(patched)) throw new Error("the patched object is none");
         return patched;
       },
-      settle(request, object) {
-        // What a subresource takes is of another kind.
-        if (request.subresource !== "" && request.subresource !== "status") return object;
-        const { group, version, resource, namespace, user, warn } = request;
-        const endpoint = server.endpointFor(request);
-        const place = endpoint.description.namespaced ? { namespace } : {};
-        return acceptObject(endpoint, { verb: "create", group, version, resource, ...place, user, warn }, object);
-      },
+      settle: settler(server, { strict: false }),
     }),
     validatingWebhooks(deps),
   ];

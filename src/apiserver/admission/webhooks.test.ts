@@ -4,6 +4,8 @@ import { seededRandom } from "../../internal/random.js";
 import { VirtualClock } from "../../internal/virtual-clock.js";
 import { FixtureCache } from "./fixture-cache.js";
 import { admit, outcome, pod, request } from "./fixture-request.js";
+import { lazyEnvironments } from "./policies/policy-deps.js";
+import { Reinvocation } from "./reinvocation.js";
 import { type MutatingWebhookDeps, mutatingWebhooks, validatingWebhooks } from "./webhooks.js";
 
 describe("webhooks", () => {
@@ -27,6 +29,12 @@ describe("webhooks", () => {
       clock,
       random: seededRandom(1),
       call,
+      environments: lazyEnvironments(clock),
+      equivalents: ({ resource }) =>
+        resource === "horizontalpodautoscalers"
+          ? [{ group: "autoscaling", version: "v2", resource, kind: "HorizontalPodAutoscaler" }]
+          : [],
+      convert: async (object) => ({ ...object, apiVersion: "autoscaling/v2" }),
       applyPatch: (object, patch) => ({ ...object, patched: [...((object["patched"] as unknown[]) ?? []), patch] }),
     };
     return { mutating: mutatingWebhooks(deps), validating: validatingWebhooks(deps), clock };
@@ -50,8 +58,72 @@ describe("webhooks", () => {
         return answer(review, { allowed: true, patchType: "JSONPatch", patch });
       },
     );
-    expect(await admit(mutating, request(pod()))).toMatchObject({ patched: [["p"], ["p"], ["p"]] });
+    const reinvocation = new Reinvocation();
+    const first = await admit(mutating, request(pod(), { reinvocation }));
+    expect(first).toMatchObject({ patched: [["p"], ["p"]] });
+    expect(reinvocation.wanted).toBe(true);
+    reinvocation.again = true;
+    expect(await admit(mutating, request(first, { reinvocation }))).toMatchObject({ patched: [["p"], ["p"], ["p"]] });
     expect(asked).toEqual(["1", "2", "1"]);
+  });
+
+  test.each([
+    ["holds", "object.metadata.name == 'web'", {}, "asked"],
+    ["does not hold", "object.metadata.name == 'other'", {}, ""],
+    [
+      "fails",
+      "object.spec.nope",
+      {},
+      "pods \"web\" is forbidden: expression 'object.spec.nope == 1' resulted in error",
+    ],
+    ["fails, which is ignored", "object.spec.nope", { failurePolicy: "Ignore" }, ""],
+  ])("are asked where their condition %s", async (_, condition, more, said) => {
+    const expression = condition.includes("==") ? condition : `${condition} == 1`;
+    const matchConditions = [{ name: "c", expression }];
+    const { validating } = setup([hook({ matchConditions, ...more })], async (__, review) =>
+      answer(review, { allowed: false, status: { message: "asked" } }),
+    );
+    const got = await outcome(() => validating.validate?.(request(pod())));
+    if (said === "") expect(got).toBe("");
+    else expect(got).toContain(said);
+  });
+
+  test("may see a write of another version of the kind as theirs", async () => {
+    const reviews: unknown[] = [];
+    const { validating } = setup(
+      [
+        hook({
+          rules: [
+            {
+              operations: ["CREATE"],
+              apiGroups: ["autoscaling"],
+              apiVersions: ["v2"],
+              resources: ["horizontalpodautoscalers"],
+            },
+          ],
+        }),
+      ],
+      async (_, review) => {
+        reviews.push(review);
+        return answer(review, { allowed: true });
+      },
+    );
+    const scaler = {
+      group: "autoscaling",
+      version: "v1",
+      resource: "horizontalpodautoscalers",
+      kind: "HorizontalPodAutoscaler",
+    };
+    await validating.validate?.(request({ apiVersion: "autoscaling/v1" }, scaler));
+    expect(reviews).toMatchObject([
+      {
+        request: {
+          resource: { version: "v2" },
+          requestResource: { version: "v1" },
+          object: { apiVersion: "autoscaling/v2" },
+        },
+      },
+    ]);
   });
 
   test("refuse in their own words", async () => {

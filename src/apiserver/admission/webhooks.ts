@@ -1,3 +1,5 @@
+import { type CompiledExpression, PolicyCompiler } from "../../api/admission-cel/compiler.js";
+import type { AdmissionEnvironments } from "../../api/admission-cel/environments.js";
 import {
   type JsonObject,
   type MutatingWebhookConfiguration,
@@ -8,14 +10,21 @@ import {
   type ValidatingWebhookConfiguration,
   validatingWebhookConfigurations,
 } from "../../api/index.js";
-import { isJsonObject } from "../../api/json-value.js";
+import { isJsonObject, jsonEqual } from "../../api/json-value.js";
 import { PatchError } from "../../api/patch/patch-error.js";
 import type { Clock } from "../../internal/clock.js";
 import type { Logger } from "../../internal/logger.js";
 import type { Random } from "../../internal/random.js";
 import { uuid } from "../../internal/uuid.js";
-import type { AdmissionPlugin, AdmissionRequest, CacheReader } from "./admission.js";
-import { type Webhook, webhookMatches } from "./webhook-match.js";
+import type { AdmissionPlugin, AdmissionRequest } from "./admission.js";
+import { AccessAnswers, costLimits, Evaluation } from "./policies/evaluation.js";
+import { type RequestView, requestRecord, viewOf } from "./policies/inputs.js";
+import { conditionsMatch } from "./policies/match-conditions.js";
+import type { PolicyDeps } from "./policies/policy-deps.js";
+import { Reinvocation } from "./reinvocation.js";
+import { type MatchCriteria, type MatchDeps, type MatchedResource, matchCriteria, matchRequest } from "./rule-match.js";
+
+type Webhook = NonNullable<ValidatingWebhookConfiguration["webhooks"]>[number];
 
 /**
  * POSTs a review to a webhook and gives what it answered, parsed. Rejects when it cannot be reached or is no JSON. What the webhook is
@@ -28,13 +37,18 @@ export type CallWebhook = (
   timeoutSeconds?: number,
 ) => Promise<unknown>;
 
-export interface WebhookDeps {
-  readonly cache: CacheReader;
+export interface WebhookDeps extends MatchDeps {
   readonly clock: Clock;
   readonly random: Random;
   /** Told of calls that failed and that the webhook's policy says to ignore. */
   readonly logger?: Logger | undefined;
   readonly call: CallWebhook;
+  /** What match conditions are compiled in. */
+  readonly environments: PolicyDeps["environments"];
+  /** Whom match conditions ask. Absent: everything is allowed. */
+  readonly authorizer?: PolicyDeps["authorizer"];
+  /** Objects as another resource shows them that shares them; absent: all resources show them alike. */
+  readonly convert?: PolicyDeps["convert"] | undefined;
 }
 
 export interface MutatingWebhookDeps extends WebhookDeps {
@@ -44,59 +58,135 @@ export interface MutatingWebhookDeps extends WebhookDeps {
   readonly settle?: (request: AdmissionRequest, object: JsonObject) => JsonObject;
 }
 
-/** Webhooks that may change what is written. Those that say `IfNeeded` are asked again when a later one changed something. */
+const mutatingName = "MutatingAdmissionWebhook";
+
+/** Webhooks that may change what is written. Those that say `IfNeeded` are asked again when something else changed after them. */
 export function mutatingWebhooks(deps: MutatingWebhookDeps): AdmissionPlugin {
-  const configured = configurations(deps.cache, "mutating");
+  const configured = configurations(deps, "mutating");
   return {
-    name: "MutatingAdmissionWebhook",
-    handles: () => configured().length > 0,
+    name: mutatingName,
+    handles: (request) => !isOwn(request) && configured().length > 0,
     async admit(request) {
-      const webhooks = configured().filter(({ webhook }) => webhookMatches(webhook, request, deps.cache));
       let object = request.object ?? {};
-      const changedAfter = new Set<Webhook>();
-      const run = async (webhook: Webhook): Promise<void> => {
-        const now = { ...request, object: request.object === undefined ? undefined : object };
-        const patch = await ask(deps, webhook, now);
-        if (patch === undefined || request.object === undefined) return;
-        const patched = patchedBy(webhook, () => deps.applyPatch(object, patch));
-        const next = deps.settle?.(request, patched) ?? patched;
-        if (JSON.stringify(next) === JSON.stringify(object)) return;
-        object = next;
-        for (const other of webhooks) if (other.webhook !== webhook) changedAfter.add(other.webhook);
-      };
-      for (const { webhook } of webhooks) {
-        await run(webhook);
-        changedAfter.delete(webhook);
+      const calls = await called(configured(), request, deps);
+      if (calls.length === 0) return object;
+      const invoked = (request.reinvocation ?? new Reinvocation()).of(mutatingName);
+      invoked.begin(object);
+      for (const call of calls) {
+        if (!invoked.wants(call.configured.key)) continue;
+        const next = await mutate(deps, call, {
+          ...request,
+          object: request.object === undefined ? undefined : object,
+        });
+        if (next !== undefined && !jsonEqual(next, object)) {
+          object = next;
+          invoked.changed();
+        }
+        if (call.configured.reinvoke) invoked.willing(call.configured.key);
       }
-      for (const { webhook, reinvoke } of webhooks) if (reinvoke && changedAfter.has(webhook)) await run(webhook);
+      invoked.end(object);
       return object;
     },
   };
 }
 
+/** Gives the object as the webhook changed it; undefined where it changed nothing. */
+async function mutate(
+  deps: MutatingWebhookDeps,
+  call: Call,
+  request: AdmissionRequest,
+): Promise<JsonObject | undefined> {
+  const { webhook } = call.configured;
+  const seen = await seenAs(request, call.matched, deps);
+  if (!(await conditionsHold(deps, call.configured, seen))) return undefined;
+  const patch = await ask(deps, webhook, seen);
+  const { object } = seen.view;
+  if (patch === undefined || request.object === undefined || object === undefined) return undefined;
+  const patched = patchedBy(webhook, () => deps.applyPatch(object, patch));
+  const own = seen.view.object === request.object;
+  const back = own || deps.convert === undefined ? patched : await deps.convert(patched, call.matched, request);
+  return deps.settle?.(request, back) ?? back;
+}
+
 /** Webhooks that say yes or no, all asked at once. */
 export function validatingWebhooks(deps: WebhookDeps): AdmissionPlugin {
-  const configured = configurations(deps.cache, "validating");
+  const configured = configurations(deps, "validating");
   return {
     name: "ValidatingAdmissionWebhook",
-    handles: () => configured().length > 0,
+    handles: (request) => !isOwn(request) && configured().length > 0,
     async validate(request) {
-      const webhooks = configured().filter(({ webhook }) => webhookMatches(webhook, request, deps.cache));
-      const results = await Promise.allSettled(webhooks.map(({ webhook }) => ask(deps, webhook, request)));
+      const seen: { readonly configured: Configured; readonly seen: Seen }[] = [];
+      for (const call of await called(configured(), request, deps)) {
+        const as = await seenAs(request, call.matched, deps);
+        if (await conditionsHold(deps, call.configured, as)) seen.push({ configured: call.configured, seen: as });
+      }
+      const results = await Promise.allSettled(seen.map((each) => ask(deps, each.configured.webhook, each.seen)));
       for (const result of results) if (result.status === "rejected") throw result.reason;
     },
   };
 }
 
+interface Call {
+  readonly configured: Configured;
+  readonly matched: MatchedResource;
+}
+
+async function called(
+  all: readonly Configured[],
+  request: AdmissionRequest,
+  deps: MatchDeps,
+): Promise<readonly Call[]> {
+  const calls: Call[] = [];
+  for (const configured of all) {
+    const matched = await matchRequest(configured.criteria, request, deps);
+    if (matched !== undefined) calls.push({ configured, matched });
+  }
+  return calls;
+}
+
+/** A request as the webhook asked to see it. */
+interface Seen {
+  readonly request: AdmissionRequest;
+  readonly view: RequestView;
+}
+
+async function seenAs(request: AdmissionRequest, matched: MatchedResource, { convert }: WebhookDeps): Promise<Seen> {
+  const view = await viewOf(request, matched, convert ?? (async (object) => object));
+  return { request, view };
+}
+
+/** Whether the webhook's own conditions hold. Throws 403 where they cannot be judged. */
+async function conditionsHold(deps: WebhookDeps, configured: Configured, { request, view }: Seen): Promise<boolean> {
+  const { webhook } = configured;
+  if ((webhook.matchConditions ?? []).length === 0) return true;
+  const { environments, conditions } = configured.conditions();
+  const answers = new AccessAnswers(deps.authorizer, environments.meter);
+  const inputs = view.inputs(environments, { answers, namespace: undefined });
+  const budget = costLimits.matchConditions;
+  const evaluation = new Evaluation(inputs, { meter: environments.meter, answers, variables: [], budget });
+  const outcome = await conditionsMatch(conditions, evaluation, webhook.failurePolicy);
+  if (outcome.error === undefined) return outcome.matches;
+  throw statusErrors.forbidden(request, request.name, outcome.error);
+}
+
 const reviewVersion = "admission.k8s.io/v1";
 
 interface Configured {
+  /** Of the webhook, among all. */
+  readonly key: string;
   readonly webhook: Webhook;
   readonly reinvoke: boolean;
+  readonly criteria: MatchCriteria;
+  /** Compiled when the webhook first matches. */
+  readonly conditions: () => {
+    readonly environments: AdmissionEnvironments;
+    readonly conditions: readonly CompiledExpression[];
+  };
 }
 
 /** In order of the configurations' names, then as written; read again only when one changed. */
-function configurations(cache: CacheReader, type: "mutating" | "validating"): () => readonly Configured[] {
+function configurations(deps: WebhookDeps, type: "mutating" | "validating"): () => readonly Configured[] {
+  const { cache } = deps;
   const resource: ResourceType<MutatingWebhookConfiguration | ValidatingWebhookConfiguration> =
     type === "mutating" ? mutatingWebhookConfigurations : validatingWebhookConfigurations;
   let generation = Number.NaN;
@@ -109,13 +199,38 @@ function configurations(cache: CacheReader, type: "mutating" | "validating"): ()
       (left.metadata.name ?? "") < (right.metadata.name ?? "") ? -1 : 1,
     );
     known = byName.flatMap((configuration) =>
-      (configuration.webhooks ?? []).map((webhook) => ({
+      (configuration.webhooks ?? []).map((webhook, index) => ({
+        key: `${configuration.metadata.name}/${index}/${webhook.name}`,
         webhook,
         reinvoke: "reinvocationPolicy" in webhook && webhook.reinvocationPolicy === "IfNeeded",
+        criteria: matchCriteria(webhook),
+        conditions: compiledOnce(webhook, deps.environments),
       })),
     );
     return known;
   };
+}
+
+function compiledOnce(webhook: Webhook, environmentsOf: WebhookDeps["environments"]): Configured["conditions"] {
+  let compiled: ReturnType<Configured["conditions"]> | undefined;
+  return () => {
+    if (compiled === undefined) {
+      const environments = environmentsOf();
+      const compiler = new PolicyCompiler(environments, { params: false });
+      const conditions = (webhook.matchConditions ?? []).map(({ expression }) =>
+        compiler.compile(expression, { authorizer: true, returns: ["bool"] }),
+      );
+      compiled = { environments, conditions };
+    }
+    return compiled;
+  };
+}
+
+const ownGroup = "admissionregistration.k8s.io";
+
+/** No webhook is asked about what configures admission: nobody could mend it. */
+function isOwn({ group }: AdmissionRequest): boolean {
+  return group === ownGroup;
 }
 
 function patchedBy(webhook: Webhook, apply: () => JsonObject): JsonObject {
@@ -129,17 +244,17 @@ function patchedBy(webhook: Webhook, apply: () => JsonObject): JsonObject {
 }
 
 /** Asks one webhook. Gives its patch; throws its refusal, or, where it fails and its policy is Fail, 500. */
-async function ask(deps: WebhookDeps, webhook: Webhook, request: AdmissionRequest): Promise<unknown> {
+async function ask(deps: WebhookDeps, webhook: Webhook, seen: Seen): Promise<unknown> {
+  const { request } = seen;
   if (request.dryRun && webhook.sideEffects !== "None" && webhook.sideEffects !== "NoneOnDryRun") {
     throw statusErrors.badRequest(`admission webhook ${JSON.stringify(webhook.name)} does not support dry run`);
   }
-  if ((webhook.matchConditions ?? []).length > 0) return unmatched(deps, webhook);
   const uid = uuid(deps.random);
   const abort = new AbortController();
   const seconds = webhook.timeoutSeconds ?? 10;
   const timer = deps.clock.setTimeout(() => abort.abort(new Error("context deadline exceeded")), seconds * 1000);
   try {
-    const answer = await called(deps.call(webhook.clientConfig, reviewOf(uid, request), abort.signal, seconds));
+    const answer = await answered(deps.call(webhook.clientConfig, reviewOf(uid, seen), abort.signal, seconds));
     return verdict(webhook, uid, answer, request);
   } catch (error) {
     if (error instanceof StatusError) throw error;
@@ -154,7 +269,7 @@ async function ask(deps: WebhookDeps, webhook: Webhook, request: AdmissionReques
   }
 }
 
-async function called(answer: Promise<unknown>): Promise<unknown> {
+async function answered(answer: Promise<unknown>): Promise<unknown> {
   try {
     return await answer;
   } catch (cause) {
@@ -162,39 +277,15 @@ async function called(answer: Promise<unknown>): Promise<unknown> {
   }
 }
 
-/** Without CEL nobody can say whether its conditions hold: that counts as an error of theirs. */
-function unmatched({ logger }: WebhookDeps, webhook: Webhook): undefined {
-  const name = JSON.stringify(webhook.name);
-  if (webhook.failurePolicy !== "Ignore") {
-    throw statusErrors.internal(`webhook ${name} has matchConditions, which this server does not evaluate`);
-  }
-  logger?.warn("a webhook has matchConditions, which this server does not evaluate", { webhook: webhook.name });
-  return undefined;
-}
-
-function reviewOf(uid: string, request: AdmissionRequest): object {
-  const { group, version, kind, resource, subresource, name, namespace, operation, user } = request;
-  const requestKind = { group, version, kind };
-  const requestResource = { group, version, resource };
+function reviewOf(uid: string, { request, view }: Seen): object {
   return {
     kind: "AdmissionReview",
     apiVersion: reviewVersion,
     request: {
       uid,
-      kind: requestKind,
-      resource: requestResource,
-      ...(subresource === "" ? {} : { subResource: subresource }),
-      requestKind,
-      requestResource,
-      ...(subresource === "" ? {} : { requestSubResource: subresource }),
-      name,
-      ...(namespace === "" ? {} : { namespace }),
-      operation,
-      userInfo: { username: user.username, uid: user.uid, groups: user.groups, extra: user.extra },
-      object: request.object ?? null,
-      oldObject: request.oldObject ?? null,
-      dryRun: request.dryRun,
-      options: request.options,
+      ...requestRecord(request, view.matched),
+      object: view.object ?? null,
+      oldObject: view.oldObject ?? null,
     },
   };
 }

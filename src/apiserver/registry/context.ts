@@ -2,6 +2,7 @@ import type { JsonObject, StrategyContext, Verb } from "../../api/index.js";
 import { type Clock, timestamp } from "../../internal/clock.js";
 import type { Random } from "../../internal/random.js";
 import type { AdmissionPlugin, AdmissionRequest } from "../admission/admission.js";
+import { Reinvocation } from "../admission/reinvocation.js";
 import type { ServerRequest, StoredList, StoredObject } from "../request.js";
 import type { WatchCache } from "../watchcache/watch-cache.js";
 import type { Endpoint } from "./endpoint.js";
@@ -77,7 +78,7 @@ export function isDryRun(request: ServerRequest): boolean {
   return asked.length > 0 || (Array.isArray(inBody) && inBody.length > 0);
 }
 
-/** Runs the mutating half of admission. */
+/** Runs the mutating half of admission; twice where what one plugin changed may concern others. */
 export async function admit(
   context: RegistryContext,
   endpoint: Endpoint,
@@ -86,15 +87,22 @@ export async function admit(
   object: JsonObject | undefined,
   oldObject: JsonObject | undefined,
 ): Promise<JsonObject | undefined> {
-  let current = object;
-  for (const plugin of context.admission) {
-    if (plugin.admit === undefined) continue;
-    const review = admissionRequest(endpoint, request, operation, current, oldObject);
-    if (plugin.handles !== undefined && !plugin.handles(review)) continue;
-    const admitted = await plugin.admit(review);
-    if (current !== undefined) current = admitted;
-  }
-  return current;
+  const reinvocation = new Reinvocation();
+  const run = async (given: JsonObject | undefined): Promise<JsonObject | undefined> => {
+    let current = given;
+    for (const plugin of context.admission) {
+      if (plugin.admit === undefined) continue;
+      const review = admissionRequest(endpoint, request, operation, current, oldObject, reinvocation);
+      if (plugin.handles !== undefined && !plugin.handles(review)) continue;
+      const admitted = await plugin.admit(review);
+      if (current !== undefined) current = admitted;
+    }
+    return current;
+  };
+  const admitted = await run(object);
+  if (!reinvocation.wanted) return admitted;
+  reinvocation.again = true;
+  return run(admitted);
 }
 
 /** Runs the validating half. */
@@ -119,6 +127,7 @@ function admissionRequest(
   operation: AdmissionRequest["operation"],
   object: JsonObject | undefined,
   oldObject: JsonObject | undefined,
+  reinvocation?: Reinvocation,
 ): AdmissionRequest {
   const { group, version, resource, kind } = endpoint.description;
   const subresource = request.subresource ?? "";
@@ -139,6 +148,7 @@ function admissionRequest(
     dryRun: isDryRun(request),
     warn: request.warn ?? (() => {}),
     annotate: request.annotate,
+    reinvocation,
   };
 }
 

@@ -5,6 +5,7 @@ import type { JsonObject, Namespace } from "../../../api/index.js";
 import type { AdmissionRequest } from "../admission.js";
 import type { MatchedResource } from "../rule-match.js";
 import type { AccessAnswers, Inputs } from "./evaluation.js";
+import type { PolicyDeps } from "./policy-deps.js";
 
 /** One request as one resource, as it is shown to expressions. Objects are converted when first needed, and then shared by all policies. */
 export class RequestView {
@@ -51,6 +52,22 @@ export class RequestView {
     this.#values.set(environments, values);
     return values;
   }
+}
+
+/** The request with its objects as the matched resource shows them. */
+export async function viewOf(
+  request: AdmissionRequest,
+  matched: MatchedResource,
+  convert: PolicyDeps["convert"],
+): Promise<RequestView> {
+  const { object, oldObject } = request;
+  const same =
+    matched.group === request.group && matched.version === request.version && matched.resource === request.resource;
+  if (same) return new RequestView(request, matched, { object, oldObject });
+  return new RequestView(request, matched, {
+    object: object && (await convert(object, request, matched)),
+    oldObject: oldObject && (await convert(oldObject, request, matched)),
+  });
 }
 
 /** The request of an AdmissionReview, without objects and uid. */

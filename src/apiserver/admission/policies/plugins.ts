@@ -1,9 +1,19 @@
-import type { KubeObject, Namespace } from "../../../api/index.js";
-import { isStatusError } from "../../../api/index.js";
+import {
+  builtinSchema,
+  builtinSchemaIds,
+  isStatusError,
+  type KubeObject,
+  type Namespace,
+  type ResourceDescription,
+  type Schema,
+  statusErrors,
+} from "../../../api/index.js";
 import type { Authorizer } from "../../authz/authorizer.js";
 import type { ApiServer } from "../../server.js";
 import type { AdmissionPlugin } from "../admission.js";
 import { equivalentResources, objectConverter } from "../equivalents.js";
+import { settler } from "../settle.js";
+import { mutatingPolicies } from "./mutating-policies.js";
 import { lazyEnvironments, type PolicyDeps } from "./policy-deps.js";
 import { validatingPolicies } from "./validating-policies.js";
 
@@ -25,6 +35,8 @@ export function admissionPolicies(
     environments: lazyEnvironments(server.clock),
     equivalents: equivalentResources(server),
     convert: objectConverter(server),
+    settle: settler(server, { strict: true }),
+    schemaOf: (resource, subresource) => schemaOf(server.endpointFor(resource).description, subresource),
     resourceOf: ({ group, version, kind }) =>
       server.table.all().find((each) => each.kind === kind && each.group === group && each.version === version),
     liveObject: async ({ group, version, resource }, key): Promise<KubeObject | undefined> => {
@@ -38,5 +50,13 @@ export function admissionPolicies(
       }
     },
   };
-  return [validatingPolicies(deps)];
+  return [mutatingPolicies(deps), validatingPolicies(deps)];
+}
+
+function schemaOf({ schema, kind, subresources }: ResourceDescription, subresource: string): Schema {
+  const taken = subresources.get(subresource);
+  if (taken === undefined || taken.kind === kind || taken.kind === "") return schema;
+  const id = `${taken.group.split(".")[0] || "core"}.${taken.version}.${taken.kind}`;
+  if (builtinSchemaIds().includes(id)) return builtinSchema(id);
+  throw statusErrors.serviceUnavailable(`Resource kind ${taken.kind} not found.`);
 }

@@ -1,16 +1,20 @@
 import { AdmissionEnvironments } from "../../../api/admission-cel/environments.js";
 import { Meter } from "../../../api/custom/cel/budget.js";
-import type { GroupVersionResource, JsonObject } from "../../../api/index.js";
+import type { GroupVersionResource, JsonObject, Schema } from "../../../api/index.js";
 import type { Clock } from "../../../internal/clock.js";
 import type { Authorizer } from "../../authz/authorizer.js";
 import type { AdmissionRequest } from "../admission.js";
 import type { MatchDeps } from "../rule-match.js";
+import type { Settle } from "../settle.js";
 import type { ParamDeps } from "./params.js";
 
 /** What policies need of the server that they are part of. */
 export interface PolicyDeps extends MatchDeps, ParamDeps {
   /** An object of one resource as another one shows it that shares its objects. */
   readonly convert: (object: JsonObject, from: GroupVersionResource, to: GroupVersionResource) => Promise<JsonObject>;
+  /** Of what a resource, or its subresource, takes. Throws BadRequest where nobody knows. */
+  readonly schemaOf: (resource: GroupVersionResource, subresource: string) => Schema;
+  readonly settle: Settle;
   /** Absent: every question of an expression is answered with yes. */
   readonly authorizer?: Authorizer | undefined;
   /** Made with the first policy. */

@@ -13,7 +13,7 @@ import type { AdmissionPlugin, AdmissionRequest } from "../admission.js";
 import { refuse } from "../objects.js";
 import type { MatchedResource } from "../rule-match.js";
 import { AccessAnswers } from "./evaluation.js";
-import { RequestView } from "./inputs.js";
+import { type RequestView, viewOf } from "./inputs.js";
 import { type Invocation, invocationsOf, requestNamespace } from "./invocations.js";
 import { isPolicy, type PolicyDeps } from "./policy-deps.js";
 import { PolicySource } from "./policy-source.js";
@@ -141,27 +141,11 @@ class ValidationRun {
     const key = `${matched.group}/${matched.version}/${matched.resource}`;
     let view = this.#views.get(key);
     if (view === undefined) {
-      view = await viewOf(this.#request, matched, this.#deps);
+      view = await viewOf(this.#request, matched, this.#deps.convert);
       this.#views.set(key, view);
     }
     return view;
   }
-}
-
-/** The request with its objects as the matched resource shows them. */
-export async function viewOf(
-  request: AdmissionRequest,
-  matched: MatchedResource,
-  { convert }: PolicyDeps,
-): Promise<RequestView> {
-  const { object, oldObject } = request;
-  const same =
-    matched.group === request.group && matched.version === request.version && matched.resource === request.resource;
-  if (same) return new RequestView(request, matched, { object, oldObject });
-  return new RequestView(request, matched, {
-    object: object && (await convert(object, request, matched)),
-    oldObject: oldObject && (await convert(oldObject, request, matched)),
-  });
 }
 
 export function nameOf({ metadata }: KubeObject): string {
