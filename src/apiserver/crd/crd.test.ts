@@ -214,7 +214,7 @@ describe("definitions", () => {
     );
     const rules = [{ rule: "self.nope > 1" }];
     await expect(refused({ ...crontabSchema, "x-kubernetes-validations": rules })).rejects.toThrow(
-      "compilation failed: ERROR: <input>:1:6: undefined field 'nope'",
+      "compilation failed: ERROR: <input>:1:5: undefined field 'nope'",
     );
   });
 

@@ -85,7 +85,9 @@ function compileError(
   originalOffset: Rewritten["originalOffset"],
 ): CompileError {
   const error: PackageError = typeof cause === "object" && cause !== null ? cause : {};
-  const at = Math.min(originalOffset(error.range?.start ?? 0), source.length);
+  const found = Math.min(originalOffset(error.range?.start ?? 0), source.length);
+  // cel-go points to the dot before a field, not to its name.
+  const at = error.code === "no_such_key" && source[found - 1] === "." ? found - 1 : found;
   const before = source.slice(0, at).split("\n");
   const line = source.split("\n")[before.length - 1] ?? "";
   const column = before.at(-1)?.length ?? 0;

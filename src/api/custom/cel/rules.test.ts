@@ -146,7 +146,7 @@ describe("rules that do not hold", () => {
 
 describe("rules that do not compile", () => {
   it.each([
-    ["self.nope == 1", "compilation failed: ERROR: <input>:1:6: undefined field 'nope'"],
+    ["self.nope == 1", "compilation failed: ERROR: <input>:1:5: undefined field 'nope'"],
     ["self.size + 'a' == 'b'", "found no matching overload for '_+_' applied to '(int, string)'"],
     ["other == 1", "undeclared reference to 'other' (in container '')"],
     ["self.size", "cel expression must evaluate to a bool"],

@@ -15,7 +15,13 @@ import {
   defaultValidatingPolicy,
   defaultValidatingWebhooks,
 } from "./defaults.js";
-import { validateAdmissionPolicy, validatePolicyBinding, validateWebhooks } from "./validation.js";
+import {
+  validateMutatingBinding,
+  validateMutatingPolicy,
+  validateValidatingBinding,
+  validateValidatingPolicy,
+} from "./policy-validation.js";
+import { validateWebhooks } from "./validation.js";
 
 const group = "admissionregistration.k8s.io";
 
@@ -44,7 +50,7 @@ export const admissionStrategies: readonly StrategyEntry[] = [
     `${group}/validatingadmissionpolicies`,
     strategyOf<ValidatingAdmissionPolicy>({
       defaults: defaultValidatingPolicy,
-      validate: validateAdmissionPolicy,
+      validate: validateValidatingPolicy,
       prepareForCreate: startsWithStatus({}),
       unconditionalUpdate: false,
       inForceAtOnce: true,
@@ -54,7 +60,7 @@ export const admissionStrategies: readonly StrategyEntry[] = [
     `${group}/validatingadmissionpolicybindings`,
     strategyOf<ValidatingAdmissionPolicyBinding>({
       defaults: defaultPolicyBinding,
-      validate: validatePolicyBinding,
+      validate: validateValidatingBinding,
       unconditionalUpdate: false,
       inForceAtOnce: true,
     }),
@@ -63,7 +69,7 @@ export const admissionStrategies: readonly StrategyEntry[] = [
     `${group}/mutatingadmissionpolicies`,
     strategyOf<MutatingAdmissionPolicy>({
       defaults: defaultMutatingPolicy,
-      validate: validateAdmissionPolicy,
+      validate: validateMutatingPolicy,
       unconditionalUpdate: false,
       inForceAtOnce: true,
     }),
@@ -72,6 +78,7 @@ export const admissionStrategies: readonly StrategyEntry[] = [
     `${group}/mutatingadmissionpolicybindings`,
     strategyOf<MutatingAdmissionPolicyBinding>({
       defaults: defaultPolicyBinding,
+      validate: validateMutatingBinding,
       unconditionalUpdate: false,
       inForceAtOnce: true,
     }),

@@ -1,12 +1,12 @@
-import { duplicate, type FieldError, invalid, notSupported, required } from "../../field-error.js";
+import { PolicyCompiler } from "../../admission-cel/compiler.js";
+import { AdmissionEnvironments } from "../../admission-cel/environments.js";
+import { Meter } from "../../custom/cel/budget.js";
+import { duplicate, type FieldError, invalid, notSupported, required, tooMany } from "../../field-error.js";
 import type {
   AdmissionregistrationWebhookClientConfig,
-  MutatingAdmissionPolicy,
   MutatingWebhook,
   MutatingWebhookConfiguration,
   RuleWithOperations,
-  ValidatingAdmissionPolicy,
-  ValidatingAdmissionPolicyBinding,
   ValidatingWebhook,
   ValidatingWebhookConfiguration,
 } from "../../gen/types.js";
@@ -68,30 +68,36 @@ function checkWebhook(errors: Errors, path: string, webhook: Webhook): void {
   webhook.rules?.forEach((rule, index) => {
     checkRule(errors, `${path}.rules[${index}]`, rule);
   });
-  checkConditions(errors, `${path}.matchConditions`, webhook.matchConditions ?? []);
+  checkConditions(errors, `${path}.matchConditions`, webhook.matchConditions ?? [], false);
 }
 
-function checkConditions(
+/** Match conditions of a webhook or a policy; only those of a policy may have `params`. */
+export function checkConditions(
   errors: Errors,
   path: string,
   conditions: readonly { readonly name?: string | undefined; readonly expression?: string | undefined }[],
+  params: boolean,
 ): void {
-  if (conditions.length > maxMatchConditions) {
-    errors.push({
-      path,
-      reason: "FieldValueTooMany",
-      message: `Too many: ${conditions.length}: must have at most ${maxMatchConditions} items`,
-    });
-  }
+  if (conditions.length > maxMatchConditions) errors.push(tooMany(path, conditions.length, maxMatchConditions));
+  const compiler = conditions.length === 0 ? undefined : expressionCompiler(params);
   const names = new Set<string>();
   conditions.forEach((condition, index) => {
     const at = `${path}[${index}]`;
-    checkRequired(errors, `${at}.expression`, condition.expression?.trim());
+    const expression = condition.expression?.trim() ?? "";
+    if (checkRequired(errors, `${at}.expression`, expression)) {
+      const { error } = compiler?.compile(expression, { authorizer: true, returns: ["bool"], composed: false }) ?? {};
+      if (error !== undefined) errors.push(invalid(`${at}.expression`, expression, error));
+    }
     if (!checkRequired(errors, `${at}.name`, condition.name)) return;
     addInvalid(errors, `${at}.name`, condition.name, validateQualifiedName(condition.name));
     if (names.has(condition.name)) errors.push(duplicate(`${at}.name`, condition.name));
     names.add(condition.name);
   });
+}
+
+/** Made for one object at a time: configurations are rarely written, and what was compiled is of no further use. */
+export function expressionCompiler(params: boolean): PolicyCompiler {
+  return new PolicyCompiler(new AdmissionEnvironments(new Meter()), { params });
 }
 
 function checkClient(errors: Errors, path: string, config: Loose<AdmissionregistrationWebhookClientConfig>): void {
@@ -130,7 +136,7 @@ function checkUrl(errors: Errors, path: string, text: string): void {
   }
 }
 
-function checkRule(errors: Errors, path: string, rule: Loose<RuleWithOperations>): void {
+export function checkRule(errors: Errors, path: string, rule: Loose<RuleWithOperations>): void {
   const lists = [
     ["operations", rule.operations],
     ["apiGroups", rule.apiGroups],
@@ -155,59 +161,3 @@ function checkRule(errors: Errors, path: string, rule: Loose<RuleWithOperations>
 }
 
 const wordFor = { operations: "operations", apiGroups: "API groups", apiVersions: "API versions" } as const;
-
-export function validateAdmissionPolicy(
-  policy: Loose<ValidatingAdmissionPolicy> | Loose<MutatingAdmissionPolicy>,
-): readonly FieldError[] {
-  const errors: Errors = [];
-  const spec = policy.spec ?? {};
-  checkOptionalEnum(errors, "spec.failurePolicy", spec.failurePolicy, ["Fail", "Ignore"]);
-  const rules = spec.matchConstraints?.resourceRules ?? [];
-  if (spec.matchConstraints === undefined) errors.push(required("spec.matchConstraints"));
-  else {
-    if (rules.length === 0) errors.push(required("spec.matchConstraints.resourceRules"));
-    checkLabelSelector(errors, "spec.matchConstraints.namespaceSelector", spec.matchConstraints.namespaceSelector);
-    checkLabelSelector(errors, "spec.matchConstraints.objectSelector", spec.matchConstraints.objectSelector);
-  }
-  rules.forEach((rule, index) => {
-    checkRule(errors, `spec.matchConstraints.resourceRules[${index}]`, rule);
-  });
-  checkConditions(errors, "spec.matchConditions", spec.matchConditions ?? []);
-  if (spec.paramKind !== undefined) {
-    checkRequired(errors, "spec.paramKind.apiVersion", spec.paramKind.apiVersion);
-    checkRequired(errors, "spec.paramKind.kind", spec.paramKind.kind);
-  }
-  if (!("validations" in spec)) return errors;
-  spec.validations?.forEach((validation, index) => {
-    const at = `spec.validations[${index}]`;
-    checkRequired(errors, `${at}.expression`, validation.expression?.trim(), "expression is not specified");
-    if (validation.message?.includes("\n")) {
-      errors.push(invalid(`${at}.message`, validation.message, "message must not contain line breaks"));
-    }
-  });
-  return errors;
-}
-
-export function validatePolicyBinding(binding: Loose<ValidatingAdmissionPolicyBinding>): readonly FieldError[] {
-  const errors: Errors = [];
-  const spec = binding.spec ?? {};
-  checkRequired(errors, "spec.policyName", spec.policyName);
-  const actions = spec.validationActions ?? [];
-  const all = ["Audit", "Deny", "Warn"];
-  if (actions.length === 0)
-    errors.push(required("spec.validationActions", "at least one validation action is required"));
-  actions.forEach((action, index) => {
-    if (!all.includes(action)) errors.push(notSupported(`spec.validationActions[${index}]`, action, all));
-    if (actions.indexOf(action) < index) errors.push(duplicate(`spec.validationActions[${index}]`, action));
-  });
-  if (actions.includes("Deny") && actions.includes("Warn")) {
-    errors.push(
-      invalid(
-        "spec.validationActions",
-        actions,
-        "must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)",
-      ),
-    );
-  }
-  return errors;
-}

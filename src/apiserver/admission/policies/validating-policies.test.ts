@@ -101,7 +101,7 @@ describe("ValidatingAdmissionPolicy", () => {
     },
     {
       name: "the fixed message where the expression for it fails",
-      spec: { validations: [{ expression: "false", message: "fixed", messageExpression: "object.spec.nope" }] },
+      spec: { validations: [{ expression: "false", message: "fixed", messageExpression: "string(object.spec.nope)" }] },
       denied: "fixed",
     },
     {
