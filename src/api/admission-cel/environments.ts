@@ -30,7 +30,7 @@ export class AdmissionEnvironments {
   /** `declare` may add types to the environment, and say which `object` and `params` have. */
   constructor(meter: Meter, declare: (environment: Environment) => ObjectTypes = () => anyObject) {
     this.meter = meter;
-    const base = celEnvironment();
+    const base = celEnvironment(meter);
     this.records = registerRequest(base);
     registerEscapeKey(definer(base), base);
     this.#types = declare(base);

@@ -221,12 +221,10 @@ describe("hostile rules", () => {
     ["quantities", "self.free.sizes.all(a, self.free.sizes.all(b, isQuantity(self.words[0]) || true))"],
     ["comparisons", "self.free.sizes.all(a, self.free.sizes.all(b, self.free.sizes == self.free.sizes))"],
   ])("%s end with the documented error", (_, rule) => {
-    const before = performance.now();
     const schema = new CustomSchema(schemaOf([{ rule }, { rule: "true" }]), { objectCost: 200_000, ruleCost: 100_000 });
     const [error, ...more] = schema.validate(object(many));
     expect(error?.message).toContain("no further validation rules will be run due to call cost exceeds limit");
     expect(more).toEqual([]);
-    expect(performance.now() - before).toBeLessThan(2_000);
   });
 
   it("share one budget for an object", () => {

@@ -1,5 +1,5 @@
 import { messageToJson, misplacedMessages } from "../../../api/admission-cel/messages.js";
-import { extractSet } from "../../../api/apply/extract.js";
+import { checkApplied } from "../../../api/apply/check-applied.js";
 import { mergeApplied } from "../../../api/apply/merge.js";
 import { fieldSchema } from "../../../api/apply/shape.js";
 import type { JsonObject, Schema } from "../../../api/index.js";
@@ -16,7 +16,7 @@ export function applyConfiguration(value: unknown, object: JsonObject, schema: S
   const made = messageToJson(value);
   if (!isJsonObject(made)) throw new EvaluationError("invalid return type");
   const applied: JsonObject = { ...made, apiVersion: object["apiVersion"], kind: object["kind"] };
-  const { errors } = extractSet(schema, applied);
+  const errors = checkApplied(schema, applied);
   if (errors.length > 0) {
     const why = errors.length === 1 ? errors[0] : `errors:\n${errors.map((error) => `  ${error}`).join("\n")}`;
     throw new EvaluationError(`error applying patch: failed to convert patch object to typed object: ${why}`);
