@@ -1,6 +1,7 @@
 import { type New, type Node, nodes as nodesResource, type Pod, pods } from "coxswain/api";
 import { startControlPlane } from "coxswain/cluster";
-import { figure, type Row } from "./rows.js";
+import { cost, type Row, rate } from "./rows.js";
+import { bareRate } from "./scheduler/run.js";
 
 const count = 10_000;
 const creators = 32;
@@ -28,8 +29,12 @@ function pod(index: number): New<Pod> {
   };
 }
 
-/** From create to bound, all parts in one process on the memory store: pods a second, and CPU for each. */
+/**
+ * From create to bound, all parts in one process on the memory store: pods a second, and CPU for each, against creating and binding
+ * without a scheduler.
+ */
 export async function bindRate(name: string, nodeCount: number): Promise<readonly Row[]> {
+  const bare = await bareRate(nodeCount);
   await using cp = await startControlPlane({ controllers: [], scheduler: {} });
   for (let index = 0; index < nodeCount; index++) await cp.client.create(nodesResource, node(index));
   await cp.settled();
@@ -44,7 +49,10 @@ export async function bindRate(name: string, nodeCount: number): Promise<readonl
   await bound;
   const seconds = (performance.now() - began) / 1000;
   const { user, system } = process.cpuUsage(cpu);
-  return [figure(name, count / seconds, "pods/s"), figure(`${name}: CPU`, (user + system) / count, "us/pod")];
+  return [
+    rate(name, count / seconds, "pods/s", bare.podsPerSecond),
+    cost(`${name}: CPU`, (user + system) / count, "us/pod", bare.cpuMicros),
+  ];
 }
 
 async function allBound(events: AsyncIterable<{ readonly type: string; readonly object: Pod }>): Promise<void> {

@@ -50,8 +50,7 @@ function line(name: string, value: string, unit: string, baseline: string, ratio
   return `${name.padEnd(40)} ${value.padStart(12)} ${unit.padEnd(12)} ${baseline.padStart(12)} ${ratio.padStart(7)}`;
 }
 
-function show(value: number | undefined, digits?: number): string {
-  if (value === undefined) return "";
+function show(value: number, digits?: number): string {
   return value.toFixed(digits ?? (value < 10 ? 2 : value < 1000 ? 1 : 0));
 }
 

@@ -3,9 +3,9 @@ export interface Row {
   readonly name: string;
   readonly value: number;
   readonly unit: string;
-  /** What stands beside it, in the same unit; undefined where there is nothing bare to compare with. */
-  readonly baseline?: number | undefined;
-  readonly ratio?: number | undefined;
+  /** What stands beside it, in the same unit. */
+  readonly baseline: number;
+  readonly ratio: number;
 }
 
 export type Bench = () => Promise<readonly Row[]>;
@@ -18,10 +18,6 @@ export function rate(name: string, value: number, unit: string, baseline: number
 /** Less is better: time, memory. */
 export function cost(name: string, value: number, unit: string, baseline: number): Row {
   return { name, value, unit, baseline, ratio: baseline / value };
-}
-
-export function figure(name: string, value: number, unit: string): Row {
-  return { name, value, unit };
 }
 
 export function median(values: readonly number[]): number {
