@@ -268,8 +268,13 @@ describe("discovery", () => {
 
 describe("who asks", () => {
   test("is told to the other server, which knows the proxy by its certificate", async () => {
-    await ask(`${base}/flunders?limit=5&x=%2F`, {
-      headers: { "X-Remote-User": "mallory", "X-Remote-Group": "system:masters", "X-Remote-Extra-Scopes": "all" },
+    const answer = await ask(`${base}/flunders?limit=5&x=%2F`, {
+      headers: {
+        "X-Forwarded-For": "192.0.2.1",
+        "X-Remote-User": "mallory",
+        "X-Remote-Group": "system:masters",
+        "X-Remote-Extra-Scopes": "all",
+      },
     });
     const asked = extension.last("/flunders");
     expect(asked).toMatchObject({
@@ -277,6 +282,8 @@ describe("who asks", () => {
       url: `${base}/flunders?limit=5&x=%2F`,
       headers: { "x-remote-user": "kubernetes-admin" },
     });
+    expect(asked?.headers["x-forwarded-for"]).toBe("192.0.2.1, 127.0.0.1");
+    expect(asked?.headers["audit-id"]).toBe(answer.headers["audit-id"]);
     expect(asked?.headers).not.toHaveProperty("x-remote-extra-scopes");
     expect(asked?.headers).not.toHaveProperty("authorization");
     expect(groupsOf(asked?.rawHeaders ?? [])).toEqual(["system:masters", "system:authenticated"]);

@@ -46,18 +46,28 @@ async function passOn(
   backends: Backends,
 ): Promise<void> {
   const { path, query, user } = request;
-  const auditId = request.headers["Audit-Id"];
   await forward(request, {
     dial: backends.dial(remote),
     target,
     path: query === "" ? path : `${path}?${query}`,
-    headers: { ...remoteUserHeaders(user), ...(auditId === undefined ? {} : { "Audit-Id": String(auditId) }) },
+    headers: { ...remoteUserHeaders(user), ...traceOf(request) },
     unreachable: (cause) => {
       const why = cause instanceof Error ? cause.message : String(cause);
       return new TextError(503, `error trying to reach service: ${why}`, { cause });
     },
     check: refuseRedirect,
   });
+}
+
+/** What ties the request there to the one here: its audit ID, and whose address it came from. */
+function traceOf({ headers, request }: DelegatedRequest): Record<string, string> {
+  const auditId = headers["Audit-Id"];
+  const before = request.headers["x-forwarded-for"];
+  const addresses = [...(before === undefined ? [] : [String(before)]), request.socket.remoteAddress ?? ""];
+  return {
+    "X-Forwarded-For": addresses.filter((address) => address !== "").join(", "),
+    ...(auditId === undefined ? {} : { "Audit-Id": String(auditId) }),
+  };
 }
 
 /** What is behind this server must not send its clients, who have credentials with them, elsewhere. */

@@ -73,11 +73,26 @@ function kindOf(info: RequestInfo, verb: string, upgrade: PendingUpgrade | undef
   return verb === "get" || verb === "list" ? "readOnly" : "mutating";
 }
 
+/** What a stranger makes up is not counted by name. */
+const metricVerbs: ReadonlyMap<string, string> = new Map([
+  ["get", "GET"],
+  ["head", "GET"],
+  ["list", "LIST"],
+  ["watch", "WATCH"],
+  ["create", "POST"],
+  ["post", "POST"],
+  ["update", "PUT"],
+  ["put", "PUT"],
+  ["patch", "PATCH"],
+  ["delete", "DELETE"],
+  ["deletecollection", "DELETECOLLECTION"],
+]);
+
 /** Not by resource: what is below the version only the other server knows. */
 function labelsOf(info: RequestInfo, verb: string): Exchange["labels"] {
   const { group, version } = groupVersionOf(info) ?? { group: "", version: "" };
   const scope = info.type === "path" ? "" : scopeOf(info);
-  return { verb: verb.toUpperCase(), group, version, resource: "", subresource: "", scope };
+  return { verb: metricVerbs.get(verb) ?? "other", group, version, resource: "", subresource: "", scope };
 }
 
 function scopeOf({ name, namespace }: ResourceRequestInfo): string {
