@@ -1,4 +1,3 @@
-import { rootCertificates } from "node:tls";
 import type { Clock } from "../../internal/clock.js";
 import type { KeyPairPem } from "../pki/certificate-authority.js";
 import type { Resolve } from "../proxy/address-policy.js";
@@ -20,6 +19,8 @@ export interface BackendsOptions {
 /** The way to the servers behind this one. */
 export class Backends {
   readonly #options: BackendsOptions;
+  /** Kept as long as what they were made of. */
+  readonly #dials = new WeakMap<RemoteService, Dial>();
 
   constructor(options: BackendsOptions) {
     this.#options = options;
@@ -32,9 +33,17 @@ export class Backends {
   }
 
   /** Connects with trust in nobody but the service's own authority, where it has one. */
-  dial({ authority, insecureSkipTlsVerify }: RemoteService): Dial {
+  dial(remote: RemoteService): Dial {
+    const known = this.#dials.get(remote);
+    if (known !== undefined) return known;
+    const dial = this.#dialOf(remote);
+    this.#dials.set(remote, dial);
+    return dial;
+  }
+
+  #dialOf({ authority, insecureSkipTlsVerify }: RemoteService): Dial {
     const { clock, clientCertificate, allowLocalAddresses, resolve } = this.#options;
-    const authorities = authority === undefined ? rootCertificates : [authority];
+    const authorities = authority === undefined ? "system" : [authority];
     return networkDial({
       clock,
       clientCertificate,

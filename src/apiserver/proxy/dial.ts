@@ -1,6 +1,6 @@
 import { connect as connectTcp, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { connect as connectTls } from "node:tls";
+import { connect as connectTls, createSecureContext, type SecureContext } from "node:tls";
 import type { Clock } from "../../internal/clock.js";
 import { allowedAddress, type Resolve, systemResolve } from "./address-policy.js";
 import { dialError } from "./dial-errors.js";
@@ -20,8 +20,8 @@ export interface NetworkDialOptions {
   readonly clock: Clock;
   /** As whom the API server calls those that it authenticates to: nodes, and servers behind it (PEM). */
   readonly clientCertificate?: { readonly certificate: string; readonly key: string };
-  /** Who signs their serving certificates (PEM); absent: they are not checked. */
-  readonly authorities?: readonly string[];
+  /** Who signs their serving certificates (PEM), or whom the system trusts; absent: they are not checked. */
+  readonly authorities?: readonly string[] | "system";
   /** Only where the cluster's own nodes and pods have such addresses: on one machine. */
   readonly allowLocalAddresses: boolean;
   readonly resolve?: Resolve;
@@ -29,16 +29,34 @@ export interface NetworkDialOptions {
 }
 
 export function networkDial(options: NetworkDialOptions): Dial {
+  let made: SecureContext | undefined;
+  // Certificates are parsed once, not for every connection.
+  const secure = (): SecureContext => {
+    made ??= secureContextOf(options);
+    return made;
+  };
   return async (target, signal) => {
     const host = await allowedAddress(target.host, options.allowLocalAddresses, options.resolve ?? systemResolve);
     signal.throwIfAborted();
-    return open(options, { ...target, host }, signal);
+    return open(options, { ...target, host }, secure, signal);
   };
 }
 
-function open(options: NetworkDialOptions, target: Target, signal: AbortSignal): Promise<Duplex> {
+function secureContextOf({ clientCertificate, authorities }: NetworkDialOptions): SecureContext {
+  return createSecureContext({
+    ...(clientCertificate === undefined ? {} : { cert: clientCertificate.certificate, key: clientCertificate.key }),
+    ...(authorities === undefined || authorities === "system" ? {} : { ca: [...authorities] }),
+  });
+}
+
+function open(
+  options: NetworkDialOptions,
+  target: Target,
+  secure: () => SecureContext,
+  signal: AbortSignal,
+): Promise<Duplex> {
   return new Promise((resolve, reject) => {
-    const socket = connect(options, target);
+    const socket = connect(options, target, secure);
     socket.setNoDelay(true);
     const settle = (act: () => void): void => {
       timer.cancel();
@@ -64,17 +82,18 @@ function open(options: NetworkDialOptions, target: Target, signal: AbortSignal):
   });
 }
 
-function connect(options: NetworkDialOptions, { host, port, tls }: Target): Socket {
+function connect(
+  { authorities }: NetworkDialOptions,
+  { host, port, tls }: Target,
+  secure: () => SecureContext,
+): Socket {
   if (tls === undefined) return connectTcp({ host, port });
-  const { clientCertificate, authorities } = options;
   return connectTls({
     host,
     port,
     ALPNProtocols: ["http/1.1"],
     ...(tls.serverName === "" ? {} : { servername: tls.serverName }),
-    ...(tls.authenticate && clientCertificate !== undefined
-      ? { cert: clientCertificate.certificate, key: clientCertificate.key }
-      : {}),
-    ...(tls.authenticate && authorities !== undefined ? { ca: [...authorities] } : { rejectUnauthorized: false }),
+    ...(tls.authenticate ? { secureContext: secure() } : {}),
+    rejectUnauthorized: tls.authenticate && authorities !== undefined,
   });
 }
