@@ -85,7 +85,7 @@ export class AvailabilityController implements Component {
       const remote = remoteServiceOf(object);
       const found = remote === undefined ? localAvailability : await this.#judge(remote, signal);
       if (signal.aborted) return undefined;
-      await this.#say(name, found);
+      await this.#say(name, found, signal);
       if (remote === undefined) return undefined;
       if (found.reason !== "FailedDiscoveryCheck") {
         this.#failures.delete(name);
@@ -104,7 +104,7 @@ export class AvailabilityController implements Component {
   }
 
   /** Writes only what is new: on most checks nothing is. */
-  async #say(name: string, found: Availability): Promise<void> {
+  async #say(name: string, found: Availability, signal: AbortSignal): Promise<void> {
     const { server } = this.#options;
     const object = server.cacheReader.get(apiServices, { name });
     if (object === undefined) return;
@@ -113,7 +113,7 @@ export class AvailabilityController implements Component {
     const { group, version, resource } = apiServices;
     const place = { group, version, resource, name, subresource: "status" };
     try {
-      await server.handle({ verb: "update", ...place, body: next, user: self, userAgent: "kube-apiserver" });
+      await server.handle({ verb: "update", ...place, body: next, user: self, userAgent: "kube-apiserver", signal });
     } catch (error) {
       // Somebody else wrote it: the change comes by, and it is checked again.
       if (!isStatusError(error, "Conflict") && !isStatusError(error, "NotFound")) throw error;

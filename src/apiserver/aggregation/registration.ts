@@ -21,6 +21,13 @@ const retryMs = 1_000;
 const self: UserInfo = { username: "system:apiserver", groups: ["system:masters"] };
 const { group, version, resource } = apiServices;
 
+/** What should be, and what is. */
+interface Compared {
+  readonly wanted: WantedService | undefined;
+  readonly present: APIService | undefined;
+  readonly signal: AbortSignal;
+}
+
 /**
  * Makes the APIServices of what this server serves itself. Those of built-in group-versions are brought in line once, at the start; those of
  * custom resources come and go with their definitions. What has no label of ours is somebody else's. Any number of servers may do this.
@@ -67,8 +74,9 @@ export class ApiServiceRegistration implements Component {
     for (const name of new Set([...wanted.keys(), ...present.keys()])) {
       if (signal.aborted) return undefined;
       try {
-        await this.#settle(name, wanted.get(name), present.get(name));
+        await this.#settle(name, { wanted: wanted.get(name), present: present.get(name), signal });
       } catch (error) {
+        if (signal.aborted) return undefined;
         if (isStatusError(error, "AlreadyExists") || isStatusError(error, "NotFound")) continue;
         failed = true;
         if (!isStatusError(error, "Conflict")) logger.warn("an APIService could not be written", { name, error });
@@ -77,40 +85,40 @@ export class ApiServiceRegistration implements Component {
     return failed ? retryMs : undefined;
   }
 
-  async #settle(name: string, wanted: WantedService | undefined, present: APIService | undefined): Promise<void> {
+  async #settle(name: string, { wanted, present, signal }: Compared): Promise<void> {
     const once = wanted?.managed === "onstart";
     if (present === undefined) {
       if (wanted === undefined || (once && this.#done.has(name))) return;
-      await this.#create(wanted.object);
+      await this.#write("create", wanted.object, signal);
       this.#done.add(name);
       return;
     }
     const label = present.metadata.labels?.[managedLabel];
     if (label !== "onstart" && label !== "true") return void this.#done.add(name);
     if (label === "onstart" && (this.#atStart?.has(name) !== true || this.#done.has(name))) return;
-    if (wanted === undefined) await this.#delete(present);
+    if (wanted === undefined) await this.#delete(present, signal);
     else if (label !== wanted.managed || !jsonEqual(present.spec, wanted.object.spec)) {
       const labels = { ...present.metadata.labels, ...wanted.object.metadata.labels };
       const { spec: _, ...rest } = present;
       const { spec } = wanted.object;
-      await this.#write("update", { ...rest, metadata: { ...present.metadata, labels }, ...(spec && { spec }) });
+      await this.#write(
+        "update",
+        { ...rest, metadata: { ...present.metadata, labels }, ...(spec && { spec }) },
+        signal,
+      );
     }
     this.#done.add(name);
   }
 
-  async #create(object: New<APIService>): Promise<void> {
-    await this.#write("create", object);
-  }
-
-  async #write(verb: "create" | "update", object: New<APIService>): Promise<void> {
+  async #write(verb: "create" | "update", object: New<APIService>, signal: AbortSignal): Promise<void> {
     const name = verb === "update" ? { name: object.metadata.name } : {};
     const request = { verb, group, version, resource, ...name, body: object };
-    await this.#server.handle({ ...request, user: self, userAgent: "kube-apiserver" });
+    await this.#server.handle({ ...request, user: self, userAgent: "kube-apiserver", signal });
   }
 
-  async #delete({ metadata: { name, uid, resourceVersion } }: KubeObject): Promise<void> {
+  async #delete({ metadata: { name, uid, resourceVersion } }: KubeObject, signal: AbortSignal): Promise<void> {
     const preconditions = { ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) };
     const body = { preconditions };
-    await this.#server.handle({ verb: "delete", group, version, resource, name, body, user: self });
+    await this.#server.handle({ verb: "delete", group, version, resource, name, body, user: self, signal });
   }
 }
