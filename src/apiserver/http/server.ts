@@ -12,6 +12,7 @@ import { Exchange } from "./exchange.js";
 import { InFlight } from "./in-flight.js";
 import { ServerMetrics } from "./metrics.js";
 import { PeerTable } from "./peers.js";
+import { Pipelines } from "./pipelines.js";
 import { sendError, statusTimeout } from "./respond.js";
 import { defaultVersion, versionRoute } from "./routes.js";
 import type { HttpServer, HttpServerOptions, TlsMaterial } from "./server-options.js";
@@ -39,6 +40,7 @@ class ApiHttpServer implements HttpServer {
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #peers = new PeerTable();
+  readonly #pipelines = new Pipelines();
   readonly #webSockets = webSocketServer();
   readonly #timeoutMs: number;
   #address: { readonly host: string; readonly port: number } | undefined;
@@ -145,7 +147,7 @@ class ApiHttpServer implements HttpServer {
     }
     const server = createServer(
       { ...http1Options, requestTimeout: 0 },
-      (request: IncomingMessage, response: ServerResponse) => this.#serve(request, response, undefined),
+      (request: IncomingMessage, response: ServerResponse) => this.#serveInTurn(request, response),
     );
     server.on("clientError", refuse);
     return server;
@@ -168,7 +170,9 @@ class ApiHttpServer implements HttpServer {
       maxSessionMemory: 16,
       settings: { maxConcurrentStreams, maxHeaderListSize: maxHeaderBytes, enablePush: false },
     });
-    server.on("request", (request, response) => this.#serve(request, response as unknown as WireResponse, undefined));
+    // Node reads these of a server's properties, but sets none of them from the options of one that also speaks HTTP/2.
+    Object.assign(server, http1Options);
+    server.on("request", (request, response) => this.#serveInTurn(request, response as unknown as WireResponse));
     server.on("session", (session) => this.#trackSession(session));
     server.on("clientError", refuse);
     server.on("tlsClientError", (_, socket) => socket.destroy());
@@ -196,6 +200,12 @@ class ApiHttpServer implements HttpServer {
     session.setTimeout(idleTimeoutMs, () => {
       if (open === 0) session.close();
     });
+  }
+
+  #serveInTurn(request: WireRequest, response: WireResponse): void {
+    const serve = (): void => this.#serve(request, response, undefined);
+    if (request.httpVersionMajor === 1) this.#pipelines.run(request.socket, response, serve);
+    else serve();
   }
 
   #serve(request: WireRequest, response: WireResponse, upgrade: PendingUpgrade | undefined, socket?: Duplex): void {
