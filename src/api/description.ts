@@ -18,7 +18,7 @@ export interface ResourceDescription extends ResourceType {
   readonly subresources: ReadonlyMap<string, SubresourceDescription>;
   readonly storage: StorageDescription;
   readonly columns: readonly PrinterColumn[];
-  /** Field selectors beyond metadata.name and metadata.namespace: path to its value as text (`""` when unset). */
+  /** Field selectors beyond metadata.name and metadata.namespace: path to its value as text (`""` when unset) in the object as it is stored. */
   readonly selectableFields: ReadonlyMap<string, (object: JsonObject) => string>;
   /** What a client is told that selects by another field than these. */
   readonly unselectable?: (path: string) => string;

@@ -109,7 +109,7 @@ describe("selectable fields", () => {
     ["apps/v1/replicasets", {}, "status.replicas", "0"],
     ["/v1/events", event, "involvedObject.name", "web"],
     ["/v1/events", event, "source", "kubelet"],
-    ["events.k8s.io/v1/events", { regarding: { name: "web" } }, "regarding.name", "web"],
+    ["events.k8s.io/v1/events", event, "regarding.name", "web"],
     ["certificates.k8s.io/v1/certificatesigningrequests", { spec: { signerName: "s" } }, "spec.signerName", "s"],
   ];
   for (const [key, object, path, text] of cases) {

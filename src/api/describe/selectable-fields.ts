@@ -71,8 +71,10 @@ const byResource: ReadonlyMap<string, SelectableFields> = new Map<string, Select
   [
     "events.k8s.io/events",
     new Map([
-      ...referenceFields.flatMap((field) => fields("", `regarding.${field}`)),
-      ...fields("", "reason", "type", "reportingController"),
+      // What is asked is the stored event, which is of the core group.
+      ...referenceFields.map((field) => alias(`regarding.${field}`, `involvedObject.${field}`)),
+      ...fields("", "reason", "type"),
+      alias("reportingController", "reportingComponent"),
     ]),
   ],
 ]);
