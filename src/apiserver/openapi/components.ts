@@ -1,4 +1,5 @@
 import type { Schema } from "../../api/index.js";
+import { Turns } from "../../internal/turns.js";
 import type { DefinitionIndex } from "./definition-index.js";
 import { nameOfAnything, names } from "./names.js";
 import { specialDefinition, unions } from "./special.js";
@@ -8,6 +9,9 @@ type Writable = { [key: string]: unknown };
 
 /** Keywords that custom resources may use and Swagger 2 does not have. */
 const notInV2: ReadonlySet<string> = new Set(["oneOf", "anyOf", "allOf", "not", "nullable"]);
+
+/** About what one definition takes to make, in bytes parsed. */
+const definitionBytes = 16 * 1024;
 
 /** Gathers the definitions that a document needs: those that are asked for, and what they refer to. */
 export class Components {
@@ -44,8 +48,10 @@ export class Components {
   }
 
   /** All of them, by name. */
-  finish(): Fragment {
+  async finish(): Promise<Fragment> {
+    const turns = new Turns();
     for (const [name, schema] of this.#open) {
+      if (turns.due(definitionBytes)) await turns.give();
       this.#open.delete(name);
       if (!this.#done.has(name)) this.#done.set(name, this.#definition(name, schema));
     }

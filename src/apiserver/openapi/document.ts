@@ -1,4 +1,5 @@
 import type { ResourceDescription, Schema, SubresourceDescription } from "../../api/index.js";
+import { Turns } from "../../internal/turns.js";
 import { Components } from "./components.js";
 import type { DefinitionIndex } from "./definition-index.js";
 import { definitionName, names } from "./names.js";
@@ -15,12 +16,12 @@ const bearer = {
 };
 
 /** The document of one group-version (`/openapi/v3/apis/apps/v1`). */
-export function documentV3(
+export async function documentV3(
   descriptions: readonly ResourceDescription[],
   index: DefinitionIndex,
   version: string,
-): Fragment {
-  const { paths, schemas } = contents(descriptions, index, "v3");
+): Promise<Fragment> {
+  const { paths, schemas } = await contents(descriptions, index, "v3");
   return {
     openapi: "3.0.0",
     info: { title: "Kubernetes", version },
@@ -30,12 +31,12 @@ export function documentV3(
 }
 
 /** Everything in one document (`/openapi/v2`). */
-export function documentV2(
+export async function documentV2(
   descriptions: readonly ResourceDescription[],
   index: DefinitionIndex,
   version: string,
-): Fragment {
-  const { paths, schemas } = contents(descriptions, index, "v2");
+): Promise<Fragment> {
+  const { paths, schemas } = await contents(descriptions, index, "v2");
   return {
     swagger: "2.0",
     info: { title: "Kubernetes", version },
@@ -51,19 +52,28 @@ interface Contents {
   readonly schemas: Fragment;
 }
 
-function contents(descriptions: readonly ResourceDescription[], index: DefinitionIndex, dialect: Dialect): Contents {
+/** About what one path takes to make, in bytes parsed. */
+const pathBytes = 16 * 1024;
+
+async function contents(
+  descriptions: readonly ResourceDescription[],
+  index: DefinitionIndex,
+  dialect: Dialect,
+): Promise<Contents> {
   const components = new Components(dialect, index);
+  const turns = new Turns();
   const definitions = definitionsIn(components, index);
   const paths: { [path: string]: Fragment } = {};
   for (const description of descriptions) {
     const custom = index.schema(definitionName(description)) === undefined;
     addDefinitions(description, components, index, custom);
     for (const item of pathItems(description, definitions)) {
+      if (turns.due(pathBytes)) await turns.give();
       paths[item.path] = dialect === "v3" ? pathV3(item, components, custom) : pathV2(item, components, custom);
     }
   }
   const ordered = Object.entries(paths).sort(([a], [b]) => (a < b ? -1 : 1));
-  return { paths: Object.fromEntries(ordered), schemas: components.finish() };
+  return { paths: Object.fromEntries(ordered), schemas: await components.finish() };
 }
 
 function addDefinitions(

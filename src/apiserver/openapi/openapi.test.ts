@@ -26,8 +26,8 @@ function at(value: unknown, ...keys: readonly string[]): unknown {
 /** As a client reads it. */
 const wire = (document: unknown): unknown => JSON.parse(JSON.stringify(document));
 
-const core = wire(documentV3(of("", "v1"), index, "v1.36.0"));
-const apps = wire(documentV3(of("apps", "v1"), index, "v1.36.0"));
+const core = wire(await documentV3(of("", "v1"), index, "v1.36.0"));
+const apps = wire(await documentV3(of("apps", "v1"), index, "v1.36.0"));
 const pod = "io.k8s.api.core.v1.Pod";
 
 function* references(value: unknown): Iterable<string> {
@@ -215,7 +215,7 @@ function custom(spec: Schema): ResourceDescription {
   };
 }
 
-describe("custom resources", () => {
+describe("custom resources", async () => {
   const spec: Schema = {
     type: "object",
     description: "What.",
@@ -232,8 +232,8 @@ describe("custom resources", () => {
     required: ["schedule"],
   };
   const description = custom(spec);
-  const v3 = wire(documentV3([description], index, "v1.36.0"));
-  const v2 = wire(documentV2([description], index, "v1.36.0"));
+  const v3 = wire(await documentV3([description], index, "v1.36.0"));
+  const v2 = wire(await documentV2([description], index, "v1.36.0"));
 
   it("are named by their group, and have the identity of objects", () => {
     const definition = at(v3, "components", "schemas", "com.example.stable.v1.CronTab");
@@ -291,8 +291,8 @@ describe("custom resources", () => {
   });
 });
 
-it("says the same in v2", () => {
-  const v2 = wire(documentV2(of("apps", "v1"), index, "v1.36.0"));
+it("says the same in v2", async () => {
+  const v2 = wire(await documentV2(of("apps", "v1"), index, "v1.36.0"));
   expect(v2).toMatchObject({ swagger: "2.0" });
   const operation = at(v2, "paths", "/apis/apps/v1/namespaces/{namespace}/deployments/{name}", "patch");
   expect(operation).toMatchObject({

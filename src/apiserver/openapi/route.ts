@@ -4,7 +4,7 @@ import type { PathRequest, PathResponse, PathRoute } from "../http/routes.js";
 import { DefinitionIndex } from "./definition-index.js";
 import { documentV2, documentV3 } from "./document.js";
 import { fingerprint, hashOf } from "./fingerprint.js";
-import { encodeDocument } from "./gnostic.js";
+import { jsonInParts, protobufInParts } from "./in-parts.js";
 import { mergeDocuments } from "./merge-v2.js";
 import { basePath } from "./operations.js";
 import type { RemoteDocument, RemoteDocuments } from "./remote.js";
@@ -22,15 +22,15 @@ interface Built {
   readonly descriptions: readonly ResourceDescription[];
   readonly hash: string;
   /** Made when it is first asked for. */
-  body: Buffer | undefined;
+  body: Promise<Buffer> | undefined;
 }
 
 interface BuiltV2 {
   readonly descriptions: readonly ResourceDescription[];
   readonly remotes: readonly RemoteDocument[];
   readonly hash: string;
-  json: Buffer | undefined;
-  protobuf: Buffer | undefined;
+  json: Promise<Buffer> | undefined;
+  protobuf: Promise<Buffer> | undefined;
 }
 
 const v3Root = "/openapi/v3";
@@ -86,8 +86,8 @@ export class OpenApiRoute implements PathRoute {
       return { code: 301, contentType: "text/plain", body: "", headers: { Location: location } };
     }
     const index = await this.#definitions();
-    built.body ??= bytesOf(documentV3(built.descriptions, index, this.#options.version));
-    const response = whole(built.body, built.hash);
+    built.body ??= documentV3(built.descriptions, index, this.#options.version).then(jsonInParts);
+    const response = whole(await built.body, built.hash);
     return asked === null
       ? response
       : { ...response, headers: { ...response.headers, "Cache-Control": "public, immutable" } };
@@ -126,22 +126,19 @@ export class OpenApiRoute implements PathRoute {
       built = { descriptions, remotes, hash, json: undefined, protobuf: undefined };
       this.#v2 = built;
     }
-    const document = (): Fragment => mergeDocuments(documentV2(descriptions, index, version), remotes);
+    const document = async (): Promise<Fragment> =>
+      mergeDocuments(await documentV2(descriptions, index, version), remotes);
     if (!protobuf) {
-      built.json ??= bytesOf(document());
-      return whole(built.json, built.hash);
+      built.json ??= document().then(jsonInParts);
+      return whole(await built.json, built.hash);
     }
-    built.protobuf ??= encodeDocument(document());
-    return { ...whole(built.protobuf, `${built.hash}-PB`), contentType: protobufV2 };
+    built.protobuf ??= document().then(protobufInParts);
+    return { ...whole(await built.protobuf, `${built.hash}-PB`), contentType: protobufV2 };
   }
 }
 
 function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
   return a.length === b.length && a.every((item, i) => item === b[i]);
-}
-
-function bytesOf(document: object): Buffer {
-  return Buffer.from(JSON.stringify(document));
 }
 
 function whole(body: Buffer, hash: string): PathResponse {
