@@ -477,7 +477,9 @@ function bindingError(cause: unknown): Error {
 
 /** How an update of a waiting pod may matter; `null`: not at all, such as our own writes to its status. */
 function podChange(old: Pod, pod: Pod): ClusterEvent | null {
-  const actions: ("UpdatePodLabel" | "UpdatePodToleration" | "UpdatePodSchedulingGatesEliminated" | "Update")[] = [];
+  const actions: EventAction[] = [];
+  const claims = ({ status }: Pod): string => JSON.stringify(status?.resourceClaimStatuses ?? []);
+  if (old.status !== pod.status && claims(old) !== claims(pod)) actions.push("UpdatePodGeneratedResourceClaim");
   if (JSON.stringify(old.metadata.labels) !== JSON.stringify(pod.metadata.labels)) actions.push("UpdatePodLabel");
   if (old.spec !== pod.spec && JSON.stringify(old.spec) !== JSON.stringify(pod.spec)) {
     actions.push("Update");

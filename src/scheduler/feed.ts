@@ -2,6 +2,7 @@ import {
   csiDrivers,
   csiNodes,
   csiStorageCapacities,
+  deviceClasses,
   type KubeObject,
   namespaces,
   nodes,
@@ -13,6 +14,8 @@ import {
   type ResourceType,
   replicaSets,
   replicationControllers,
+  resourceClaims,
+  resourceSlices,
   services,
   statefulSets,
   storageClasses,
@@ -46,6 +49,9 @@ export class ClusterFeed {
       csiNodes: factory.informer(csiNodes),
       csiDrivers: factory.informer(csiDrivers),
       csiStorageCapacities: factory.informer(csiStorageCapacities),
+      resourceClaims: factory.informer(resourceClaims),
+      resourceSlices: factory.informer(resourceSlices),
+      deviceClasses: factory.informer(deviceClasses),
       selectorsVersion: () => this.#selectorsVersion,
     };
   }
@@ -73,6 +79,9 @@ export class ClusterFeed {
     this.#watch(core, csiNodes, "CSINode");
     this.#watch(core, csiDrivers, "CSIDriver");
     this.#watch(core, csiStorageCapacities, "CSIStorageCapacity");
+    this.#watch(core, resourceClaims, "ResourceClaim");
+    this.#watch(core, resourceSlices, "ResourceSlice");
+    this.#watch(core, deviceClasses, "DeviceClass");
   }
 
   #watchSelectors<T extends KubeObject>(

@@ -1,6 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { builtinDescriptions } from "../api/describe/index.js";
-import { type KubeObject, namespaces, nodes, type Pod, pods, type ResourceType } from "../api/index.js";
+import {
+  deviceClasses,
+  type KubeObject,
+  namespaces,
+  nodes,
+  type Pod,
+  pods,
+  type ResourceType,
+  resourceClaims,
+  resourceSlices,
+} from "../api/index.js";
 import { builtinStrategies } from "../api/kinds/index.js";
 import { ApiServer } from "../apiserver/index.js";
 import { type Client, createClient, type EventRecorder } from "../client/index.js";
@@ -202,6 +212,73 @@ describe("createScheduler", () => {
     });
     expect((await pod("low")).metadata.deletionTimestamp).toBeUndefined();
     expect(scheduler.explain(makePod("small"))?.preemption).toBeUndefined();
+  });
+
+  it("finds devices for claims, one for each, and only where they are", async () => {
+    for (const name of ["without", "with"])
+      await create(nodes, makeNode(name, { cpuMillis: name === "with" ? 1000 : 9000 }));
+    await client.create(deviceClasses, {
+      apiVersion: "resource.k8s.io/v1",
+      kind: "DeviceClass",
+      metadata: { name: "gpu" },
+      spec: { selectors: [{ cel: { expression: 'device.driver == "gpu.example.com"' } }] },
+    });
+    await client.create(resourceSlices, {
+      apiVersion: "resource.k8s.io/v1",
+      kind: "ResourceSlice",
+      metadata: { name: "with-gpus" },
+      spec: {
+        driver: "gpu.example.com",
+        nodeName: "with",
+        pool: { name: "with", generation: 1, resourceSliceCount: 1 },
+        devices: [{ name: "gpu-0" }],
+      },
+    });
+    const claimed = async (name: string): Promise<void> => {
+      await client.create(resourceClaims, {
+        apiVersion: "resource.k8s.io/v1",
+        kind: "ResourceClaim",
+        metadata: { name, namespace: "default" },
+        spec: { devices: { requests: [{ name: "gpu", exactly: { deviceClassName: "gpu" } }] } },
+      });
+      await create(pods, makePod(name, { spec: { resourceClaims: [{ name: "gpu", resourceClaimName: name }] } }));
+    };
+    await schedule();
+    await claimed("a");
+    await until(() => bound("a"));
+    const holder = await pod("a");
+    expect(holder.spec?.nodeName).toBe("with");
+    const { metadata, status } = await client.get(resourceClaims, { namespace: "default", name: "a" });
+    expect(metadata.finalizers).toEqual(["resource.kubernetes.io/delete-protection"]);
+    expect(status?.reservedFor).toEqual([{ resource: "pods", name: "a", uid: holder.metadata.uid }]);
+    expect(status?.allocation).toMatchObject({
+      devices: { results: [{ request: "gpu", driver: "gpu.example.com", pool: "with", device: "gpu-0" }] },
+      nodeSelector: { nodeSelectorTerms: [{ matchFields: [{ key: "metadata.name", values: ["with"] }] }] },
+    });
+    await claimed("b");
+    await until(() => unschedulable("b"));
+    expect(events.at(-1)).toMatch(
+      /^b FailedScheduling: 0\/2 nodes are available: 2 cannot allocate all claims\. still not/,
+    );
+    // A pod that shares the claim goes to the same node; one whose claim is gone nowhere.
+    await create(pods, makePod("c", { spec: { resourceClaims: [{ name: "gpu", resourceClaimName: "a" }] } }));
+    await until(() => bound("c"));
+    expect((await pod("c")).spec?.nodeName).toBe("with");
+    await create(pods, makePod("d", { spec: { resourceClaims: [{ name: "gpu", resourceClaimName: "none" }] } }));
+    await until(() => unschedulable("d"));
+    expect(events.find((event) => event.startsWith("d "))).toMatch(
+      /^d FailedScheduling: 0\/2 nodes are available: resourceclaim "none" not found\./,
+    );
+    // What it waits for is there again.
+    const body = { status: { allocation: null, reservedFor: [] } };
+    await client.patch(
+      resourceClaims,
+      { namespace: "default", name: "a" },
+      { type: "merge", body },
+      { subresource: "status" },
+    );
+    await clock.advance(11_000);
+    await until(() => bound("b"));
   });
 
   it("takes over from a leader that is gone, and schedules what it left", async () => {

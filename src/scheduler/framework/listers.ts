@@ -2,6 +2,7 @@ import type {
   CSIDriver,
   CSINode,
   CSIStorageCapacity,
+  DeviceClass,
   KubeObject,
   Namespace,
   PersistentVolume,
@@ -9,6 +10,8 @@ import type {
   PodDisruptionBudget,
   ReplicaSet,
   ReplicationController,
+  ResourceClaim,
+  ResourceSlice,
   Service,
   StatefulSet,
   StorageClass,
@@ -36,6 +39,9 @@ export interface ClusterListers {
   readonly csiNodes: ObjectLister<CSINode>;
   readonly csiDrivers: ObjectLister<CSIDriver>;
   readonly csiStorageCapacities: ObjectLister<CSIStorageCapacity>;
+  readonly resourceClaims: ObjectLister<ResourceClaim>;
+  readonly resourceSlices: ObjectLister<ResourceSlice>;
+  readonly deviceClasses: ObjectLister<DeviceClass>;
   /** Raised when what services, replica sets and the like select may have changed; absent: at any time. */
   readonly selectorsVersion?: () => number;
 }
@@ -57,6 +63,9 @@ export function listersOf(given: Partial<ClusterListers> = {}): ClusterListers {
     csiNodes: none,
     csiDrivers: none,
     csiStorageCapacities: none,
+    resourceClaims: none,
+    resourceSlices: none,
+    deviceClasses: none,
     ...given,
   };
 }

@@ -198,6 +198,9 @@ export type EventResource =
   | "ReplicationController"
   | "Namespace"
   | "PodDisruptionBudget"
+  | "ResourceClaim"
+  | "ResourceSlice"
+  | "DeviceClass"
   | "*";
 
 /** What happened. Updates of nodes say what changed; one event may be several. */
@@ -211,7 +214,8 @@ export type EventAction =
   | "UpdatePodLabel"
   | "UpdatePodScaleDown"
   | "UpdatePodToleration"
-  | "UpdatePodSchedulingGatesEliminated";
+  | "UpdatePodSchedulingGatesEliminated"
+  | "UpdatePodGeneratedResourceClaim";
 
 export interface ClusterEvent {
   readonly resource: EventResource;

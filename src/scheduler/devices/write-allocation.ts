@@ -1,0 +1,59 @@
+import { type AllocationResult, isStatusError, type Pod, type ResourceClaim, resourceClaims } from "../../api/index.js";
+import type { Client } from "../../client/index.js";
+import { isReservedFor, maxReservations } from "./claims.js";
+
+/** Keeps a claim from going while it holds devices. */
+const finalizer = "resource.kubernetes.io/delete-protection";
+const maxTries = 5;
+
+/**
+ * Writes down for whom the claim is reserved and, when it is new, what it holds. Gives why not when somebody else was faster. Rejects with
+ * StatusError.
+ */
+export async function writeAllocation(
+  client: Client | undefined,
+  pod: Pod,
+  { metadata: { namespace, name, uid } }: ResourceClaim,
+  allocation: AllocationResult | undefined,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (client === undefined) return undefined;
+  for (let tries = 1; ; tries++) {
+    const claim = await client.get(resourceClaims, { namespace, name }, { signal });
+    if (claim.metadata.uid !== uid) return `resourceclaim ${JSON.stringify(name)} was made anew`;
+    if (claim.metadata.deletionTimestamp !== undefined) return `resourceclaim ${JSON.stringify(name)} is being deleted`;
+    if (claim.status?.allocation !== undefined && isReservedFor(claim, pod)) return undefined;
+    if ((claim.status?.allocation === undefined) !== (allocation !== undefined)) {
+      return `resourceclaim ${JSON.stringify(name)} has changed`;
+    }
+    if ((claim.status?.reservedFor ?? []).length >= maxReservations) return "resourceclaim in use";
+    try {
+      await write(client, pod, claim, allocation, signal);
+      return undefined;
+    } catch (error) {
+      if (tries >= maxTries || !isStatusError(error, "Conflict")) throw error;
+    }
+  }
+}
+
+async function write(
+  client: Client,
+  pod: Pod,
+  claim: ResourceClaim,
+  allocation: AllocationResult | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const finalizers = claim.metadata.finalizers ?? [];
+  const held =
+    allocation === undefined || finalizers.includes(finalizer)
+      ? claim
+      : await client.update(
+          resourceClaims,
+          { ...claim, metadata: { ...claim.metadata, finalizers: [...finalizers, finalizer] } },
+          { signal },
+        );
+  const { name, uid } = pod.metadata;
+  const reservedFor = [...(held.status?.reservedFor ?? []), { resource: "pods", name, uid }];
+  const status = { ...held.status, ...(allocation === undefined ? {} : { allocation }), reservedFor };
+  await client.update(resourceClaims, { ...held, status }, { subresource: "status", signal });
+}
