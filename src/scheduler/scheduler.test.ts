@@ -6,10 +6,13 @@ import {
   namespaces,
   nodes,
   type Pod,
+  persistentVolumeClaims,
+  persistentVolumes,
   pods,
   type ResourceType,
   resourceClaims,
   resourceSlices,
+  storageClasses,
 } from "../api/index.js";
 import { builtinStrategies } from "../api/kinds/index.js";
 import { ApiServer } from "../apiserver/index.js";
@@ -279,6 +282,88 @@ describe("createScheduler", () => {
     );
     await clock.advance(11_000);
     await until(() => bound("b"));
+  });
+
+  describe("with volumes that wait for their first consumer", () => {
+    const claimKey = { namespace: "default", name: "c" };
+    const annotation = "volume.kubernetes.io/selected-node";
+
+    async function waiting(provisioner: string): Promise<void> {
+      await create(nodes, makeNode("one"));
+      await client.create(storageClasses, {
+        apiVersion: "storage.k8s.io/v1",
+        kind: "StorageClass",
+        metadata: { name: "wait" },
+        provisioner,
+        volumeBindingMode: "WaitForFirstConsumer",
+      });
+      const resources = { requests: { storage: "1Gi" } };
+      const spec = { accessModes: ["ReadWriteOnce"], storageClassName: "wait", resources };
+      const metadata = { name: "c", namespace: "default" };
+      await client.create(persistentVolumeClaims, { apiVersion: "v1", kind: "PersistentVolumeClaim", metadata, spec });
+    }
+    const consume = async (): Promise<void> => {
+      const volumes = [{ name: "v", persistentVolumeClaim: { claimName: "c" } }];
+      await create(pods, makePod("a", { spec: { volumes } }));
+    };
+    /** As the volume controller, or a provisioner, would. */
+    const bind = async (volumeName: string): Promise<void> => {
+      const metadata = { annotations: { "pv.kubernetes.io/bind-completed": "yes" } };
+      const body = { metadata, spec: { volumeName } };
+      await client.patch(persistentVolumeClaims, claimKey, { type: "merge", body });
+    };
+
+    it("reserves a volume for the claim, and binds the pod when they are bound", async () => {
+      await waiting("kubernetes.io/no-provisioner");
+      await client.create(persistentVolumes, {
+        apiVersion: "v1",
+        kind: "PersistentVolume",
+        metadata: { name: "disk" },
+        spec: {
+          capacity: { storage: "2Gi" },
+          accessModes: ["ReadWriteOnce"],
+          storageClassName: "wait",
+          local: { path: "/disk" },
+          nodeAffinity: {
+            required: {
+              nodeSelectorTerms: [
+                { matchExpressions: [{ key: "kubernetes.io/hostname", operator: "In", values: ["one"] }] },
+              ],
+            },
+          },
+        },
+      });
+      const available = { type: "merge", body: { status: { phase: "Available" } } } as const;
+      await client.patch(persistentVolumes, { name: "disk" }, available, { subresource: "status" });
+      await schedule();
+      await consume();
+      const disk = () => client.get(persistentVolumes, { name: "disk" });
+      await until(async () => (await disk()).spec?.claimRef !== undefined);
+      const { metadata, spec } = await disk();
+      expect(metadata.annotations).toEqual({ "pv.kubernetes.io/bound-by-controller": "yes" });
+      expect(spec?.claimRef).toMatchObject({ kind: "PersistentVolumeClaim", namespace: "default", name: "c" });
+      expect(await bound("a")).toBe(false);
+      await bind("disk");
+      await clock.advance(1000);
+      await until(() => bound("a"));
+    });
+
+    it("chooses a node for what is to be made, and chooses anew when that fails", async () => {
+      await waiting("example.com/csi");
+      await schedule();
+      await consume();
+      const selected = async (): Promise<string | undefined> =>
+        (await client.get(persistentVolumeClaims, claimKey)).metadata.annotations?.[annotation];
+      await until(async () => (await selected()) === "one");
+      const body = { metadata: { annotations: { [annotation]: null } } };
+      await client.patch(persistentVolumeClaims, claimKey, { type: "merge", body });
+      for (let turns = 0; turns < 20 && !events.some((event) => event.includes("provisioning failed")); turns++) {
+        await clock.advance(100);
+      }
+      expect(events).toContain('a FailedScheduling: binding volumes: provisioning failed for PVC "c"');
+      for (let turns = 0; turns < 20 && (await selected()) === undefined; turns++) await clock.advance(1000);
+      expect(await selected()).toBe("one");
+    });
   });
 
   it("takes over from a leader that is gone, and schedules what it left", async () => {

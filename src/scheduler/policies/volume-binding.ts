@@ -1,5 +1,6 @@
 import {
   type Node,
+  type PersistentVolume,
   type PersistentVolumeClaim,
   type Pod,
   persistentVolumeClaims,
@@ -63,21 +64,34 @@ export function volumeBinding(args: VolumeBindingArgs = {}): SchedulingPolicy {
       const { client, clock } = host;
       for (const [key, name] of result.bind) {
         const claim = listers.persistentVolumeClaims.get(key);
+        const volume = listers.persistentVolumes.get(name);
         if (claim === undefined) return `persistentvolumeclaim ${JSON.stringify(key)} not found`;
-        const { namespace, uid } = claim.metadata;
-        const claimRef = { apiVersion: "v1", kind: "PersistentVolumeClaim", namespace, name: claim.metadata.name, uid };
-        const body = { spec: { claimRef } };
-        await client.patch(persistentVolumes, { name }, { type: "merge", body }, { signal });
+        if (volume === undefined) return `persistentvolume ${JSON.stringify(name)} not found`;
+        await client.patch(persistentVolumes, { name }, { type: "merge", body: prebound(volume, claim) }, { signal });
       }
+      const selected = new Map<string, bigint>();
       for (const key of result.provision) {
         const claim = listers.persistentVolumeClaims.get(key);
         if (claim === undefined) return `persistentvolumeclaim ${JSON.stringify(key)} not found`;
-        const body = { metadata: { annotations: { [selectedNodeAnnotation]: node.name } } };
-        await client.patch(persistentVolumeClaims, claim.metadata, { type: "merge", body }, { signal });
+        const { resourceVersion } = claim.metadata;
+        const body = { metadata: { resourceVersion, annotations: { [selectedNodeAnnotation]: node.name } } };
+        const written = await client.patch(persistentVolumeClaims, claim.metadata, { type: "merge", body }, { signal });
+        selected.set(key, BigInt(written.metadata.resourceVersion));
       }
       const deadline = clock.now() + timeoutMs;
       while (!claimNames(pod).every(({ key }) => bound(listers.persistentVolumeClaims.get(key)))) {
         if (clock.now() >= deadline) return "binding volumes: context deadline exceeded";
+        for (const [key, version] of selected) {
+          const claim = listers.persistentVolumeClaims.get(key);
+          // Whoever provisions takes the choice back when the volume cannot be made there.
+          if (
+            claim !== undefined &&
+            BigInt(claim.metadata.resourceVersion) >= version &&
+            !isSelected(claim, node.name)
+          ) {
+            return `binding volumes: provisioning failed for PVC ${JSON.stringify(claim.metadata.name)}`;
+          }
+        }
         await sleep(clock, 100, signal);
         if (signal.aborted) return "the scheduler is stopping";
       }
@@ -99,6 +113,19 @@ export function volumeBinding(args: VolumeBindingArgs = {}): SchedulingPolicy {
 
 function bound(claim: PersistentVolumeClaim | undefined): boolean {
   return claim !== undefined && isBound(claim);
+}
+
+/** The version says that nobody has taken the volume meanwhile. */
+function prebound({ metadata, spec }: PersistentVolume, claim: PersistentVolumeClaim): object {
+  const { namespace, name, uid, resourceVersion } = claim.metadata;
+  const claimRef = { apiVersion: "v1", kind: "PersistentVolumeClaim", namespace, name, uid, resourceVersion };
+  // What its owner had meant for the claim is not unbound by others either.
+  const annotations = spec?.claimRef === undefined ? { "pv.kubernetes.io/bound-by-controller": "yes" } : {};
+  return { metadata: { resourceVersion: metadata.resourceVersion, annotations }, spec: { claimRef } };
+}
+
+function isSelected({ metadata }: PersistentVolumeClaim, nodeName: string): boolean {
+  return metadata.annotations?.[selectedNodeAnnotation] === nodeName;
 }
 
 function checkClaims(pod: Pod, listers: ClusterListers): Verdict {
