@@ -15,8 +15,8 @@ export class SelectorError extends Error {
 
 /** Evaluates the CEL expressions by which claims and classes choose among devices. */
 export class DeviceSelectors {
-  readonly #environment = celEnvironment();
   readonly #meter = new Meter();
+  readonly #environment = celEnvironment(this.#meter);
   readonly #programs = new Map<string, Program>();
   /** The `device` variable of devices that were looked at. */
   readonly #variables = new WeakMap<Device, object>();
