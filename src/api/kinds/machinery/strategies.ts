@@ -9,10 +9,14 @@ import type {
 import { withDefaults } from "../defaulting.js";
 import { startsWithStatus } from "../status-zero.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
+import {
+  prepareRequestUpdate,
+  validateCertificateRequest,
+  validateRequestStatus,
+  validateRequestUpdate,
+} from "./certificate-request.js";
 import { defaultFlowSchema, defaultPriorityLevel } from "./flowcontrol-defaults.js";
 import {
-  validateCertificateRequest,
-  validateCertificateRequestUpdate,
   validateFlowSchema,
   validateLease,
   validatePriorityClass,
@@ -48,7 +52,10 @@ export const machineryStrategies: readonly StrategyEntry[] = [
     "certificates.k8s.io/certificatesigningrequests",
     strategyOf<CertificateSigningRequest>({
       validate: validateCertificateRequest,
-      validateUpdate: validateCertificateRequestUpdate,
+      validateUpdate: validateRequestUpdate,
+      validateStatusUpdate: validateRequestStatus,
+      prepareForUpdate: prepareRequestUpdate,
+      validateName: () => [],
       prepareForCreate: (object, { user }) => {
         // Who asks is not for the asker to say.
         const { username: _n, uid: _u, groups: _g, extra: _e, ...spec } = object.spec ?? {};

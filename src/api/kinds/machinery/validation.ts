@@ -1,21 +1,6 @@
-import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from "../../field-error.js";
-import type {
-  CertificateSigningRequest,
-  FlowSchema,
-  Lease,
-  PriorityClass,
-  PriorityLevelConfiguration,
-  RuntimeClass,
-} from "../../gen/types.js";
-import {
-  checkImmutable,
-  checkLabel,
-  checkLabels,
-  checkNonNegative,
-  checkRange,
-  checkSubdomain,
-  type Errors,
-} from "../checks.js";
+import { type FieldError, forbidden, invalid, notSupported, required } from "../../field-error.js";
+import type { FlowSchema, Lease, PriorityClass, PriorityLevelConfiguration, RuntimeClass } from "../../gen/types.js";
+import { checkImmutable, checkLabel, checkLabels, checkNonNegative, checkRange, type Errors } from "../checks.js";
 import { checkResourceName, checkResourceQuantity } from "../core/resource-names.js";
 import { checkTolerations } from "../core/scheduling-validation.js";
 import { entriesOf, type Loose } from "../loose.js";
@@ -100,85 +85,6 @@ export function validateRuntimeClassUpdate(
 ): readonly FieldError[] {
   const errors: Errors = [];
   checkImmutable(errors, "handler", runtimeClass.handler, old.handler);
-  return errors;
-}
-
-const usages: ReadonlySet<string> = new Set([
-  "any",
-  "cert sign",
-  "client auth",
-  "code signing",
-  "content commitment",
-  "crl sign",
-  "data encipherment",
-  "decipher only",
-  "digital signature",
-  "email protection",
-  "encipher only",
-  "ipsec end system",
-  "ipsec tunnel",
-  "ipsec user",
-  "key agreement",
-  "key encipherment",
-  "microsoft sgc",
-  "netscape sgc",
-  "ocsp signing",
-  "s/mime",
-  "server auth",
-  "signing",
-  "timestamping",
-]);
-
-export function validateCertificateRequest(request: Loose<CertificateSigningRequest>): readonly FieldError[] {
-  const errors: Errors = [];
-  const spec = request.spec ?? {};
-  const pem = Buffer.from(spec.request ?? "", "base64").toString("latin1");
-  if (!/-----BEGIN (NEW )?CERTIFICATE REQUEST-----[\s\S]+-----END (NEW )?CERTIFICATE REQUEST-----/.test(pem)) {
-    const why = "PEM block type must be CERTIFICATE REQUEST";
-    errors.push(invalid("spec.request", spec.request ?? "", why));
-  }
-  if ((spec.usages?.length ?? 0) === 0) errors.push(required("spec.usages", "usages must be provided"));
-  const seen = new Set<string>();
-  spec.usages?.forEach((usage, index) => {
-    if (!usages.has(usage)) errors.push(notSupported(`spec.usages[${index}]`, usage, [...usages]));
-    if (seen.has(usage)) errors.push(duplicate(`spec.usages[${index}]`, usage));
-    seen.add(usage);
-  });
-  const signer = spec.signerName ?? "";
-  if (signer === "kubernetes.io/legacy-unknown") {
-    errors.push(invalid("spec.signerName", signer, "the legacy signerName is not allowed via this API version"));
-  } else {
-    checkSignerName(errors, "spec.signerName", signer);
-  }
-  if (spec.expirationSeconds !== undefined && spec.expirationSeconds < 600) {
-    const why = "may not specify a duration less than 600 seconds (10 minutes)";
-    errors.push(invalid("spec.expirationSeconds", spec.expirationSeconds, why));
-  }
-  return errors;
-}
-
-function checkSignerName(errors: Errors, path: string, name: string): void {
-  if (name === "") {
-    errors.push(required(path));
-    return;
-  }
-  const [domain = "", ...rest] = name.split("/");
-  if (rest.length !== 1) {
-    errors.push(invalid(path, name, "must be a fully qualified domain and path of the form 'example.com/signer-name'"));
-    return;
-  }
-  checkSubdomain(errors, path, domain);
-  if (!domain.includes("."))
-    errors.push(invalid(path, domain, "should be a domain with at least two segments separated by dots"));
-  checkSubdomain(errors, path, rest[0] ?? "");
-}
-
-export function validateCertificateRequestUpdate(
-  request: Loose<CertificateSigningRequest>,
-  old: Loose<CertificateSigningRequest>,
-): readonly FieldError[] {
-  const errors: Errors = [];
-  checkImmutable(errors, "spec", request.spec, old.spec);
   return errors;
 }
 

@@ -8,17 +8,21 @@ import type {
 } from "../../gen/types.js";
 import { startsWithStatus } from "../status-zero.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
-import { defaultCsiDriver, defaultStorageClass } from "./defaults.js";
 import {
+  validateAttachmentStatus,
   validateCsiDriver,
   validateCsiDriverUpdate,
   validateCsiNode,
+  validateCsiNodeUpdate,
   validateStorageCapacity,
   validateStorageCapacityUpdate,
-  validateStorageClass,
-  validateStorageClassUpdate,
   validateVolumeAttachment,
   validateVolumeAttachmentUpdate,
+} from "./csi-objects.js";
+import { defaultCsiDriver, defaultStorageClass } from "./defaults.js";
+import {
+  validateStorageClass,
+  validateStorageClassUpdate,
   validateVolumeAttributesClass,
   validateVolumeAttributesClassUpdate,
 } from "./validation.js";
@@ -50,7 +54,12 @@ export const storageStrategies: readonly StrategyEntry[] = [
   ],
   [
     "storage.k8s.io/csinodes",
-    strategyOf<CSINode>({ validate: validateCsiNode, unconditionalUpdate: false, generation: false }),
+    strategyOf<CSINode>({
+      validate: validateCsiNode,
+      validateUpdate: validateCsiNodeUpdate,
+      unconditionalUpdate: false,
+      generation: false,
+    }),
   ],
   [
     "storage.k8s.io/csistoragecapacities",
@@ -65,6 +74,7 @@ export const storageStrategies: readonly StrategyEntry[] = [
     strategyOf<VolumeAttachment>({
       validate: validateVolumeAttachment,
       validateUpdate: validateVolumeAttachmentUpdate,
+      validateStatusUpdate: validateAttachmentStatus,
       prepareForCreate: startsWithStatus({ attached: false }),
       unconditionalUpdate: false,
       generation: false,
