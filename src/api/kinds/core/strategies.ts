@@ -12,7 +12,6 @@ import type {
   PodTemplate,
   ReplicationController,
   ResourceQuota,
-  ServiceAccount,
 } from "../../gen/types.js";
 import { validateDns1123Label } from "../../names.js";
 import { defaultReplicationController } from "../apps/defaults.js";
@@ -36,6 +35,7 @@ import { podStrategy } from "./pod-strategy.js";
 import { checkPodTemplate } from "./pod-validation.js";
 import { validateResourceQuota, validateResourceQuotaStatus, validateResourceQuotaUpdate } from "./quota-validation.js";
 import { secretStrategy } from "./secret.js";
+import { serviceAccountStrategy } from "./service-account.js";
 import { defaultEndpoints } from "./service-defaults.js";
 import { serviceStrategy } from "./service-strategy.js";
 import { claimWarnings, validateClaim, validateClaimStatusUpdate, validateClaimUpdate } from "./storage-validation.js";
@@ -173,10 +173,7 @@ export const coreStrategies: readonly StrategyEntry[] = [
       generation: false,
     }),
   ],
-  [
-    "/serviceaccounts",
-    strategyOf<ServiceAccount>({ unconditionalUpdate: false, returnsDeleted: true, generation: false }),
-  ],
+  ["/serviceaccounts", serviceAccountStrategy],
   [
     "/resourcequotas",
     strategyOf<ResourceQuota>({

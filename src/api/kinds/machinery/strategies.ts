@@ -17,6 +17,7 @@ import {
 } from "./certificate-request.js";
 import { defaultFlowSchema, defaultPriorityLevel } from "./flowcontrol-defaults.js";
 import {
+  dropCoordination,
   validateFlowSchema,
   validateLease,
   validatePriorityClass,
@@ -29,7 +30,14 @@ import {
 export const machineryStrategies: readonly StrategyEntry[] = [
   [
     "coordination.k8s.io/leases",
-    strategyOf<Lease>({ validate: validateLease, createOnUpdate: true, unconditionalUpdate: false, generation: false }),
+    strategyOf<Lease>({
+      prepareForCreate: (lease) => dropCoordination(lease),
+      prepareForUpdate: dropCoordination,
+      validate: validateLease,
+      createOnUpdate: true,
+      unconditionalUpdate: false,
+      generation: false,
+    }),
   ],
   [
     "scheduling.k8s.io/priorityclasses",

@@ -15,9 +15,17 @@ export function validateLease(lease: Loose<Lease>): readonly FieldError[] {
     errors.push(invalid("spec.leaseTransitions", spec.leaseTransitions, "must be greater than or equal to 0"));
   }
   if (spec.preferredHolder && !spec.strategy) {
-    errors.push(forbidden("spec.preferredHolder", "strategy must be specified when preferredHolder is specified"));
+    errors.push(forbidden("spec.preferredHolder", "may only be specified if `strategy` is defined"));
   }
   return errors;
+}
+
+/** Coordinated leader election is off in this version: only a lease that has its fields already keeps them. */
+export function dropCoordination(lease: Loose<Lease>, old?: Loose<Lease>): Loose<Lease> {
+  const { strategy, preferredHolder, ...rest } = lease.spec ?? {};
+  const used = old?.spec?.strategy !== undefined || old?.spec?.preferredHolder !== undefined;
+  if (used || (strategy === undefined && preferredHolder === undefined)) return lease;
+  return { ...lease, spec: rest };
 }
 
 const systemPriority = 1_000_000_000;
@@ -48,7 +56,7 @@ export function validatePriorityClass(priorityClass: Loose<PriorityClass>): read
   }
   const policy = priorityClass.preemptionPolicy;
   if (policy !== undefined && policy !== "Never" && policy !== "PreemptLowerPriority") {
-    errors.push(notSupported("preemptionPolicy", policy, ["Never", "PreemptLowerPriority"]));
+    errors.push(notSupported("preemptionPolicy", policy, ["PreemptLowerPriority", "Never"]));
   }
   return errors;
 }
