@@ -92,7 +92,7 @@ describeApi("delete", controlPlane, (api) => {
       name: "a policy that there is not",
       options: { propagationPolicy: "Adopt" },
       message:
-        'propagationPolicy: Unsupported value: "Adopt": supported values: "Background", "Foreground", "Orphan", "nil"',
+        'propagationPolicy: Unsupported value: "Adopt": supported values: "Foreground", "Background", "Orphan", "nil"',
     },
     {
       name: "a dryRun that there is not",
