@@ -6,6 +6,7 @@ import { registerAddresses } from "./library-addresses.js";
 import { registerFormats } from "./library-format.js";
 import { registerLists } from "./library-lists.js";
 import { registerQuantities } from "./library-quantities.js";
+import { registerSemver } from "./library-semver.js";
 
 /** How `matches` is registered: the package's own uses a backtracking engine, so calls are renamed before they are checked. */
 export const matchesFunction = "matchesRe2";
@@ -42,6 +43,7 @@ export function registerLibrary(environment: Environment, meter: Meter): void {
   registerRegex(define, meter);
   registerLists(define, environment);
   registerQuantities(define, environment);
+  registerSemver(define, environment);
   registerAddresses(define, environment);
   registerFormats(define, environment);
 }

@@ -58,6 +58,12 @@ const value = {
 describe("rules that hold", () => {
   it.each([
     "self.size == 3 && self.size > 2.5",
+    "semver('1.2.3').major() == 1 && semver('1.2.3').minor() == 2 && semver('1.2.3').patch() == 3",
+    "semver('1.0.0-alpha.2').isLessThan(semver('1.0.0-alpha.10')) && semver('1.0.0').isGreaterThan(semver('1.0.0-rc.1'))",
+    "semver('1.0.0-1').isLessThan(semver('1.0.0-a')) && semver('1.0.0-a').isLessThan(semver('1.0.0-a.b'))",
+    "semver('1.0.0+x').compareTo(semver('1.0.0+y')) == 0 && semver('1.0.0+x') == semver('1.0.0')",
+    "isSemver('1.0.0') && !isSemver('1.0') && !isSemver('v1.0.0') && !isSemver('01.0.0') && !isSemver('1.0.0-01')",
+    "isSemver('v1.0', true) && semver('v01.1', true).compareTo(semver('1.1.0')) == 0",
     "self.ratio * 2.0 == 1.0",
     "self.on ? self.name == 'abc' : false",
     "type(self.port) == int ? self.port == 80 : self.port == '80'",
