@@ -197,6 +197,7 @@ function controlParts(options: ClusterOptions, context: ClusterContext): readonl
         nodeIpam: options.podCidr === undefined ? undefined : { clusterCidrs: options.podCidr.split(",") },
         signToken: (secret) => api.tokens.issueLegacy(secret),
         certificates: certificateSigner(pki.ca),
+        served: () => api.api.table.all(),
       }),
       select,
     });

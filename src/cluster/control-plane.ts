@@ -93,7 +93,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   });
   const client = createClient(server.transport());
   const parts: Component[] = [apiPart(server), ...customResourceParts(server, options.customResources)];
-  const manager = managerOf(options, { client, ...shared });
+  const manager = managerOf(options, { client, served: () => server.table.all(), ...shared });
   const nodes = hollowNodes(options.nodes, client, shared);
   const scheduler =
     options.scheduler === false || (options.scheduler === undefined && nodes === undefined)
@@ -160,11 +160,11 @@ interface Shared {
 
 function managerOf(
   options: ControlPlaneOptions,
-  shared: Shared & { readonly client: Client },
+  { served, ...shared }: Shared & { readonly client: Client; readonly served: () => readonly ResourceDescription[] },
 ): ControllerManager | undefined {
   const { custom = [] } = options;
   const select = [...custom.map(({ name }) => name), ...(options.controllers ?? ["*"])];
-  const controllers = [...custom, ...builtinControllers({ quota: { usageOf, inScope } })];
+  const controllers = [...custom, ...builtinControllers({ quota: { usageOf, inScope }, served })];
   return select.length === 0 ? undefined : createManager({ ...shared, select, controllers });
 }
 

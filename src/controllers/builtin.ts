@@ -1,3 +1,4 @@
+import type { ResourceDescription } from "../api/index.js";
 import { certificateApprovingController } from "./certificates/approving.js";
 import { certificateCleanerController } from "./certificates/cleaner.js";
 import type { CertificateSigner } from "./certificates/signer.js";
@@ -24,6 +25,7 @@ import { rootCaPublisher, serviceAccountController } from "./serviceaccount/serv
 import { serviceAccountTokenController, type TokenSecretOptions } from "./serviceaccounttoken/serviceaccounttoken.js";
 import { statefulSetController } from "./statefulset/statefulset.js";
 import { taintEvictionController } from "./tainteviction/tainteviction.js";
+import { validatingAdmissionPolicyStatusController } from "./validatingadmissionpolicystatus/validatingadmissionpolicystatus.js";
 
 export interface BuiltinOptions {
   /** PEM of the authorities that signed the API server's certificate, put into every namespace. Absent: not published. */
@@ -35,13 +37,15 @@ export interface BuiltinOptions {
   readonly nodeIpam?: NodeIpamOptions | undefined;
   /** Signs the tokens of Secrets that ask for one. Absent: they stay without. */
   readonly signToken?: TokenSecretOptions["sign"] | undefined;
+  /** What the API serves now, by which the expressions of policies are checked. Absent: the built-in kinds. */
+  readonly served?: (() => readonly ResourceDescription[]) | undefined;
   /** Holds the key by which requests for certificates are signed. Absent: they wait for somebody else. */
   readonly certificates?: CertificateSigner | undefined;
 }
 
 /** All of upstream's controllers that there are here, under their names. */
 export function builtinControllers(options: BuiltinOptions = {}): readonly Controller[] {
-  const { rootCa, nodeLifecycle, nodeIpam, quota, signToken, certificates } = options;
+  const { rootCa, nodeLifecycle, nodeIpam, quota, signToken, certificates, served } = options;
   return [
     deploymentController,
     replicaSetController,
@@ -67,6 +71,7 @@ export function builtinControllers(options: BuiltinOptions = {}): readonly Contr
     taintEvictionController,
     podGarbageCollector(),
     clusterRoleAggregationController,
+    validatingAdmissionPolicyStatusController(served),
     ...(quota === undefined ? [] : [resourceQuotaController(quota)]),
     ...(nodeIpam === undefined ? [] : [nodeIpamController(nodeIpam)]),
   ];
