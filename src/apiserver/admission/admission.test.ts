@@ -336,6 +336,23 @@ describe("LimitRanger", () => {
     );
     expect(said).toBe(message === "" ? "" : `pods "web" is forbidden: ${message}`);
   });
+
+  test.each([
+    [
+      "8Gi",
+      'persistentvolumeclaims "web" is forbidden: maximum storage usage per PersistentVolumeClaim is 5Gi, but request is 8Gi',
+    ],
+    [
+      "1Mi",
+      'persistentvolumeclaims "web" is forbidden: minimum storage usage per PersistentVolumeClaim is 1Gi, but request is 1Mi',
+    ],
+    ["2Gi", ""],
+  ])("says once that a claim of %s is not within bounds", async (storage, message) => {
+    const cache = range({ type: "PersistentVolumeClaim", min: { storage: "1Gi" }, max: { storage: "5Gi" } });
+    const claim = { ...pod({}), spec: { resources: { requests: { storage } } } };
+    const asked = request(claim, { resource: "persistentvolumeclaims" });
+    expect(await outcome(() => limitRanger({ cache }).validate?.(asked))).toBe(message);
+  });
 });
 
 describe("ResourceQuota", () => {

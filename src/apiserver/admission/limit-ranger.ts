@@ -105,10 +105,17 @@ function podProblems(spec: PodSpecLike, items: readonly Item[]): readonly string
 
 function claimProblems(request: AdmissionRequest, items: readonly Item[]): readonly string[] {
   const problems: string[] = [];
-  const requests = specOf<PersistentVolumeClaim>(request.object).resources?.requests;
-  for (const item of items) {
-    if (item.type === "PersistentVolumeClaim")
-      check({ ...item, maxLimitRequestRatio: {} }, requests, requests, problems);
+  const { requests = {} } = specOf<PersistentVolumeClaim>(request.object).resources ?? {};
+  for (const { type, min = {}, max = {} } of items) {
+    if (type !== "PersistentVolumeClaim") continue;
+    // What a claim is limited to is what it asks for.
+    check({ type, min }, requests, {}, problems);
+    for (const [name, most] of Object.entries(max)) {
+      const say = `maximum ${name} usage per ${type} is ${most}`;
+      const asked = own(requests, name);
+      if (asked === undefined) problems.push(`${say}.  No request is specified`);
+      else if (compareQuantities(asked, most) > 0) problems.push(`${say}, but request is ${asked}`);
+    }
   }
   return problems;
 }
