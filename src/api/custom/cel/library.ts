@@ -7,6 +7,7 @@ import { registerFormats } from "./library-format.js";
 import { registerLists } from "./library-lists.js";
 import { registerQuantities } from "./library-quantities.js";
 import { registerSemver } from "./library-semver.js";
+import { registerTwoVariables } from "./library-two-variables.js";
 
 /** How `matches` is registered: the package's own uses a backtracking engine, so calls are renamed before they are checked. */
 export const matchesFunction = "matchesRe2";
@@ -44,6 +45,7 @@ export function registerLibrary(environment: Environment, meter: Meter): void {
   registerLists(define, environment);
   registerQuantities(define, environment);
   registerSemver(define, environment);
+  registerTwoVariables(define);
   registerAddresses(define, environment);
   registerFormats(define, environment);
 }

@@ -58,6 +58,12 @@ const value = {
 describe("rules that hold", () => {
   it.each([
     "self.size == 3 && self.size > 2.5",
+    "self.sizes.all(i, v, v == i + 1) && self.sizes.exists(i, v, i == 2 && v == 3) && self.words.existsOne(i, w, i == 1 && w == 'b')",
+    "self.labels.all(k, v, k in ['a', 'b'] && v != '') && !self.labels.exists(k, v, k == v)",
+    "self.sizes.transformList(i, v, i * v) == [0, 2, 6] && self.sizes.transformList(i, v, i > 0, v) == [2, 3]",
+    "self.labels.transformMap(k, v, k + v)['a'] == 'a1' && self.labels.transformMap(k, v, k == 'b', v).size() == 1",
+    "self.labels.transformMapEntry(k, v, {v: k})['2'] == 'b'",
+    "self.sizes.all(i, v, self.words.exists(j, w, j == i && w != ''))",
     "semver('1.2.3').major() == 1 && semver('1.2.3').minor() == 2 && semver('1.2.3').patch() == 3",
     "semver('1.0.0-alpha.2').isLessThan(semver('1.0.0-alpha.10')) && semver('1.0.0').isGreaterThan(semver('1.0.0-rc.1'))",
     "semver('1.0.0-1').isLessThan(semver('1.0.0-a')) && semver('1.0.0-a').isLessThan(semver('1.0.0-a.b'))",
@@ -222,6 +228,7 @@ describe("hostile rules", () => {
       "self.free.sizes.map(a, self.free.sizes.map(b, '%s'.format([self.words]) + 'aaaaaaaaaaaaaaaaaaaaaaaaaaa')).size() > 0",
     ],
     ["sets", "self.free.sizes.all(a, sets.contains(self.free.sizes, self.free.sizes))"],
+    ["loops of two variables", "self.free.sizes.all(i, a, self.free.sizes.all(j, b, i + j >= 0))"],
     ["sums", "self.free.sizes.all(a, self.free.sizes.all(b, self.free.sizes.map(c, a).sum() >= 0))"],
     ["regular expressions", "self.free.sizes.all(a, self.free.sizes.all(b, self.words[0].matches('^(a+)+$') || true))"],
     ["quantities", "self.free.sizes.all(a, self.free.sizes.all(b, isQuantity(self.words[0]) || true))"],
