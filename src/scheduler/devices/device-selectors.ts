@@ -1,8 +1,8 @@
 import { Meter } from "../../api/custom/cel/budget.js";
+import { parseSemver } from "../../api/custom/cel/library-semver.js";
 import { celEnvironment, compileProgram, type Program } from "../../api/custom/cel/program.js";
 import type { Device, DeviceSelector } from "../../api/index.js";
 import { tryParseQuantity } from "../../api/quantity.js";
-import { Semver } from "./semver.js";
 
 /** What upstream lets one evaluation cost. */
 const maxCost = 1_000_000;
@@ -22,18 +22,7 @@ export class DeviceSelectors {
   readonly #variables = new WeakMap<Device, object>();
 
   constructor() {
-    const environment = this.#environment;
-    environment.registerType("Semver", { ctor: Semver, fields: {} });
-    environment.registerFunction("semver(string): Semver", (text: string) => Semver.parse(text));
-    environment.registerFunction("isSemver(string): bool", (text: string) => Semver.tryParse(text) !== undefined);
-    environment.registerFunction("Semver.major(): int", (version: Semver) => BigInt(version.major));
-    environment.registerFunction("Semver.minor(): int", (version: Semver) => BigInt(version.minor));
-    environment.registerFunction("Semver.patch(): int", (version: Semver) => BigInt(version.patch));
-    environment.registerFunction("Semver.compareTo(Semver): int", (a: Semver, b: Semver) => BigInt(a.compare(b)));
-    environment.registerFunction("Semver.isGreaterThan(Semver): bool", (a: Semver, b: Semver) => a.compare(b) > 0);
-    environment.registerFunction("Semver.isLessThan(Semver): bool", (a: Semver, b: Semver) => a.compare(b) < 0);
-    environment.registerOperator("Semver == Semver", (a: Semver, b: Semver) => a.compare(b) === 0);
-    environment.registerVariable("device", "dyn");
+    this.#environment.registerVariable("device", "dyn");
   }
 
   /** Whether the device is what all of the selectors want. Throws SelectorError. */
@@ -73,7 +62,7 @@ export class DeviceSelectors {
         driver,
         allowMultipleAllocations: device.allowMultipleAllocations ?? false,
         attributes: byDomain(device.attributes ?? {}, driver, ({ bool, int, string, version }) =>
-          int !== undefined ? BigInt(int) : version !== undefined ? Semver.tryParse(version) : (bool ?? string),
+          int !== undefined ? BigInt(int) : version !== undefined ? parseSemver(version) : (bool ?? string),
         ),
         capacity: byDomain(device.capacity ?? {}, driver, ({ value }) => tryParseQuantity(value)),
       };

@@ -2,8 +2,8 @@ import type { Environment } from "@marcbachmann/cel-js";
 import { traversal } from "./costs.js";
 import type { Define } from "./library.js";
 
-/** A version by the rules of semver.org 2.0.0. */
-class Semver {
+/** A version by the rules of semver.org 2.0.0: the value of `semver()` in expressions. */
+export class Semver {
   readonly numbers: readonly [major: bigint, minor: bigint, patch: bigint];
   /** Before a release: `alpha.1` as its parts; empty for a release. */
   readonly before: readonly string[];
@@ -48,7 +48,7 @@ const grammar =
   /^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$/;
 
 /** Undefined for what is no version. */
-function parse(text: string): Semver | undefined {
+export function parseSemver(text: string): Semver | undefined {
   const [, major, minor, patch, before] = grammar.exec(text) ?? [];
   if (major === undefined || minor === undefined || patch === undefined) return undefined;
   const parts = before?.split(".") ?? [];
@@ -66,7 +66,7 @@ function normalized(text: string): string {
 }
 
 function versionOf(text: string): Semver {
-  const version = parse(text);
+  const version = parseSemver(text);
   if (version === undefined) throw new Error(`Semver parse error: ${JSON.stringify(text)} is no semantic version`);
   return version;
 }
@@ -81,10 +81,10 @@ export function registerSemver(define: Define, environment: Environment): void {
     (text: string, normalize: boolean) => versionOf(lenient(text, normalize)),
     traversal,
   );
-  define("isSemver(string): bool", (text: string) => parse(text) !== undefined, traversal);
+  define("isSemver(string): bool", (text: string) => parseSemver(text) !== undefined, traversal);
   define(
     "isSemver(string, bool): bool",
-    (text: string, normalize: boolean) => parse(lenient(text, normalize)) !== undefined,
+    (text: string, normalize: boolean) => parseSemver(lenient(text, normalize)) !== undefined,
     traversal,
   );
   for (const [index, name] of ["major", "minor", "patch"].entries()) {
