@@ -33,6 +33,7 @@ export default defineConfig({
           environment: "node",
           isolate: false,
           fileParallelism: false,
+          testTimeout: 30_000,
         },
       },
     ],
