@@ -249,6 +249,15 @@ describe("the form of an answer", () => {
     expect((await get(list, "application/json")).text).not.toContain("selfLink");
   });
 
+  test("is a Status in YAML also where nothing was looked at yet", async () => {
+    const unknown = await get("/api/v1/things", "application/yaml");
+    expect([unknown.code, unknown.headers["content-type"]]).toEqual([404, "application/yaml"]);
+    expect(parseYaml(unknown.text)).toMatchObject({ kind: "Status", reason: "NotFound" });
+    const headers = { Accept: "application/yaml", Authorization: "Bearer bad" };
+    const refused = await cp.wire.send(one, { anonymous: true, headers });
+    expect([refused.code, refused.headers["content-type"]]).toEqual([401, "application/yaml"]);
+  });
+
   test("is a Status in YAML or protobuf too, where that was asked for", async () => {
     const yaml = await get(`${list}/none`, "application/yaml");
     expect([yaml.code, yaml.headers["content-type"]]).toEqual([404, "application/yaml"]);

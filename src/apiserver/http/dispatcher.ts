@@ -5,6 +5,7 @@ import { DelegateService } from "./delegate-service.js";
 import type { Admit, DispatcherOptions } from "./dispatcher-options.js";
 import type { Exchange } from "./exchange.js";
 import type { InFlightKind } from "./in-flight.js";
+import { acceptedForError, plainJson } from "./negotiate.js";
 import { PathService } from "./path-service.js";
 import { parseRequestInfo, splitTarget } from "./request-info.js";
 import { ResourceService } from "./resource-service.js";
@@ -12,6 +13,7 @@ import { sendError, sendText } from "./respond.js";
 import { TextError } from "./text-error.js";
 import { TooManyRequests } from "./too-many-requests.js";
 import type { PendingUpgrade } from "./upgrade.js";
+import { headerOf } from "./wire.js";
 
 /** What happens to one request, from who asks to the answer. */
 export class Dispatcher {
@@ -51,6 +53,9 @@ export class Dispatcher {
       }
       if (!(error instanceof StatusError)) {
         this.#options.logger.error("request failed", { path: exchange.path, error });
+      }
+      if (exchange.accepted === plainJson) {
+        exchange.accepted = acceptedForError(headerOf(exchange.request.headers, "accept"));
       }
       sendError(exchange, error);
     }

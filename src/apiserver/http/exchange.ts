@@ -1,13 +1,12 @@
 import type { UserInfo } from "../../api/index.js";
 import type { InFlightKind } from "./in-flight.js";
 import type { RequestLabels } from "./metrics.js";
-import type { Accepted } from "./negotiate.js";
+import { type Accepted, plainJson } from "./negotiate.js";
 import type { RequestProtobuf } from "./protobuf.js";
 import type { RequestInfo } from "./request-info.js";
 import { formatWarning } from "./warning.js";
 import type { WireRequest, WireResponse } from "./wire.js";
 
-const plainJson: Accepted = { format: "json" };
 const unknownLabels: RequestLabels = { verb: "", group: "", version: "", resource: "", subresource: "", scope: "" };
 
 /** One request with its answer, on its way through the server. */

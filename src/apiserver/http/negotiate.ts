@@ -15,7 +15,8 @@ export const protobufType = "application/vnd.kubernetes.protobuf";
 /** What upstream names where it accepts none of what is asked for, also for what has no protobuf form itself. */
 export const mediaTypes: readonly string[] = ["application/json", "application/yaml", protobufType];
 
-const plainJson: Accepted = { format: "json" };
+/** What who does not say gets. */
+export const plainJson: Accepted = { format: "json" };
 
 /** Negotiates Accept headers and remembers the answers, because clients send few different ones. One per server. */
 export class Negotiator {
@@ -56,6 +57,16 @@ export function negotiate(header: string, protobuf = false): Accepted {
     if (accepted !== undefined && (format !== "protobuf" || hasProtobuf(accepted, protobuf))) return accepted;
   }
   throw statusErrors.notAcceptable(mediaTypes);
+}
+
+/** How a client that was refused before anything was negotiated is told so: any way that it takes, else as JSON. */
+export function acceptedForError(header: string | undefined): Accepted {
+  if (header === undefined || !header.includes("yaml")) return plainJson;
+  try {
+    return negotiate(header);
+  } catch {
+    return plainJson;
+  }
 }
 
 /** What is named comes before what is not. */
