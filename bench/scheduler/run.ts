@@ -26,9 +26,14 @@ export async function schedulerRate(workload: Workload, nodes: number): Promise<
   if (before !== undefined) await createAndAwait(cp.client, before.count(nodes), "", before.pod);
   await cp.settled();
   const count = workload.pods?.(nodes) ?? defaultPods;
+  const { explainEveryMs = Number.POSITIVE_INFINITY } = workload;
+  let explainedAt = performance.now();
   return measure(count, () =>
     createAndAwait(cp.client, count, "before-", (index) => {
-      if (workload.explainEvery !== undefined && index % workload.explainEvery === 0) readExplanation(cp, index);
+      if (performance.now() - explainedAt >= explainEveryMs) {
+        explainedAt = performance.now();
+        readExplanation(cp, index);
+      }
       return workload.pod(index, nodes);
     }),
   );
