@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { ProcessRuntime } from "../runtime/process/index.js";
+import { UsageError } from "./up-options.js";
 
 const prefix = "coxswain-";
 const ownerFile = "owner";
@@ -21,12 +22,30 @@ export async function openDataDir(wanted: string | undefined): Promise<DataDir> 
   await sweep();
   if (wanted !== undefined) {
     const path = resolve(wanted);
-    await mkdir(path, { recursive: true });
+    await makeFolder(path).catch((cause: unknown) => {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new UsageError(`--data ${wanted}: the folder cannot be made: ${why}`, { cause });
+    });
     return { path, kept: true, remove: async () => {} };
   }
   const path = await mkdtemp(join(tmpdir(), prefix));
   await writeFile(join(path, ownerFile), await identityOf(process.pid));
   return { path, kept: false, remove: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** Not by `recursive`: where a file system refuses new folders with ENOENT, as /proc does, Node tries that for ever. */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && (await stat(path)).isDirectory()) return;
+    const parent = dirname(path);
+    const noParent = code === "ENOENT" && (await stat(parent).catch(() => undefined)) === undefined;
+    if (!noParent || parent === path) throw error;
+    await makeFolder(parent);
+    await mkdir(path);
+  }
 }
 
 async function sweep(): Promise<void> {
