@@ -1,5 +1,8 @@
+import { UsageError } from "./up-options.js";
+
 /** What a person is told when something cannot be done: one sentence. */
 export function explain(error: unknown): string {
+  if (error instanceof UsageError) return error.message;
   const cause = rootCause(error);
   const code = (cause as NodeJS.ErrnoException).code;
   const { port, address, path } = cause as { port?: number; address?: string; path?: string };

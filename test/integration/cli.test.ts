@@ -142,6 +142,10 @@ describe("a command line that makes no sense is told so", () => {
     const { code, stderr } = await ended(["up", "--data", join(file, "data"), "--port", "0"]);
     expect(stderr).toMatch(/^coxswain: .*\/file\/data.*\n$/);
     expect(code).toBe(1);
+    // A file system that has no folders of others'.
+    const refused = await ended(["up", "--data", "/proc/coxswain", "--port", "0"]);
+    expect(refused.stderr).toMatch(/^coxswain: --data \/proc\/coxswain: the folder cannot be made: .*\n$/);
+    expect(refused.code).toBe(1);
     await nothingLeft();
   });
 });
