@@ -1,6 +1,7 @@
 import { apiVersionOf, isStatusError, type KubeObject, keyOf, type ResourceType } from "../api/index.js";
 import { type SharedInformerOptions, Workqueue } from "../client/index.js";
 import type { Controller, ControllerContext, RunningController } from "./controller.js";
+import { isNamespaceTerminating } from "./shared/pod-control.js";
 
 /** Called with a key when something about it may have changed. A rejection brings the key back, later at every time. */
 export type Reconcile = (key: string, context: ReconcileContext) => Promise<ReconcileResult> | ReconcileResult;
@@ -145,7 +146,10 @@ class QueueController<T extends KubeObject> implements RunningController {
           this.#queue.addAfter(key, result.requeueAfterMs);
         }
       } catch (error) {
-        if (!context.signal.aborted) {
+        if (isNamespaceTerminating(error)) {
+          // Nothing can be made where everything goes, and soon this object goes too.
+          this.#queue.forget(key);
+        } else if (!context.signal.aborted) {
           outcome = "error";
           this.#complain(key, error);
           this.#queue.addRateLimited(key);

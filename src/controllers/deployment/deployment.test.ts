@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Deployment, deployments, type New, pods, replicaSets } from "../../api/index.js";
+import { type Deployment, deployments, type New, pods, replicaSets, statusErrors } from "../../api/index.js";
 import { readyStatus, Scenario } from "../../testing/controller-scenario.js";
 import { replicaSetController } from "../replicaset/replicaset.js";
 import { deploymentController } from "./deployment.js";
@@ -228,4 +228,20 @@ test("controllers may stop at any write of a rollout and finish it after a resta
     });
     await scenario.stop();
   }
+});
+
+test("is silent where a namespace is going, and nothing can be made", async () => {
+  const scenario = new Scenario({ controllers: [deploymentController, replicaSetController] });
+  await scenario.start();
+  const causes = [
+    { reason: "NamespaceTerminating", message: "namespace default is being terminated", field: "metadata.namespace" },
+  ];
+  scenario.api.intercept = ({ verb, resource }) => {
+    if (resource !== "replicasets" || verb !== "create") return;
+    throw statusErrors.forbidden({ group: "apps", resource }, "web-1", "it is being terminated", causes);
+  };
+  await scenario.create(deployments, makeDeployment(1));
+  await scenario.advance(10_000);
+  expect(await scenario.list(replicaSets)).toEqual([]);
+  expect(scenario.problems).toEqual([]);
 });
