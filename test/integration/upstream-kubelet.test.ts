@@ -375,13 +375,8 @@ describe("a kubelet runs a pod", () => {
       object: { status: { phase: "Running", podIP: "10.0.0.1" } },
     });
     expect(await patch("another", status)).toMatchObject({
-      code: 409,
-      object: {
-        reason: "Conflict",
-        message: expect.stringContaining(
-          `Precondition failed: UID in precondition: another, UID in object meta: ${pod.metadata.uid}`,
-        ),
-      },
+      code: 422,
+      object: { reason: "Invalid", message: expect.stringContaining("metadata.uid: Invalid value") },
     });
     const labelled = await kubelet.call("PATCH", `${namespace}/pods/p/status`, {
       strategic: { metadata: { labels: { a: "b" } } },
