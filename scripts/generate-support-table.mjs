@@ -29,6 +29,7 @@ const servedBy = {
   "node-lifecycle-controller": ["nodes"],
   "taint-eviction-controller": ["nodes"],
   "pod-garbage-collector-controller": ["pods"],
+  "validatingadmissionpolicy-status-controller": ["validatingadmissionpolicies.admissionregistration.k8s.io"],
   "clusterrole-aggregation-controller": ["clusterroles.rbac.authorization.k8s.io"],
   "resourcequota-controller": ["resourcequotas"],
   "node-ipam-controller": ["nodes"],

@@ -60,11 +60,13 @@ export async function startPolicyServer(
   };
   const as = (user: UserInfo): Client => createClient(inProcessTransport(listening, user, "test"));
   const client = as({ username: "admin", groups: ["system:masters"] });
-  await client.create(namespaces, {
-    apiVersion: "v1",
-    kind: "Namespace",
-    metadata: { name: "default", labels: { environment: "test" } },
-  });
+  if (options.store === undefined) {
+    await client.create(namespaces, {
+      apiVersion: "v1",
+      kind: "Namespace",
+      metadata: { name: "default", labels: { environment: "test" } },
+    });
+  }
   return {
     api,
     client,

@@ -14,6 +14,7 @@ import type { AdmissionPlugin } from "../admission.js";
 import { equivalentResources, objectConverter } from "../equivalents.js";
 import { settler } from "../settle.js";
 import { mutatingPolicies } from "./mutating-policies.js";
+import { paramRights } from "./param-rights.js";
 import { lazyEnvironments, type PolicyDeps } from "./policy-deps.js";
 import { validatingPolicies } from "./validating-policies.js";
 
@@ -50,7 +51,9 @@ export function admissionPolicies(
       }
     },
   };
-  return [mutatingPolicies(deps), validatingPolicies(deps)];
+  const { authorizer } = options;
+  const rights = authorizer === undefined ? [] : [paramRights({ ...deps, authorizer })];
+  return [mutatingPolicies(deps), ...rights, validatingPolicies(deps)];
 }
 
 function schemaOf({ schema, kind, subresources }: ResourceDescription, subresource: string): Schema {

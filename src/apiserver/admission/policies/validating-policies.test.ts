@@ -12,6 +12,7 @@ import {
   validatingAdmissionPolicies,
   validatingAdmissionPolicyBindings,
 } from "../../../api/index.js";
+import { MemoryStore } from "../../../store/index.js";
 import { bindValidating, type PolicyServer, startPolicyServer } from "../../../testing/policy-server.fixture.js";
 
 let server: PolicyServer;
@@ -578,4 +579,74 @@ it("evaluates nothing about a namespace that selects itself by labels it is bein
     answer(server.client.create(namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name, labels } }));
   expect(await make("a", { guarded: "yes" })).toContain("denied request");
   expect(await make("b", {})).toBe("");
+});
+
+describe("with several servers on one store", () => {
+  it("is in force on each, by the same stream of changes", async () => {
+    const store = new MemoryStore();
+    await using one = await startPolicyServer({ store });
+    await using other = await startPolicyServer({ store });
+    await one.client.create(namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: "default" } });
+    await bindValidating(one.client, "p", { validations: [{ expression: "false", message: "no" }] });
+    await other.api.cache.fresh();
+    expect(await answer(other.client.create(deployments, deployment("web", 1)))).toContain("denied request: no");
+    await other.client.delete(validatingAdmissionPolicyBindings, { name: "p" });
+    await one.api.cache.fresh();
+    expect(await answer(one.client.create(deployments, deployment("web", 1)))).toBe("");
+  });
+});
+
+describe("whoever writes a policy with params", () => {
+  const jane = { username: "jane", groups: ["system:authenticated"] };
+  const policy = (paramKind: object) => ({
+    apiVersion: "admissionregistration.k8s.io/v1" as const,
+    kind: "ValidatingAdmissionPolicy" as const,
+    metadata: { name: "p" },
+    spec: {
+      paramKind,
+      matchConstraints: {
+        resourceRules: [{ apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["pods"] }],
+      },
+      validations: [{ expression: "params == null" }],
+    },
+  });
+  const binding = {
+    apiVersion: "admissionregistration.k8s.io/v1" as const,
+    kind: "ValidatingAdmissionPolicyBinding" as const,
+    metadata: { name: "p" },
+    spec: {
+      policyName: "p",
+      validationActions: ["Deny"],
+      paramRef: { name: "s", namespace: "kube-system", parameterNotFoundAction: "Deny" },
+    },
+  };
+
+  it("must be allowed to read them", async () => {
+    const allowed = { all: false };
+    const asked: object[] = [];
+    await using guarded = await startPolicyServer({
+      authorizer: {
+        name: "test",
+        authorize: ({ user: _, ...attributes }) => {
+          asked.push(attributes);
+          return { decision: allowed.all ? "allow" : "noOpinion" };
+        },
+      },
+    });
+    const as = guarded.as(jane);
+    const secret = { apiVersion: "v1", kind: "Secret" };
+    expect(await answer(as.create(validatingAdmissionPolicies, policy(secret)))).toBe(
+      'validatingadmissionpolicies.admissionregistration.k8s.io "p" is forbidden: user &{jane  [system:authenticated] map[]} must have "get" permission on all objects of the referenced paramKind (kind=Secret, apiVersion=v1)',
+    );
+    await guarded.client.create(validatingAdmissionPolicies, policy(secret));
+    expect(await answer(as.create(validatingAdmissionPolicyBindings, binding))).toContain(
+      'does not have "get" permission on the object referenced by paramRef',
+    );
+    expect(asked).toEqual([
+      { verb: "get", group: "", version: "v1", resource: "secrets", name: "*", namespace: "*" },
+      { verb: "get", group: "", version: "v1", resource: "secrets", name: "s", namespace: "kube-system" },
+    ]);
+    allowed.all = true;
+    expect(await answer(as.create(validatingAdmissionPolicyBindings, binding))).toBe("");
+  });
 });
