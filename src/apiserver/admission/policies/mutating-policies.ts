@@ -46,7 +46,8 @@ export function mutatingPolicies(deps: PolicyDeps): AdmissionPlugin {
   });
   return {
     name: pluginName,
-    handles: (request) => !isPolicy(request) && source.bound().length > 0,
+    // A rule for all operations is one for all that bring an object.
+    handles: (request) => request.operation !== "DELETE" && !isPolicy(request) && source.bound().length > 0,
     async admit(request) {
       const run = new MutationRun(request, deps);
       for await (const call of invocationsOf(source.bound(), request, deps)) {
