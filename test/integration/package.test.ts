@@ -42,7 +42,7 @@ export async function load(url, context, next) { appendFileSync("loaded.txt", ur
     .filter((line) => line !== "");
 }
 
-const heavy = /\/node_modules\/(@grpc|etcd3|protobufjs|@protobufjs|lmdb)\/|\.node$/;
+const heavy = /\/node_modules\/(@grpc|etcd3|protobufjs|@protobufjs|lmdb|@peculiar)\/|\.node$/;
 
 async function check(files: readonly string[], options: Readonly<Record<string, unknown>>): Promise<void> {
   const config = {

@@ -1,13 +1,7 @@
 import { generateKeyPair } from "node:crypto";
 import { promisify } from "node:util";
 import type { Clock } from "../../internal/clock.js";
-import {
-  type CertificateAuthority,
-  createCertificateAuthority,
-  type IssueOptions,
-  type KeyPairPem,
-  loadCertificateAuthority,
-} from "./certificate-authority.js";
+import type { CertificateAuthority, IssueOptions, KeyPairPem } from "./certificate-authority.js";
 import type { PkiStorage, SigningKeyPem } from "./pki-storage.js";
 import { stillGood } from "./renewal.js";
 
@@ -108,6 +102,8 @@ async function loadOrCreateAuthority(
   commonName: string,
   clock: Clock,
 ): Promise<CertificateAuthority> {
+  // Who serves nobody but this process loads no X.509.
+  const { createCertificateAuthority, loadCertificateAuthority } = await import("./certificate-authority.js");
   const kept = await storage?.load(file);
   if (kept !== undefined) return loadCertificateAuthority(kept, clock);
   const made = await createCertificateAuthority({ commonName, clock });
