@@ -24,6 +24,8 @@ export interface StoredObject {
   readonly bytes: Buffer;
   /** Of `bytes`. */
   readonly size: number;
+  /** `bytes` and a line feed: how an object by itself is sent. */
+  readonly line: Buffer;
   /** How many of `bytes`, behind the opening brace, say kind and apiVersion; absent: it is not known, or none. */
   readonly headSize?: number;
   readonly object: KubeObject;

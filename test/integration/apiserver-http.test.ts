@@ -53,7 +53,8 @@ function stored(name: string, revision: number, padding = 0): StoredObject {
     },
   } as unknown as KubeObject;
   const bytes = Buffer.from(JSON.stringify(object));
-  return { key: `default/${name}`, revision, bytes, size: bytes.length, object, labels: undefined };
+  const line = Buffer.concat([bytes, Buffer.from("\n")]);
+  return { key: `default/${name}`, revision, bytes, line, size: bytes.length, object, labels: undefined };
 }
 
 function added(object: StoredObject): StoredEvent {

@@ -153,7 +153,7 @@ describe("objects as protobuf", () => {
       metadata: { name, uid: "", resourceVersion: String(revision), creationTimestamp: "2024-01-01T00:00:00Z" },
     };
     const bytes = Buffer.from(JSON.stringify(object));
-    return { key: name, revision, bytes, size: bytes.length, object, labels: undefined };
+    return { key: name, revision, bytes, line: bytes, size: bytes.length, object, labels: undefined };
   };
 
   test("are encoded once while they are kept, within the bound", () => {
@@ -180,7 +180,7 @@ describe("slabs", () => {
   const item = (name: string, revision: number): StoredObject => {
     const object = { metadata: { name } } as unknown as KubeObject;
     const bytes = Buffer.from(JSON.stringify({ name, revision }));
-    return { key: name, revision, bytes, size: bytes.length, object, labels: undefined };
+    return { key: name, revision, bytes, line: bytes, size: bytes.length, object, labels: undefined };
   };
   const joined = (cache: SlabCache, items: readonly StoredObject[]): string => {
     const parts: string[] = [];

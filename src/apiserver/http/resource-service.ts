@@ -107,7 +107,7 @@ export class ResourceService {
       return sendObject(exchange, result.code, dressed);
     }
     if (result.type === "stored" && accepted.format !== "protobuf") {
-      sendEncoded(exchange, result.code, result.stored.bytes);
+      sendEncoded(exchange, result.code, result.stored.line);
     } else if (result.type === "stored") sendObject(exchange, result.code, result.stored.object);
     else sendObject(exchange, result.code, result.object);
   }

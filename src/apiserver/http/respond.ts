@@ -47,15 +47,13 @@ function encode(exchange: Exchange, object: unknown): { readonly contentType: st
   return { contentType: "application/json", bytes: Buffer.from(`${text}\n`) };
 }
 
-const lineFeed = Buffer.from("\n");
-
 /** Writes encoded JSON as it is, unless the client wants it in another dress. */
-export function sendEncoded(exchange: Exchange, code: number, bytes: Buffer): void {
+export function sendEncoded(exchange: Exchange, code: number, line: Buffer): void {
   if (exchange.accepted.format === "json" && !wantsPretty(exchange)) {
-    sendBytes(exchange, code, "application/json", Buffer.concat([bytes, lineFeed]));
+    sendBytes(exchange, code, "application/json", line);
     return;
   }
-  sendObject(exchange, code, JSON.parse(bytes.toString("utf8")));
+  sendObject(exchange, code, JSON.parse(line.toString("utf8")));
 }
 
 export function sendText(exchange: Exchange, code: number, text: string, more: Record<string, string> = {}): void {

@@ -156,14 +156,6 @@ async function shownBatch(
 }
 
 function bookmark(endpoint: Endpoint, revision: number, endsInitialEvents: boolean): StoredEvent {
-  const place: StoredObject = {
-    key: "",
-    revision,
-    bytes: Buffer.alloc(0),
-    size: 0,
-    object: undefined as never,
-    labels: undefined,
-  };
   const object = {
     kind: endpoint.description.kind,
     apiVersion: endpoint.apiVersion,
@@ -172,5 +164,5 @@ function bookmark(endpoint: Endpoint, revision: number, endsInitialEvents: boole
       ...(endsInitialEvents ? { annotations: { "k8s.io/initial-events-end": "true" } } : {}),
     },
   };
-  return new SharedEvent("BOOKMARK", new ConvertedObject(place, object));
+  return new SharedEvent("BOOKMARK", new ConvertedObject({ key: "", revision }, object));
 }

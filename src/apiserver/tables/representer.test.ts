@@ -16,7 +16,15 @@ const object = {
   status: { phase: "Active" },
 } satisfies KubeObject & { status: object };
 
-const stored: StoredObject = { key: "/a", revision: 7, bytes: Buffer.alloc(0), size: 0, object, labels: undefined };
+const stored: StoredObject = {
+  key: "/a",
+  revision: 7,
+  bytes: Buffer.alloc(0),
+  line: Buffer.alloc(0),
+  size: 0,
+  object,
+  labels: undefined,
+};
 const list: StoredList = {
   apiVersion: "v1",
   kind: "NamespaceList",

@@ -8,7 +8,7 @@ const event = (revision: number): StoredEvent => {
   const bytes = Buffer.from(JSON.stringify(object));
   return {
     type: "MODIFIED",
-    stored: { key: "a", revision, bytes, size: bytes.length, object, labels: undefined },
+    stored: { key: "a", revision, bytes, line: bytes, size: bytes.length, object, labels: undefined },
     frame: bytes,
   };
 };

@@ -55,7 +55,7 @@ export class CachedObject implements StoredObject {
   readonly value: Buffer;
   readonly headSize: number;
   #object: WeakRef<KubeObject> | undefined;
-  #bytes: WeakRef<Buffer> | undefined;
+  #line: WeakRef<Buffer> | undefined;
 
   constructor(key: string, revision: number, createRevision: number, value: Buffer, decoded?: JsonObject) {
     this.key = key;
@@ -82,15 +82,19 @@ export class CachedObject implements StoredObject {
     return labelsIn(this.value, this.headSize + metadataStart.length);
   }
 
-  /** Kept as long as memory is not needed otherwise: sending memory that was just made costs more than making it. */
   get bytes(): Buffer {
-    let bytes = this.#bytes?.deref();
-    if (bytes === undefined) {
-      bytes = Buffer.allocUnsafe(this.size);
-      this.writeTo(bytes, 0);
-      this.#bytes = new WeakRef(bytes);
+    return this.line.subarray(0, -1);
+  }
+
+  /** Kept as long as memory is not needed otherwise: sending memory that was just made costs more than making it. */
+  get line(): Buffer {
+    let line = this.#line?.deref();
+    if (line === undefined) {
+      line = Buffer.allocUnsafe(this.size + 1);
+      line[this.writeTo(line, 0)] = lineFeed;
+      this.#line = new WeakRef(line);
     }
-    return bytes;
+    return line;
   }
 
   /** Of `bytes`. */
@@ -120,6 +124,8 @@ export class CachedObject implements StoredObject {
   }
 }
 
+const lineFeed = 0x0a;
+
 function versionFieldSize(revision: number): number {
   return '"resourceVersion":"",'.length + String(revision).length;
 }
@@ -129,7 +135,7 @@ export class ConvertedObject implements StoredObject {
   readonly key: string;
   readonly revision: number;
   readonly object: KubeObject;
-  #bytes: Buffer | undefined;
+  #line: Buffer | undefined;
 
   constructor(stored: Pick<StoredObject, "key" | "revision">, object: JsonObject) {
     this.key = stored.key;
@@ -138,11 +144,15 @@ export class ConvertedObject implements StoredObject {
   }
 
   get bytes(): Buffer {
-    if (this.#bytes === undefined) {
+    return this.line.subarray(0, -1);
+  }
+
+  get line(): Buffer {
+    if (this.#line === undefined) {
       const { kind, apiVersion, metadata, ...rest } = this.object;
-      this.#bytes = Buffer.from(JSON.stringify({ kind, apiVersion, metadata, ...rest }));
+      this.#line = Buffer.from(`${JSON.stringify({ kind, apiVersion, metadata, ...rest })}\n`);
     }
-    return this.#bytes;
+    return this.#line;
   }
 
   get headSize(): number {
@@ -154,7 +164,7 @@ export class ConvertedObject implements StoredObject {
   }
 
   get size(): number {
-    return this.bytes.length;
+    return this.line.length - 1;
   }
 }
 

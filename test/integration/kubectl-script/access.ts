@@ -117,7 +117,7 @@ export const errors: Topic = {
     {
       run: "create service clusterip far --tcp=80 --clusterip=1.2.3.4",
       fails:
-        /Service "far" is invalid: spec\.clusterIPs: Invalid value: \["1\.2\.3\.4"\]: failed to allocate IP 1\.2\.3\.4: the provided IP .*is not in the valid range/,
+        /Service "far" is invalid: spec\.clusterIPs: Invalid value: \["1\.2\.3\.4"\]: failed to allocate IP 1\.2\.3\.4: the provided network does not match the current range/,
     },
     {
       run: "create service nodeport low --tcp=80 --node-port=80",
