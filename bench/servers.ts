@@ -72,7 +72,7 @@ export async function serve([kind = "api", count = "0"]: readonly string[]): Pro
     { namespace: "default", name: "default" },
     (account) => account !== undefined,
   );
-  const before = await residentBytes();
+  const before = await memoryNow();
   for (let at = 0; at < Number(count); at++) await cluster.client.create(pods, benchPod(at));
   const bare = await bareServer(cluster);
   const answers: Answers = { ...measures(before), ...apiAnswers(cluster), ...bare.answers };
@@ -88,15 +88,24 @@ export async function serve([kind = "api", count = "0"]: readonly string[]): Pro
   process.send?.({ port, ca: cluster.pki.ca.certificate } satisfies Addresses);
 }
 
-function measures(residentBefore: number): Answers {
+/** In bytes. What is live is less than what is resident: the engine gives memory back late. */
+export interface Memory {
+  readonly resident: number;
+  readonly live: number;
+}
+
+function measures(before: Memory): Answers {
   const delay = monitorEventLoopDelay({ resolution: 1 });
   return {
     cpu: () => {
       const { user, system } = process.cpuUsage();
       return user + system;
     },
-    /** Bytes that the pods have added. */
-    resident: async () => (await residentBytes()) - residentBefore,
+    /** What the pods have added. */
+    memory: async (): Promise<Memory> => {
+      const now = await memoryNow();
+      return { resident: now.resident - before.resident, live: now.live - before.live };
+    },
     "delay: start": () => {
       delay.enable();
       delay.reset();
@@ -110,12 +119,13 @@ function measures(residentBefore: number): Answers {
 }
 
 /** After everything that can go has gone. */
-async function residentBytes(): Promise<number> {
+async function memoryNow(): Promise<Memory> {
   for (let round = 0; round < 3; round++) {
     (globalThis as { gc?: () => void }).gc?.();
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  return process.memoryUsage().rss;
+  const { rss, heapUsed, external } = process.memoryUsage();
+  return { resident: rss, live: heapUsed + external };
 }
 
 function apiAnswers({ api, client }: Cluster): Answers {
