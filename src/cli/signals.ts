@@ -9,15 +9,26 @@ export interface Stopping {
   release(): void;
 }
 
-/** Takes the signals that end a program; a second one ends it at once. */
+/**
+ * One Ctrl-C may come several times: the terminal sends it to the whole process group, and whatever started the program (npm, a
+ * shell) passes its own on. What comes so soon is not somebody who has lost patience.
+ */
+const sameSignalMs = 2_000;
+
+/** Takes the signals that end a program; a later one ends it at once. */
 export function untilStopped(): Stopping {
   const stop = new AbortController();
   let resolveStopped: (nothing: undefined) => void = () => {};
   const stopped = new Promise<undefined>((resolve) => {
     resolveStopped = resolve;
   });
+  let firstMs = Number.POSITIVE_INFINITY;
   const onSignal = (): void => {
-    if (stop.signal.aborted) process.exit(130);
+    if (stop.signal.aborted) {
+      if (performance.now() - firstMs > sameSignalMs) process.exit(130);
+      return;
+    }
+    firstMs = performance.now();
     stop.abort(new Error("stopped by a signal"));
     resolveStopped(undefined);
   };
