@@ -5,10 +5,10 @@ import { startCluster } from "../cluster/cluster.js";
 import { hollowMachines } from "../cluster/hollow-machines.js";
 import { startLocalCluster } from "../cluster/local-cluster.js";
 import type { SupervisorEvents } from "../cluster/supervisor.js";
+import { freePort } from "../internal/free-port.js";
 import type { Logger } from "../internal/logger.js";
 import type { Store } from "../store/index.js";
 import type { DataDir } from "./data-dir.js";
-import { freePort } from "./free-port.js";
 import type { Choices, UpCluster } from "./up.js";
 import type { UpOptions } from "./up-options.js";
 

@@ -42,6 +42,8 @@ export interface ClusterOptions {
   readonly advertiseAddress?: string | undefined;
   /** Default 10.96.0.0/12. */
   readonly serviceCidr?: string | undefined;
+  /** Where the Service `kubernetes` listens. Default 443, as everywhere but where that needs a privilege. */
+  readonly apiServicePort?: number | undefined;
   /** The pods' network, of which each node gets a part; one of each family, separated by a comma. Absent: nodes bring their own. */
   readonly podCidr?: string | undefined;
   /** Pods live on loopback addresses (process runtime), which endpoints may then have. */
@@ -114,6 +116,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     bootstrapPart(api.transport(), () => ({
       serviceCidr,
       clusterIp: first,
+      port: options.apiServicePort,
       // A loopback address means another host to each pod, unless all pods are on this one.
       addresses: advertise.startsWith("127.") && !options.loopback ? [] : [{ ip: advertise, port: api.https.port }],
     })),

@@ -2,8 +2,10 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { NodeAddress } from "../api/index.js";
 import { folderPkiStorage } from "../apiserver/pki/pki-storage.js";
+import { ipRange } from "../apiserver/services/ip-range.js";
 import { writeKubeconfig } from "../client/kubeconfig.js";
 import type { Component } from "../internal/component.js";
+import { freePort } from "../internal/free-port.js";
 import { createNodeAgent, hostResources } from "../node/index.js";
 import { createProxy } from "../proxy/index.js";
 import { UserspaceProxy } from "../proxy/userspace/index.js";
@@ -56,8 +58,10 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
     await range[Symbol.asyncDispose]();
   };
   try {
+    const clusterIp = ipRange(range.serviceCidr).first;
     const cluster = await startCluster({
       ...options,
+      apiServicePort: (await freePort(443, clusterIp)) || 6443,
       pki: folderPkiStorage(join(dataDir, "pki")),
       serviceCidr: range.serviceCidr,
       loopback: true,

@@ -66,6 +66,8 @@ export interface KubernetesServiceOptions {
   readonly serviceCidr: string;
   /** The first address of the range. */
   readonly clusterIp: string;
+  /** Where the Service listens. Default 443. */
+  readonly port?: number | undefined;
   /** Of every API server, this one among them. */
   readonly addresses: readonly ApiAddress[];
 }
@@ -93,7 +95,7 @@ export async function ensureKubernetesService(transport: Transport, options: Kub
       clusterIPs: [options.clusterIp],
       sessionAffinity: "None",
       type: "ClusterIP",
-      ports: [{ name: "https", protocol: "TCP", port: 443, targetPort: address?.port ?? 6443 }],
+      ports: [{ name: "https", protocol: "TCP", port: options.port ?? 443, targetPort: address?.port ?? 6443 }],
     },
   };
   await ensure(transport, service, { ...core, resource: "services", namespace: "default" });
