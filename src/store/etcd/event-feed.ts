@@ -62,6 +62,8 @@ export class EventFeed {
           this.#publish(response.events);
         }
       } catch (error) {
+        // Closing cuts the stream: that is no news.
+        if (signal.aborted) break;
         logger.warn("The watch on etcd broke off", { revision: this.hub.revision, error });
       }
       await sleep(clock, retryMs[Math.min(failures, retryMs.length - 1)] ?? 0, signal);
