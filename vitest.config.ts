@@ -7,7 +7,8 @@ export default defineConfig({
   test: {
     projects: [
       {
-        test: { name: "unit", include: ["src/**/*.test.ts"], environment: "node", testTimeout: 20_000 },
+        // Nothing has ambient state, so the files can share what they have loaded.
+        test: { name: "unit", include: ["src/**/*.test.ts"], environment: "node", isolate: false, testTimeout: 20_000 },
       },
       {
         resolve: {
