@@ -1,3 +1,4 @@
+import { Turns } from "../../internal/turns.js";
 import type { StoredList } from "../request.js";
 import type { Exchange } from "./exchange.js";
 import { type Stall, sendPieces } from "./send-pieces.js";
@@ -9,13 +10,17 @@ export async function sendList(exchange: Exchange, list: StoredList, slabs: Slab
     `{"kind":${JSON.stringify(list.kind)},"apiVersion":${JSON.stringify(list.apiVersion)},"metadata":${JSON.stringify(list.metadata)},"items":[`,
   );
   const tail = Buffer.from("]}\n");
-  const size = sizeOf(list, head.length + tail.length);
+  const size = await sizeOf(list, head.length + tail.length);
   await sendPieces(exchange, "application/json", size, bytesOf(head, list, slabs, tail), stall);
 }
 
-function sizeOf(list: StoredList, around: number): number {
+async function sizeOf(list: StoredList, around: number): Promise<number> {
   let size = around + Math.max(0, list.items.length - 1);
-  for (const item of list.items) size += itemSize(item, list.bare === true);
+  const turns = new Turns();
+  for (const item of list.items) {
+    if (turns.due(0)) await turns.give();
+    size += itemSize(item, list.bare === true);
+  }
   return size;
 }
 

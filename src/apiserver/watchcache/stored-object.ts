@@ -126,8 +126,11 @@ export class CachedObject implements StoredObject {
 
 const lineFeed = 0x0a;
 
+/** Asked for every object of every list: counting digits costs less than printing them. */
 function versionFieldSize(revision: number): number {
-  return '"resourceVersion":"",'.length + String(revision).length;
+  let digits = 1;
+  for (let limit = 10; revision >= limit; limit *= 10) digits++;
+  return '"resourceVersion":"",'.length + digits;
 }
 
 /** A cached object seen through another version of its API. */

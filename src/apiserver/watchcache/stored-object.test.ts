@@ -47,3 +47,13 @@ it.each(cases)("reads $name without decoding the object", ({ object, labels }) =
   expect(stored.labels).toEqual(labels);
   expect(stored.object.metadata.labels ?? undefined).toEqual(labels);
 });
+
+it.each([1, 9, 10, 99, 100, 999_999, 1_000_000, 2 ** 53 - 1])(
+  "knows its size at revision %i without making its bytes",
+  (revision) => {
+    const value = encodeObject({ kind: "Any", apiVersion: "v1", metadata: { name: "a" } });
+    const stored = new CachedObject("/a", revision, 1, value);
+    expect(stored.size).toBe(stored.bytes.length);
+    expect(JSON.parse(stored.bytes.toString()).metadata.resourceVersion).toBe(String(revision));
+  },
+);
