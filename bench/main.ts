@@ -3,7 +3,7 @@ import type { Bench, Row } from "./rows.js";
 import { serve } from "./servers.js";
 
 /** `name/word/word`: words choose among what a bench measures. */
-type Selectable = (selection?: readonly string[]) => ReturnType<Bench>;
+type Selectable = (selection?: readonly string[]) => ReturnType<Bench> | AsyncIterable<Row>;
 
 const benches: Readonly<Record<string, () => Promise<{ readonly run: Selectable }>>> = {
   get: () => import("./get.js"),
@@ -38,7 +38,8 @@ async function main(args: readonly string[]): Promise<void> {
   for (const name of named.length > 0 ? named : Object.keys(benches)) {
     const [bench = "", ...selection] = name.split("/");
     const { run } = await (benches[bench] as () => Promise<{ readonly run: Selectable }>)();
-    for (const row of await run(selection)) {
+    const measured = run(selection);
+    for await (const row of measured instanceof Promise ? await measured : measured) {
       rows.push(row);
       console.log(line(row.name, show(row.value), row.unit, show(row.baseline), show(row.ratio, 2)));
     }

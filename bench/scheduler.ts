@@ -9,11 +9,10 @@ const sizes = [100, 1000, 5000, 15_000];
  * The workloads of upstream's scheduler_perf. Beside each rate stands what creating and binding alone come to in the same
  * run. `selection`: names of workloads, and numbers of nodes.
  */
-export async function run(selection: readonly string[] = []): Promise<readonly Row[]> {
+export async function* run(selection: readonly string[] = []): AsyncGenerator<Row> {
   const numbers = selection.map(Number).filter((number) => number > 0);
   const names = selection.filter((word) => !(Number(word) > 0));
   const chosen = workloads.filter(({ name }) => names.length === 0 || names.includes(name));
-  const rows: Row[] = [];
   // Until the compiler has seen enough of it.
   for (const workload of workloads.slice(0, 1)) {
     await bareRate(100);
@@ -23,10 +22,9 @@ export async function run(selection: readonly string[] = []): Promise<readonly R
     const bare = await bareRate(nodes);
     for (const workload of chosen) {
       if (workload.sizes !== undefined && !workload.sizes.includes(nodes)) continue;
-      rows.push(...table(workload.name, workload.threshold, nodes, await schedulerRate(workload, nodes), bare));
+      yield* table(workload.name, workload.threshold, nodes, await schedulerRate(workload, nodes), bare);
     }
   }
-  return rows;
 }
 
 function table(

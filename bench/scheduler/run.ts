@@ -5,6 +5,8 @@ import { defaultPolicies, explanationText } from "coxswain/scheduler";
 import { benchNode, benchPod, defaultPods, type Workload } from "./workloads.js";
 
 const creators = 32;
+/** Pods that wait longer than this never get a node: the workload does not fit. */
+const patienceMs = 120_000;
 
 export interface Measured {
   readonly podsPerSecond: number;
@@ -28,7 +30,8 @@ export async function schedulerRate(workload: Workload, nodes: number): Promise<
   const count = workload.pods?.(nodes) ?? defaultPods;
   const { explainEveryMs = Number.POSITIVE_INFINITY } = workload;
   let explainedAt = performance.now();
-  return measure(count, () =>
+  // Awaited here: the control plane ends with this function.
+  return await measure(count, () =>
     createAndAwait(cp.client, count, "before-", (index) => {
       if (performance.now() - explainedAt >= explainEveryMs) {
         explainedAt = performance.now();
@@ -91,6 +94,7 @@ async function createAndAwait(
 ): Promise<void> {
   const names = new Set<string>();
   const stop = new AbortController();
+  const patience = setTimeout(() => stop.abort(), patienceMs);
   const bound = allBound(client, names, count, ignored, stop.signal);
   let next = 0;
   const create = async (): Promise<void> => {
@@ -101,7 +105,7 @@ async function createAndAwait(
     }
   };
   await Promise.all(Array.from({ length: creators }, create));
-  await bound;
+  await bound.finally(() => clearTimeout(patience));
   stop.abort();
 }
 
@@ -120,6 +124,7 @@ async function allBound(
     if (names.has(name) && !object.status?.conditions?.some((c) => c.type === "DisruptionTarget") && --left === 0)
       return;
   }
+  throw new Error(`${left} of ${count} pods got no node`);
 }
 
 async function bindBlindly(client: Client, nodes: number, signal: AbortSignal): Promise<void> {

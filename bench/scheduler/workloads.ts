@@ -161,7 +161,7 @@ export const workloads: readonly Workload[] = [
     threshold: 140,
     namespaces: ["sched-0", "sched-1"],
     before: {
-      count: (nodes) => 5 * Math.min(nodes, 200),
+      count: (nodes) => 5 * Math.min(nodes / 2, 200),
       pod: (index) =>
         benchPod(`before-${index}`, {
           namespace: "sched-0",
@@ -230,6 +230,8 @@ export const workloads: readonly Workload[] = [
       count: some,
       pod: (index) => benchPod(`before-${index}`, { labels: blue, affinity: zoneAffinity }),
     },
+    // All of them want the zone of the first.
+    pods: (nodes) => Math.min(defaultPods, 10 * nodes),
     pod: (index) => benchPod(`pod-${index}`, { labels: blue, affinity: zoneAffinity }),
   },
   {
