@@ -58,7 +58,7 @@ const defaultBudgetMs = 1000;
 export class SchedulerCore {
   readonly cache: ClusterCache;
   readonly queue: SchedulingQueue;
-  readonly nominator: Nominator = new Nominator();
+  readonly nominator: Nominator = new Nominator((nodeName) => this.cache.table.promised(nodeName));
   readonly waiting: WaitingPods;
   readonly verdicts: VerdictTable = new VerdictTable();
   readonly algorithm: Algorithm;

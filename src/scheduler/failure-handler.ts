@@ -125,7 +125,7 @@ export class FailureHandler {
     failure: Unschedulable,
     cycle: Cycle,
   ): { result?: PostFilterResult; messages: string[]; asked: string[] } {
-    const view = this.#view(failure);
+    const view = this.#view(failure, pod);
     const messages: string[] = [];
     const asked: string[] = [];
     for (const policy of profile.postFilter) {
@@ -138,10 +138,11 @@ export class FailureHandler {
     return { messages, asked };
   }
 
-  #view(failure: Unschedulable): ScheduleFailure {
+  #view(failure: Unschedulable, pod: Pod): ScheduleFailure {
     const { cache, verdicts, random, clock, nominator } = this.#options;
     const { table } = cache;
     const verdict = (code: number): NodeVerdict | undefined => (code > 0 ? verdicts.get(code) : undefined);
+    const ownNode = nominator.nodeOf(pod.metadata.uid);
     const helpful = new Set<number>();
     let resolvableCount = 0;
     for (const [code, count] of failure.verdicts) {
@@ -167,7 +168,8 @@ export class FailureHandler {
       verdictOf: (name) => verdict(failure.codeOf(table.slotOf(name) ?? -1)),
       verdictWithout: (name, gone) => verdict(failure.codeWithout(table.slotOf(name) ?? -1, gone)),
       likeness: failure.likeness,
-      nodeVersion: (name) => (nominator.on(name).length > 0 ? undefined : table.changes[table.slotOf(name) ?? -1]),
+      // What is promised to the pod itself does not stand in its own way, but in that of pods like it.
+      nodeVersion: (name) => (name === ownNode ? undefined : table.changes[table.slotOf(name) ?? -1]),
     };
   }
 

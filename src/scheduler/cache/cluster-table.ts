@@ -27,7 +27,7 @@ export class ClusterTable {
   readonly pods: PodInfo[][] = [];
   /** Raised with each change of the node object that scheduling can see. */
   version: Uint32Array = new Uint32Array(0);
-  /** How often the node or its pods changed. */
+  /** How often the node, its pods or what is promised to pods there changed. */
   readonly changes: number[] = [];
   /** Per resource column. */
   readonly allocatable: Float64Array[] = [];
@@ -134,7 +134,15 @@ export class ClusterTable {
   replacePod(slot: number, old: PodInfo, pod: PodInfo): void {
     const pods = this.pods[slot];
     const at = pods?.indexOf(old) ?? -1;
-    if (pods !== undefined && at >= 0) pods[at] = pod;
+    if (pods === undefined || at < 0) return;
+    pods[at] = pod;
+    this.changes[slot] = (this.changes[slot] ?? 0) + 1;
+  }
+
+  /** What is promised to pods on the node is different. Untold: nominations are looked at apart from the table. */
+  promised(nodeName: string): void {
+    const slot = this.#slotOf.get(nodeName);
+    if (slot !== undefined) this.changes[slot] = (this.changes[slot] ?? 0) + 1;
   }
 
   /** Adds or removes a pod for the moment, untold: the caller undoes it in the same synchronous stretch. */

@@ -326,11 +326,21 @@ class Run {
   }
 
   #codeWithNominated(slot: number, name: string): number {
-    const { nominations } = this.#options;
+    const { nominations, table } = this.#options;
     if (nominations.size === 0) return 0;
     const { uid, priority } = this.#pod;
-    const others = nominations.on(name).filter((other) => other.uid !== uid && other.priority >= priority);
-    return others.length === 0 ? 0 : this.#codeIf(slot, others, []);
+    const promised = nominations.on(name);
+    const others = promised.filter((other) => other.uid !== uid && other.priority >= priority);
+    if (others.length === 0) return 0;
+    // Like pods come one after the other, and most promises stand for a while.
+    const memory =
+      this.#class.local && !this.plain && others.length === promised.length ? this.#class.promises : undefined;
+    const change = table.changes[slot] ?? 0;
+    const known = memory?.get(slot);
+    if (known?.change === change) return known.code;
+    const code = this.#codeIf(slot, others, []);
+    memory?.set(slot, { change, code });
+    return code;
   }
 
   #codeWithout(slot: number, gone: readonly Pod[]): number {

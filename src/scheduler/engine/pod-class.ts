@@ -51,6 +51,8 @@ export class PodClass implements DomainView {
   readonly #groups = new Map<string, NodeGroup>();
   /** How many nodes have each verdict of their own. */
   readonly tally: Map<number, number> = new Map();
+  /** Of slots with promises to other pods, all of which count: the verdict with these there, as of that change of the node. */
+  readonly promises: Map<number, { readonly change: number; readonly code: number }> = new Map();
   readonly #changed: number[] = [];
   #cursor: number;
   #round = 0;

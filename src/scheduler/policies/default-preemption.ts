@@ -206,8 +206,10 @@ function lessHarm(a: Candidate, b: Candidate): number {
   );
 }
 
+/** Among equals the uid decides, so that the same cluster always gives the same victims. */
 function moreImportant(a: Pod, b: Pod, nowMs: number): number {
-  return priorityOf(b) - priorityOf(a) || startOf(a, nowMs) - startOf(b, nowMs);
+  const order = priorityOf(b) - priorityOf(a) || startOf(a, nowMs) - startOf(b, nowMs);
+  return order !== 0 ? order : a.metadata.uid < b.metadata.uid ? -1 : 1;
 }
 
 function priorityOf(pod: Pod): number {

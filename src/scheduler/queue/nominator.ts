@@ -7,6 +7,11 @@ const none: readonly PodInfo[] = [];
 export class Nominator implements Nominations {
   readonly #byNode = new Map<string, PodInfo[]>();
   readonly #nodeOf = new Map<string, string>();
+  readonly #onChange: (nodeName: string) => void;
+
+  constructor(onChange: (nodeName: string) => void = () => {}) {
+    this.#onChange = onChange;
+  }
 
   get size(): number {
     return this.#nodeOf.size;
@@ -31,6 +36,7 @@ export class Nominator implements Nominations {
     const pods = this.#byNode.get(nodeName);
     if (pods === undefined) this.#byNode.set(nodeName, [pod]);
     else pods.push(pod);
+    this.#onChange(nodeName);
   }
 
   delete(uid: string): void {
@@ -40,5 +46,6 @@ export class Nominator implements Nominations {
     const left = (this.#byNode.get(nodeName) ?? []).filter((pod) => pod.uid !== uid);
     if (left.length === 0) this.#byNode.delete(nodeName);
     else this.#byNode.set(nodeName, left);
+    this.#onChange(nodeName);
   }
 }
