@@ -1,12 +1,12 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { seededRandom } from "coxswain";
 import { configMaps } from "coxswain/api";
-import { accessFrom, type Client, createClient, HttpTransport, loadKubeconfig } from "coxswain/client";
+import { type Client, createClient, type HttpTransport } from "coxswain/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startCli } from "./support/cli.js";
-import { eventually, type Program } from "./support/cli-program.js";
+import { ApiServerProcess, connectTo } from "./support/api-server-process.js";
+import { eventually } from "./support/cli-program.js";
 import { startBalancer } from "./support/cluster-balancer.js";
 import { informed, Watcher, Writer } from "./support/cluster-load.js";
 import { type EtcdProcess, startEtcd } from "./support/etcd.js";
@@ -27,41 +27,6 @@ afterAll(async () => {
   await etcd?.[Symbol.asyncDispose]();
   await rm(folder, { recursive: true, force: true });
 });
-
-/** An API server of its own process. Those of one cluster have their keys from one folder. */
-class ApiServerProcess implements AsyncDisposable {
-  readonly kubeconfig: string;
-  port = 0;
-  #program: Program | undefined;
-  readonly #data: string;
-
-  constructor(data: string, name: string) {
-    this.#data = data;
-    this.kubeconfig = join(folder, `${name}.kubeconfig`);
-  }
-
-  async start(): Promise<void> {
-    const { kubeconfig, port } = this;
-    const store = ["--store", "etcd", "--etcd", etcd.endpoint, "--data", this.#data];
-    this.#program = startCli(["apiserver", ...store, "--port", String(port), "--kubeconfig", kubeconfig]);
-    await this.#program.until(/apiserver ready in/);
-    this.port = Number(/server: "?https:\/\/127\.0\.0\.1:(\d+)/.exec(await readFile(kubeconfig, "utf8"))?.[1]);
-  }
-
-  async kill(): Promise<void> {
-    await this.#program?.[Symbol.asyncDispose]();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.kill();
-  }
-}
-
-/** Connections of its own, as another process has. */
-async function connectTo(kubeconfig: string, port: number): Promise<HttpTransport> {
-  const { options } = await accessFrom(await loadKubeconfig([kubeconfig]));
-  return new HttpTransport({ ...options, server: `https://127.0.0.1:${port}` });
-}
 
 /** Writes and watches while `faults` does its worst; then counts. */
 async function survive(
@@ -142,7 +107,7 @@ async function survive(
 
 describe("under load", () => {
   test("etcd killed with -9 and started again loses nothing", { timeout: 120_000 }, async () => {
-    await using api = new ApiServerProcess(join(folder, "one"), "one");
+    await using api = new ApiServerProcess({ folder, data: "one", name: "one", etcd: etcd.endpoint });
     await api.start();
     await survive(
       "etcd",
@@ -158,9 +123,9 @@ describe("under load", () => {
   });
 
   test("one of two API servers killed with -9, and then the other, lose nothing", { timeout: 120_000 }, async () => {
-    const data = join(folder, "two");
-    await using first = new ApiServerProcess(data, "first");
-    await using second = new ApiServerProcess(data, "second");
+    const shared = { folder, data: "two", etcd: etcd.endpoint };
+    await using first = new ApiServerProcess({ ...shared, name: "first" });
+    await using second = new ApiServerProcess({ ...shared, name: "second" });
     await first.start();
     await second.start();
     await using balancer = await startBalancer([first.port, second.port]);

@@ -3,6 +3,8 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 /** One address in front of several servers, as a load balancer is: it passes connections on and knows nothing of what is in them. */
 export interface Balancer extends AsyncDisposable {
   readonly port: number;
+  /** Breaks all connections there are; new ones are taken as before. */
+  cut(): void;
 }
 
 /** Each connection goes to the next server that takes it; one to a server that dies is cut. All on loopback. */
@@ -36,11 +38,15 @@ export async function startBalancer(ports: readonly number[]): Promise<Balancer>
     keep(client);
     passOn(client, ports.length);
   });
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
   await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
   return {
     port: (listener.address() as AddressInfo).port,
+    cut,
     async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
+      cut();
       await new Promise((resolve) => listener.close(resolve));
     },
   };
