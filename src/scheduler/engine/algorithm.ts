@@ -179,6 +179,8 @@ class Run {
   #narrowedBy: string[] = [];
   /** Nodes that passed their class but not a plain filter or a nomination. */
   readonly #rejected = new Map<number, number>();
+  /** Whether some of those are nominated to others. */
+  #blocks = false;
   candidates: readonly number[] | undefined;
 
   constructor(options: AlgorithmOptions, engine: ProfileEngine, classified: Classified, pod: PodInfo, cycle: Cycle) {
@@ -243,6 +245,7 @@ class Run {
       const code = this.#codeWithNominated(slot, name);
       if (code === 0) continue;
       this.#rejected.set(slot, code);
+      this.#blocks = true;
       this.#class.block(slot);
       blocked.push(slot);
     }
@@ -257,7 +260,7 @@ class Run {
 
   /** For nodes whose nominations have been dealt with. */
   passesUnblocked(slot: number): boolean {
-    if (this.#class.code(slot) !== 0 || this.#rejected.has(slot)) return false;
+    if (this.#class.code(slot) !== 0 || (this.#blocks && this.#rejected.has(slot))) return false;
     const code = this.#plainCode(slot);
     if (code !== 0) this.#rejected.set(slot, code);
     return code === 0;

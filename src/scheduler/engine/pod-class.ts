@@ -127,9 +127,9 @@ export class PodClass implements DomainView {
 
   /** The first rejection of all filters, 0 when the node passes. Below 0: there is no node. */
   code(slot: number): number {
-    const own = this.ownCode(slot);
     const group = this.#group[slot];
-    return own !== 0 || group === undefined ? own : this.#verdict(group);
+    if (group === undefined) return this.ownCode(slot);
+    return this.#codeOf(group);
   }
 
   /** To be called before a round of `code` or `feasible`, after changes. */
@@ -140,7 +140,7 @@ export class PodClass implements DomainView {
   /** The groups that pass topology filters. Groups are never empty. */
   feasibleGroups(): NodeGroup[] {
     const groups: NodeGroup[] = [];
-    for (const group of this.#groups.values()) if (this.#verdict(group) === 0) groups.push(group);
+    for (const group of this.#groups.values()) if (this.#codeOf(group) === 0) groups.push(group);
     return groups;
   }
 
@@ -148,7 +148,7 @@ export class PodClass implements DomainView {
   verdicts(): Map<number, number> {
     const counts = new Map(this.tally);
     for (const group of this.#groups.values()) {
-      const code = this.#verdict(group);
+      const code = this.#codeOf(group);
       if (code !== 0) counts.set(code, (counts.get(code) ?? 0) + group.size);
     }
     return counts;
@@ -210,8 +210,11 @@ export class PodClass implements DomainView {
     return this.#inputs[input]?.total ?? 0;
   }
 
+  #codeOf(group: NodeGroup): number {
+    return group.round === this.#round ? group.code : this.#verdict(group);
+  }
+
   #verdict(group: NodeGroup): number {
-    if (group.round === this.#round) return group.code;
     group.round = this.#round;
     group.code = 0;
     this.#viewed = group;

@@ -42,21 +42,28 @@ export function classScores(podClass: PodClass, slots: readonly number[]): numbe
   const groups: NodeGroup[] = [];
   const sizes: number[] = [];
   const positions = new Map<NodeGroup, number>();
-  for (const slot of slots) {
-    const group = podClass.groupOf(slot);
-    if (group === undefined) continue;
-    const position = positions.get(group);
-    if (position === undefined) {
-      positions.set(group, groups.push(group) - 1);
-      sizes.push(1);
-    } else sizes[position] = (sizes[position] ?? 0) + 1;
+  // Of each slot, its group's; -1 without one. Neighbours often share a group.
+  const positionOf = new Array<number>(slots.length);
+  let [last, position]: [NodeGroup | undefined, number] = [undefined, -1];
+  for (let index = 0; index < slots.length; index++) {
+    const group = podClass.groupOf(slots[index] ?? -1);
+    if (group !== last) {
+      last = group;
+      position = group === undefined ? -1 : (positions.get(group) ?? -1);
+      if (group !== undefined && position < 0) {
+        position = groups.push(group) - 1;
+        positions.set(group, position);
+        sizes.push(0);
+      }
+    }
+    positionOf[index] = position;
+    if (position >= 0) sizes[position] = (sizes[position] ?? 0) + 1;
   }
   const scores = podClass.groupScores(groups, sizes, slots);
-  return slots.map((slot) => {
-    const group = podClass.groupOf(slot);
-    const position = group === undefined ? undefined : positions.get(group);
-    return podClass.ownScore(slot) + (position === undefined ? 0 : (scores[position] ?? 0));
-  });
+  for (let index = 0; index < slots.length; index++) {
+    positionOf[index] = podClass.ownScore(slots[index] ?? -1) + (scores[positionOf[index] ?? -1] ?? 0);
+  }
+  return positionOf;
 }
 
 /** One of the highest: `preferred`, or by chance. */
