@@ -24,11 +24,15 @@ export interface StoredObject {
   readonly bytes: Buffer;
   /** Of `bytes`. */
   readonly size: number;
+  /** Writes `bytes` from `start` on, at most behind the head, into `target` at `offset`. Gives the offset behind them. */
+  writeTo(target: Buffer, offset: number, start?: number): number;
   /** `bytes` and a line feed: how an object by itself is sent. */
   readonly line: Buffer;
   /** How many of `bytes`, behind the opening brace, say kind and apiVersion; absent: it is not known, or none. */
   readonly headSize?: number;
   readonly object: KubeObject;
+  /** `object` for a look at it, not kept where it had to be made: for who looks at many. */
+  readonly glimpse: KubeObject;
   /** Those of `object`, had without making it. */
   readonly labels: Labels | undefined;
 }

@@ -15,6 +15,7 @@ import { createHttpServer } from "../../src/apiserver/http/server.js";
 import type { HttpServer, HttpServerOptions } from "../../src/apiserver/http/server-options.js";
 import { type ClusterPki, createClusterPki } from "../../src/apiserver/pki/cluster-pki.js";
 import type { RequestHandler, ServerRequest, StoredEvent, StoredObject } from "../../src/apiserver/request.js";
+import { ConvertedObject } from "../../src/apiserver/watchcache/stored-object.js";
 import { AsyncQueue } from "../../src/internal/async-queue.js";
 import { realClock } from "../../src/internal/clock.js";
 
@@ -51,10 +52,8 @@ function stored(name: string, revision: number, padding = 0): StoredObject {
       resourceVersion: String(revision),
       annotations: { pad: "x".repeat(padding) },
     },
-  } as unknown as KubeObject;
-  const bytes = Buffer.from(JSON.stringify(object));
-  const line = Buffer.concat([bytes, Buffer.from("\n")]);
-  return { key: `default/${name}`, revision, bytes, line, size: bytes.length, object, labels: undefined };
+  };
+  return new ConvertedObject({ key: `default/${name}`, revision }, object);
 }
 
 function added(object: StoredObject): StoredEvent {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type { KubeObject } from "../../api/index.js";
+import type { JsonObject, KubeObject } from "../../api/index.js";
 import { createProtobufCodec } from "../../api/protobuf/index.js";
 import type { StoredEvent, StoredObject } from "../request.js";
+import { ConvertedObject } from "../watchcache/stored-object.js";
 import { answerHealth, healthPath } from "./health.js";
 import { acceptsGzip, negotiate, patchTypeOf } from "./negotiate.js";
 import { ProtobufObjects } from "./protobuf.js";
@@ -152,8 +153,7 @@ describe("objects as protobuf", () => {
       kind: "Namespace",
       metadata: { name, uid: "", resourceVersion: String(revision), creationTimestamp: "2024-01-01T00:00:00Z" },
     };
-    const bytes = Buffer.from(JSON.stringify(object));
-    return { key: name, revision, bytes, line: bytes, size: bytes.length, object, labels: undefined };
+    return new ConvertedObject({ key: name, revision }, object as unknown as JsonObject);
   };
 
   test("are encoded once while they are kept, within the bound", () => {
@@ -177,11 +177,8 @@ describe("objects as protobuf", () => {
 });
 
 describe("slabs", () => {
-  const item = (name: string, revision: number): StoredObject => {
-    const object = { metadata: { name } } as unknown as KubeObject;
-    const bytes = Buffer.from(JSON.stringify({ name, revision }));
-    return { key: name, revision, bytes, line: bytes, size: bytes.length, object, labels: undefined };
-  };
+  const item = (name: string, revision: number): StoredObject =>
+    new ConvertedObject({ key: name, revision }, { metadata: { name, revision } });
   const joined = (cache: SlabCache, items: readonly StoredObject[]): string => {
     const parts: string[] = [];
     for (let at = 0; at < items.length; ) {
@@ -195,7 +192,7 @@ describe("slabs", () => {
   test("are the items in order, whatever changed since they were joined", () => {
     const cache = new SlabCache();
     let items = Array.from({ length: 1000 }, (_, at) => item(`p${at}`, at + 1));
-    const expected = (): unknown => items.map(({ key, revision }) => ({ name: key, revision }));
+    const expected = (): unknown => items.map(({ key, revision }) => ({ metadata: { name: key, revision } }));
     expect(JSON.parse(joined(cache, items))).toEqual(expected());
     items = items.map((one, at) => (at === 500 ? item(one.key, 5000) : one)).filter((_, at) => at !== 100);
     expect(JSON.parse(joined(cache, items))).toEqual(expected());

@@ -95,7 +95,7 @@ function join(items: readonly StoredObject[], start: number, end: number, bare: 
     const item = items[at] as StoredObject;
     if (at > start) joined[offset++] = comma;
     joined[offset++] = openingBrace;
-    offset += item.bytes.copy(joined, offset, 1 + skipped(item, bare));
+    offset = item.writeTo(joined, offset, 1 + skipped(item, bare));
   }
   return joined;
 }

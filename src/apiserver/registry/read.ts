@@ -175,7 +175,7 @@ async function firstSelected(
   const turns = new Turns();
   for (const candidate of candidates) {
     if (turns.due(candidate.size + (selection.cost ?? 0))) await turns.give();
-    if (!selection.matches(candidate)) continue;
+    if (!selection.matches(candidate, true)) continue;
     if (limit > 0 && items.length === limit) return { items, left: 1 };
     items.push(candidate);
   }

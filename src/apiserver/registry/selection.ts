@@ -70,21 +70,19 @@ function readFieldSelector(endpoint: Endpoint, text: string | undefined): FieldS
   return selector;
 }
 
-function matcher(
-  endpoint: Endpoint,
-  labels: Selector,
-  fields: FieldSelector,
-): ((stored: StoredObject) => boolean) | undefined {
+function matcher(endpoint: Endpoint, labels: Selector, fields: FieldSelector): Selection["matches"] {
   const known = endpoint.description.selectableFields;
-  const matchesFields = ({ object }: StoredObject): boolean =>
-    fields.matches((path) => {
+  const matchesFields = (stored: StoredObject, once?: boolean): boolean => {
+    const object = once ? stored.glimpse : stored.object;
+    return fields.matches((path) => {
       if (path === "metadata.name") return object.metadata.name;
       if (path === "metadata.namespace") return object.metadata.namespace ?? "";
       return known.get(path)?.(object as KubeObject & JsonObject) ?? "";
     });
+  };
   if (labels.empty) return fields.empty ? undefined : matchesFields;
   const matchesLabels = (stored: StoredObject): boolean => labels.matches(stored.labels);
-  return fields.empty ? matchesLabels : (stored) => matchesLabels(stored) && matchesFields(stored);
+  return fields.empty ? matchesLabels : (stored, once) => matchesLabels(stored) && matchesFields(stored, once);
 }
 
 function messageOf(error: unknown): string {

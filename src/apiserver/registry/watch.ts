@@ -76,7 +76,7 @@ async function* initialEvents(
       batch = [];
       await turns.give();
     }
-    if (matches === undefined || matches(candidate)) batch.push(new SharedEvent("ADDED", candidate));
+    if (matches === undefined || matches(candidate, true)) batch.push(new SharedEvent("ADDED", candidate));
   }
   if (batch.length > 0) yield batch;
 }

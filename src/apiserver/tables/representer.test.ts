@@ -3,7 +3,8 @@ import { builtinDescriptions, isStatusError, type KubeObject, type ResourceDescr
 import type { Accepted } from "../http/negotiate.js";
 import type { RepresentContext } from "../http/represent.js";
 import { wholeList } from "../http/shaped-list.js";
-import type { StoredList, StoredObject } from "../request.js";
+import type { StoredList } from "../request.js";
+import { ConvertedObject } from "../watchcache/stored-object.js";
 import { tableRepresenter } from "./representer.js";
 
 const namespaces = builtinDescriptions().find(({ resource }) => resource === "namespaces") as ResourceDescription;
@@ -16,15 +17,7 @@ const object = {
   status: { phase: "Active" },
 } satisfies KubeObject & { status: object };
 
-const stored: StoredObject = {
-  key: "/a",
-  revision: 7,
-  bytes: Buffer.alloc(0),
-  line: Buffer.alloc(0),
-  size: 0,
-  object,
-  labels: undefined,
-};
+const stored = new ConvertedObject({ key: "/a", revision: 7 }, object);
 const list: StoredList = {
   apiVersion: "v1",
   kind: "NamespaceList",

@@ -1,16 +1,14 @@
 import { expect, it } from "vitest";
+import type { JsonObject } from "../../api/index.js";
 import { makeMeta } from "../../testing/builders.js";
 import type { StoredEvent } from "../request.js";
 import { BatchPool } from "./batch-pool.js";
+import { ConvertedObject } from "./stored-object.js";
 
 const event = (revision: number): StoredEvent => {
   const object = { apiVersion: "v1", kind: "ConfigMap", metadata: makeMeta("ConfigMap", "a") };
-  const bytes = Buffer.from(JSON.stringify(object));
-  return {
-    type: "MODIFIED",
-    stored: { key: "a", revision, bytes, line: bytes, size: bytes.length, object, labels: undefined },
-    frame: bytes,
-  };
+  const stored = new ConvertedObject({ key: "a", revision }, object as unknown as JsonObject);
+  return { type: "MODIFIED", stored, frame: stored.bytes };
 };
 const [one, two, three] = [event(1), event(2), event(3)];
 

@@ -68,12 +68,13 @@ export class CachedObject implements StoredObject {
   }
 
   get object(): KubeObject {
-    let object = this.#object?.deref();
-    if (object === undefined) {
-      object = withResourceVersion(decodeValue(this.value, this.key), this.revision);
-      this.#object = new WeakRef(object);
-    }
+    const object = this.glimpse;
+    if (this.#object?.deref() !== object) this.#object = new WeakRef(object);
     return object;
+  }
+
+  get glimpse(): KubeObject {
+    return this.#object?.deref() ?? withResourceVersion(decodeValue(this.value, this.key), this.revision);
   }
 
   get labels(): Labels | undefined {
@@ -102,10 +103,9 @@ export class CachedObject implements StoredObject {
     return this.value.length + versionFieldSize(this.revision);
   }
 
-  /** Writes `bytes` into `target` and gives the offset behind them. */
-  writeTo(target: Buffer, offset: number): number {
+  writeTo(target: Buffer, offset: number, start = 0): number {
     const split = 1 + this.headSize + metadataStart.length;
-    let at = offset + this.value.copy(target, offset, 0, split);
+    let at = offset + this.value.copy(target, offset, start, split);
     at += target.write(`"resourceVersion":"${this.revision}"`, at, "latin1");
     // Metadata is never empty: every stored object has a name.
     target[at++] = 0x2c;
@@ -156,6 +156,14 @@ export class ConvertedObject implements StoredObject {
       this.#line = Buffer.from(`${JSON.stringify({ kind, apiVersion, metadata, ...rest })}\n`);
     }
     return this.#line;
+  }
+
+  get glimpse(): KubeObject {
+    return this.object;
+  }
+
+  writeTo(target: Buffer, offset: number, start = 0): number {
+    return offset + this.bytes.copy(target, offset, start);
   }
 
   get headSize(): number {
