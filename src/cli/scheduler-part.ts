@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { createScheduler, readConfiguration, type Scheduler, type SchedulerOptions } from "../scheduler/index.js";
 
 export interface SchedulerFlags {
@@ -14,10 +15,11 @@ type Election = NonNullable<SchedulerOptions["leaderElection"]>;
  * out. Rejects with ConfigurationError.
  */
 export async function schedulerPart(
-  options: Pick<SchedulerOptions, "client" | "logger">,
+  given: Pick<SchedulerOptions, "client" | "logger">,
   { config, leaderElect }: SchedulerFlags,
   candidate: Election,
 ): Promise<Scheduler> {
+  const options = { ...given, host: hostname() };
   if (config === undefined)
     return createScheduler({ ...options, ...(leaderElect ? { leaderElection: candidate } : {}) });
   const text = await readFile(config, "utf8");

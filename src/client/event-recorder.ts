@@ -1,15 +1,31 @@
 import { coreEvents, isStatusError, type KubeObject, type ObjectReference } from "../api/index.js";
-import { type Clock, realClock, sleep, timestamp } from "../internal/clock.js";
+import { type Clock, realClock, timestamp } from "../internal/clock.js";
 import { type Logger, silentLogger } from "../internal/logger.js";
 import { type Random, systemRandom } from "../internal/random.js";
 import type { Client } from "./client.js";
 import { EventCorrelator, type EventDraft } from "./event-correlator.js";
+import { type Attempt, EventQueue } from "./event-queue.js";
 
 export type EventType = "Normal" | "Warning";
 
+export interface EventDetails {
+  /** What was done or tried, in one word: `Binding`. Kept by recorders of events.k8s.io alone, which need one. */
+  readonly action?: string;
+  /** Another object that the event is about. */
+  readonly related?: KubeObject | ObjectReference;
+  /** Who reports, in place of the recorder's own name. */
+  readonly reporter?: string;
+}
+
 /** Tells people what happened to an object. Never waits and never fails: under pressure events are dropped. */
 export interface EventRecorder {
-  event(about: KubeObject | ObjectReference, type: EventType, reason: string, message: string): void;
+  event(
+    about: KubeObject | ObjectReference,
+    type: EventType,
+    reason: string,
+    message: string,
+    details?: EventDetails,
+  ): void;
 }
 
 export interface EventRecorderOptions {
@@ -17,7 +33,7 @@ export interface EventRecorderOptions {
   /** Who reports: `deployment-controller`, `default-scheduler`, `kubelet`. */
   readonly component: string;
   /** The node, for those that run on one. */
-  readonly host?: string;
+  readonly host?: string | undefined;
   readonly clock?: Clock;
   readonly random?: Random;
   readonly logger?: Logger;
@@ -25,11 +41,9 @@ export interface EventRecorderOptions {
   readonly queueLimit?: number;
 }
 
-const maxTries = 12;
-const retryMs = 10_000;
-
+/** Records events of the core group, as upstream's controllers and kubelet do; repeats are counted on the one that is there. */
 export function createEventRecorder(options: EventRecorderOptions): EventRecorder & AsyncDisposable {
-  return new QueueingRecorder(options);
+  return new CorrelatingRecorder(options);
 }
 
 /** A recorder that keeps nothing. */
@@ -48,56 +62,59 @@ export function referenceTo(object: KubeObject): ObjectReference {
   };
 }
 
-class QueueingRecorder implements EventRecorder, AsyncDisposable {
+export function asReference(about: KubeObject | ObjectReference): ObjectReference {
+  return "metadata" in about ? referenceTo(about) : about;
+}
+
+/** Names events as upstream: by what they are about and the time in nanoseconds, made unique. */
+export class EventNames {
+  readonly #clock: Clock;
+  #sequence = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  next(about: ObjectReference): string {
+    const stamp = BigInt(Math.floor(this.#clock.now())) * 1_000_000n + BigInt(this.#sequence++ % 1_000_000);
+    return `${about.name ?? ""}.${stamp.toString(16)}`;
+  }
+}
+
+class CorrelatingRecorder implements EventRecorder, AsyncDisposable {
   readonly #client: Client;
   readonly #component: string;
   readonly #host: string | undefined;
   readonly #clock: Clock;
-  readonly #random: Random;
-  readonly #logger: Logger;
-  readonly #limit: number;
+  readonly #names: EventNames;
   readonly #correlator: EventCorrelator;
-  readonly #stop = new AbortController();
-  readonly #queue: EventDraft[] = [];
-  #writing: Promise<void> | undefined;
-  #sequence = 0;
+  readonly #queue: EventQueue<EventDraft>;
 
   constructor(options: EventRecorderOptions) {
+    const { clock = realClock, random = systemRandom, logger = silentLogger, queueLimit: limit = 1000 } = options;
     this.#client = options.client;
     this.#component = options.component;
     this.#host = options.host;
-    this.#clock = options.clock ?? realClock;
-    this.#random = options.random ?? systemRandom;
-    this.#logger = options.logger ?? silentLogger;
-    this.#limit = options.queueLimit ?? 1000;
-    this.#correlator = new EventCorrelator(this.#clock);
+    this.#clock = clock;
+    this.#names = new EventNames(clock);
+    this.#correlator = new EventCorrelator(clock);
+    this.#queue = new EventQueue({ clock, random, logger, limit }, (event, attempt) => this.#write(event, attempt));
   }
 
-  event(about: KubeObject | ObjectReference, type: EventType, reason: string, message: string): void {
-    if (this.#stop.signal.aborted || this.#queue.length >= this.#limit) return;
-    this.#queue.push(this.#make("metadata" in about ? referenceTo(about) : about, type, reason, message));
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = undefined;
-    });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
-    this.#queue.length = 0;
-    await this.#writing;
-  }
-
-  #make(involvedObject: ObjectReference, type: EventType, reason: string, message: string): EventDraft {
+  event(
+    about: KubeObject | ObjectReference,
+    type: EventType,
+    reason: string,
+    message: string,
+    { reporter = this.#component }: EventDetails = {},
+  ): void {
+    if (this.#queue.closed) return;
+    const involvedObject = asReference(about);
     const now = timestamp(this.#clock);
-    // The time in nanoseconds, made unique: how upstream names events.
-    const stamp = BigInt(Math.floor(this.#clock.now())) * 1_000_000n + BigInt(this.#sequence++ % 1_000_000);
-    return {
+    this.#queue.push({
       apiVersion: "v1",
       kind: "Event",
-      metadata: {
-        name: `${involvedObject.name ?? ""}.${stamp.toString(16)}`,
-        namespace: involvedObject.namespace || "default",
-      },
+      metadata: { name: this.#names.next(involvedObject), namespace: involvedObject.namespace || "default" },
       involvedObject,
       type,
       reason,
@@ -105,64 +122,37 @@ class QueueingRecorder implements EventRecorder, AsyncDisposable {
       count: 1,
       firstTimestamp: now,
       lastTimestamp: now,
-      source: { component: this.#component, ...(this.#host === undefined ? {} : { host: this.#host }) },
-      reportingComponent: this.#component,
+      source: { component: reporter, ...(this.#host === undefined ? {} : { host: this.#host }) },
+      reportingComponent: reporter,
       reportingInstance: this.#host ?? "",
-    };
+    });
   }
 
-  async #write(): Promise<void> {
-    // Not in the caller's tick: recording costs it a push.
-    await Promise.resolve();
-    for (let event = this.#queue.shift(); event !== undefined; event = this.#queue.shift()) {
-      const correlated = this.#correlator.correlate(event);
-      if (correlated === undefined) continue;
-      const written = await this.#store(correlated.event, correlated.patchName);
-      if (written !== undefined) this.#correlator.written(correlated.key, written);
-    }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#queue[Symbol.asyncDispose]();
   }
 
-  async #store(event: EventDraft, patchName: string | undefined): Promise<EventDraft | undefined> {
-    const { signal } = this.#stop;
-    let patching = patchName;
-    for (let tries = 1; !signal.aborted; tries++) {
+  async #write(draft: EventDraft, attempt: (write: Attempt) => Promise<boolean>): Promise<void> {
+    const correlated = this.#correlator.correlate(draft);
+    if (correlated === undefined) return;
+    const { event, key, patchName } = correlated;
+    const done = await attempt((signal) => this.#store(event, patchName, signal));
+    if (done) this.#correlator.written(key, event);
+  }
+
+  async #store(event: EventDraft, patchName: string | undefined, signal: AbortSignal): Promise<void> {
+    if (patchName !== undefined) {
+      const { count, lastTimestamp, message } = event;
+      const { namespace } = event.metadata;
+      const patch = { type: "merge", body: { count, lastTimestamp, message } } as const;
       try {
-        return patching === undefined ? await this.#create(event, signal) : await this.#patch(event, patching, signal);
+        await this.#client.patch(coreEvents, { namespace, name: patchName }, patch, { signal });
+        return;
       } catch (error) {
-        if (signal.aborted) return undefined;
-        if (patching !== undefined && isStatusError(error, "NotFound")) {
-          // It ran out meanwhile: begin a new one.
-          patching = undefined;
-          continue;
-        }
-        if (!isTransient(error) || tries >= maxTries) {
-          this.#logger.warn("cannot record an event", { reason: event.reason, error });
-          return undefined;
-        }
-        await sleep(this.#clock, tries === 1 ? retryMs * this.#random.next() : retryMs, signal);
+        // It ran out meanwhile: begin a new one.
+        if (!isStatusError(error, "NotFound")) throw error;
       }
     }
-    return undefined;
+    await this.#client.create(coreEvents, event, { signal });
   }
-
-  #create(event: EventDraft, signal: AbortSignal): Promise<EventDraft> {
-    return this.#client.create(coreEvents, event, { signal });
-  }
-
-  #patch(event: EventDraft, name: string, signal: AbortSignal): Promise<EventDraft> {
-    const { count, lastTimestamp, message } = event;
-    const body = { count, lastTimestamp, message };
-    const { namespace } = event.metadata;
-    return this.#client.patch(coreEvents, { namespace, name }, { type: "merge", body }, { signal });
-  }
-}
-
-/** What the server said no to will not become a yes; a server that was not there may come back. */
-function isTransient(error: unknown): boolean {
-  return (
-    isStatusError(error, "ServiceUnavailable") ||
-    isStatusError(error, "TooManyRequests") ||
-    isStatusError(error, "Timeout") ||
-    isStatusError(error, "ServerTimeout")
-  );
 }

@@ -11,8 +11,9 @@ export type {
   WriteOptions,
 } from "./client.js";
 export { createClient } from "./client.js";
-export type { EventRecorder, EventRecorderOptions, EventType } from "./event-recorder.js";
+export type { EventDetails, EventRecorder, EventRecorderOptions, EventType } from "./event-recorder.js";
 export { createEventRecorder, discardEvents, referenceTo } from "./event-recorder.js";
+export { createEventSeriesRecorder } from "./event-series-recorder.js";
 export type { HttpTransportOptions } from "./http-transport.js";
 export { HttpTransport } from "./http-transport.js";
 export type { HandlerRegistration, Informer, InformerHandler, InformerOptions } from "./informer.js";

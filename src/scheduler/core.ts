@@ -374,6 +374,7 @@ export class SchedulerCore {
           "Normal",
           "Scheduled",
           `Successfully assigned ${namespace}/${name} to ${nodeName}`,
+          { action: "Binding", reporter: schedulerNameOf(pod) },
         );
         return;
       }

@@ -12,7 +12,7 @@ import type { PreemptionPreview } from "./explain.js";
 import type { PreemptionPlan } from "./extender/extender.js";
 import { guarded } from "./framework/guard.js";
 import type { Cycle, NodeVerdict, PostFilterResult, ScheduleFailure } from "./framework/policy.js";
-import type { RunningProfile } from "./profile.js";
+import { type RunningProfile, schedulerNameOf } from "./profile.js";
 import type { Nominator } from "./queue/nominator.js";
 import type { QueueEntry, SchedulingQueue } from "./queue/scheduling-queue.js";
 import type { WaitingPods } from "./waiting-pods.js";
@@ -184,15 +184,20 @@ export class FailureHandler {
       this.#options.queue.activate([other.uid]);
     }
     nominator.add(info, nodeName);
+    const details = { action: "Preempting", related: info.pod, reporter: profile.name };
+    const tell = (victim: Pod): void => {
+      events.event(victim, "Normal", "Preempted", `Preempted by pod ${info.uid} on node ${nodeName}`, details);
+    };
     for (const victim of victims) {
       const held = waiting.get(victim.metadata.uid);
       if (held !== undefined) {
         held.reject("", "preempted");
+        tell(victim);
         continue;
       }
       const evict = async (): Promise<void> => {
         if (victim.metadata.deletionTimestamp === undefined) await writes.evict(victim, profile.name, signal);
-        events.event(victim, "Normal", "Preempted", `Preempted by pod ${info.uid} on node ${nodeName}`);
+        tell(victim);
       };
       const { namespace, name } = victim.metadata;
       this.#write(
@@ -209,7 +214,8 @@ export class FailureHandler {
 
   #tell(pod: Pod, reason: string, message: string, nominated: string | undefined): void {
     const { events, writes, signal } = this.#options;
-    events.event(pod, "Warning", "FailedScheduling", message);
+    const details = { action: "Scheduling", reporter: schedulerNameOf(pod) };
+    events.event(pod, "Warning", "FailedScheduling", message, details);
     const old = pod.status?.conditions?.find(({ type }) => type === "PodScheduled");
     const known = old?.status === "False" && old.reason === reason && old.message === message;
     const promised = nominated === undefined || pod.status?.nominatedNodeName === nominated;

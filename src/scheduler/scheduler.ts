@@ -1,7 +1,7 @@
 import type { Pod } from "../api/index.js";
 import {
   type Client,
-  createEventRecorder,
+  createEventSeriesRecorder,
   type EventRecorder,
   InformerFactory,
   LeaderElector,
@@ -18,7 +18,7 @@ import type { Extender } from "./extender/extender.js";
 import { ClusterFeed } from "./feed.js";
 import type { SchedulingPolicy } from "./framework/policy.js";
 import { defaultPolicies } from "./policies/default-policies.js";
-import type { SchedulerProfile } from "./profile.js";
+import { defaultSchedulerName, type SchedulerProfile } from "./profile.js";
 import type { ShadowOptions, ShadowSummary } from "./shadow.js";
 import type { WaitingPod } from "./waiting-pods.js";
 import { clientWrites } from "./writes.js";
@@ -34,6 +34,8 @@ export interface SchedulerOptions {
   readonly policies?: readonly (SchedulingPolicy | WeightedPolicy)[];
   /** Where "Scheduled" and the like go; absent: events of the API. */
   readonly events?: EventRecorder;
+  /** Where it runs, as events say it: `default-scheduler-HOST` reports them. Absent: not said. */
+  readonly host?: string | undefined;
   /** Absent: this one always schedules. */
   readonly leaderElection?: Pick<LeaderElectorOptions, "namespace" | "name" | "identity"> &
     Partial<Pick<LeaderElectorOptions, "leaseDurationMs" | "renewDeadlineMs" | "retryPeriodMs">>;
@@ -142,11 +144,11 @@ class ApiScheduler implements Scheduler {
   }
 
   async #lead(signal: AbortSignal, ready: () => void): Promise<void> {
-    const { client, maxBindings, initialBackoffMs, maxBackoffMs } = this.#options;
+    const { client, host, maxBindings, initialBackoffMs, maxBackoffMs } = this.#options;
     const common = { clock: this.#clock, random: this.#random, logger: this.#logger };
     const recorder =
       this.#options.events === undefined
-        ? createEventRecorder({ client, component: "default-scheduler", ...common, queueLimit: 10_000 })
+        ? createEventSeriesRecorder({ client, component: defaultSchedulerName, host, ...common, queueLimit: 10_000 })
         : undefined;
     const factory = new InformerFactory({ client, ...common });
     const feed = new ClusterFeed(factory);

@@ -89,7 +89,7 @@ async function eventsAbout(name: string): Promise<readonly string[]> {
   const { items } = await cluster.client.list(coreEvents, { namespace: "default" });
   return items
     .filter(({ involvedObject }) => involvedObject.name === name)
-    .map(({ type, reason, message, source }) => `${source?.component} ${type} ${reason}: ${message}`);
+    .map(({ type, reason, message, reportingComponent }) => `${reportingComponent} ${type} ${reason}: ${message}`);
 }
 
 test("schedules, explains and preempts over HTTPS with the rights of system:kube-scheduler", async () => {
