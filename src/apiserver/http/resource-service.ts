@@ -34,6 +34,9 @@ const streamed: ReadonlySet<string> = new Set(["exec", "attach", "portforward"])
 /** YAML has no frames. */
 const streamTypes: readonly string[] = ["application/json;stream=watch", `${protobufType};stream=watch`];
 
+/** A watch waits for its client when so much is unsent: waiting after every write costs more than the write. */
+const maxUnsentBytes = 256 * 1024;
+
 /** Everything of the resource API: turns requests into calls of the pipeline and writes what comes back. */
 export class ResourceService {
   readonly #options: DispatcherOptions;
@@ -206,7 +209,7 @@ export class ResourceService {
       single: false,
       send: (frames) => {
         if (exchange.ended) return false;
-        if (response.write(frames)) return true;
+        if (response.write(frames) || response.writableLength < maxUnsentBytes) return true;
         return drained(response, this.#stall).then((more) => {
           if (!more) response.destroy();
           return more;

@@ -10,6 +10,8 @@ export interface WireResponse {
   /** Of the answer, once it is sent. */
   readonly statusCode: number;
   readonly writableEnded: boolean;
+  /** Bytes written and not yet sent. */
+  readonly writableLength: number;
   writeHead(code: number, headers: OutgoingHttpHeaders): unknown;
   flushHeaders(): void;
   /** false: wait for `drain` before writing more. */

@@ -1,11 +1,11 @@
 import type { JsonObject, KubeObject } from "../../api/index.js";
 import { SortedMap } from "../../internal/sorted-map.js";
-import { BatchPool } from "./batch-pool.js";
 import { CacheEvent } from "./cache-event.js";
 import { EventHistory } from "./history.js";
 import { type Selection, selects } from "./selection.js";
 import type { CachedObject } from "./stored-object.js";
 import { CacheWatcher } from "./watcher.js";
+import { WatcherTable } from "./watcher-table.js";
 
 /** A field whose values the cache keeps an index of: `spec.nodeName` of pods. */
 export type FieldIndex = ReadonlyMap<string, (object: JsonObject) => string>;
@@ -130,7 +130,7 @@ export class ResourceCache {
       watcher.flush();
     }
     watcher.revision = Math.max(revision, now);
-    this.#watchers.add(watcher);
+    this.#watchers.add(watcher, now);
     return watcher;
   }
 
@@ -141,6 +141,7 @@ export class ResourceCache {
 
   /** Ends every watch, as when the server stops or the resource goes. */
   endWatches(error?: Error): void {
+    this.#watchers.flush();
     for (const watcher of this.#watchers.all()) watcher.end(error);
   }
 
@@ -184,75 +185,4 @@ export class ResourceCache {
 
 function readField(read: (object: JsonObject) => string, stored: CachedObject): string {
   return read(stored.object as KubeObject & JsonObject);
-}
-
-/** Watchers by what they can possibly be concerned by, so that an event is judged by few of thousands. */
-class WatcherTable {
-  readonly #buckets = new Map<string, Set<CacheWatcher>>();
-  readonly #dirty = new Set<CacheWatcher>();
-  #size = 0;
-  #indexed = 0;
-
-  get size(): number {
-    return this.#size;
-  }
-
-  get hasIndexed(): boolean {
-    return this.#indexed > 0;
-  }
-
-  add(watcher: CacheWatcher): void {
-    const bucket = bucketOf(watcher.selection);
-    const watchers = this.#buckets.get(bucket);
-    if (watchers === undefined) this.#buckets.set(bucket, new Set([watcher]));
-    else watchers.add(watcher);
-    this.#size++;
-    if (watcher.selection.index !== undefined) this.#indexed++;
-  }
-
-  delete(watcher: CacheWatcher): void {
-    const bucket = bucketOf(watcher.selection);
-    const watchers = this.#buckets.get(bucket);
-    if (watchers?.delete(watcher) !== true) return;
-    if (watchers.size === 0) this.#buckets.delete(bucket);
-    this.#dirty.delete(watcher);
-    this.#size--;
-    if (watcher.selection.index !== undefined) this.#indexed--;
-  }
-
-  all(): CacheWatcher[] {
-    return [...this.#buckets.values()].flatMap((watchers) => [...watchers]);
-  }
-
-  offer(event: CacheEvent, prefix: string, indexed: readonly (readonly [string, string])[] | undefined): void {
-    if (this.#size === 0) return;
-    const { key } = event;
-    this.#offerTo(prefix, event);
-    const slash = key.indexOf("/", prefix.length);
-    if (slash > 0) this.#offerTo(key.slice(0, slash + 1), event);
-    this.#offerTo(`=${key}`, event);
-    for (const [field, value] of indexed ?? []) this.#offerTo(`${field}=${value}`, event);
-  }
-
-  #offerTo(bucket: string, event: CacheEvent): void {
-    const watchers = this.#buckets.get(bucket);
-    if (watchers === undefined) return;
-    for (const watcher of watchers) {
-      watcher.offer(event);
-      if (watcher.pending) this.#dirty.add(watcher);
-    }
-  }
-
-  flush(): void {
-    const pool = new BatchPool();
-    for (const watcher of this.#dirty) watcher.flush(pool);
-    this.#dirty.clear();
-  }
-}
-
-/** Prefixes begin with a slash, so the three forms cannot meet. An index comes first: it is the narrowest in practice. */
-function bucketOf(selection: Selection): string {
-  if (selection.exact !== undefined) return `=${selection.exact}`;
-  if (selection.index !== undefined) return `${selection.index.field}=${selection.index.value}`;
-  return selection.prefix;
 }

@@ -47,6 +47,12 @@ export class CacheWatcher {
     if (this.#open.length === 0) return;
     const batch = pool?.share(this.#open) ?? this.#open;
     this.#open = [];
+    this.deliver(batch);
+  }
+
+  /** Hands over a batch of which everything is selected. */
+  deliver(batch: readonly StoredEvent[]): void {
+    if (this.#cut) return;
     this.lastSent = (batch[batch.length - 1] as StoredEvent).stored.revision;
     this.#waiting += batch.length;
     if (this.#waiting > maxWaitingEvents + batch.length) {
