@@ -1,6 +1,7 @@
 import { request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
 import { allowedAddress, type Resolve, systemResolve } from "../proxy/address-policy.js";
+import { webhookFailure } from "./webhook-failure.js";
 import type { CallWebhook } from "./webhooks.js";
 
 export interface HttpsWebhookOptions {
@@ -50,7 +51,9 @@ export function httpsWebhookCall(options: HttpsWebhookOptions): CallWebhook {
         },
         signal,
       };
-      return JSON.parse(await post(request, body, options.responseLimitBytes ?? 3 * 1024 * 1024));
+      const { code, text } = await post(request, body, options.responseLimitBytes ?? 3 * 1024 * 1024);
+      if (code < 200 || code >= 300) return Promise.reject(new Error(webhookFailure(code, text)));
+      return JSON.parse(text);
     } catch (cause) {
       const failure: unknown = signal.aborted ? signal.reason : cause;
       const why = failure instanceof Error ? failure.message : String(failure);
@@ -75,7 +78,11 @@ function placeOf({ service, url }: Parameters<CallWebhook>[0]): Place {
   return { host, port: Number(parsed.port || 443), path: parsed.pathname + parsed.search, service: undefined };
 }
 
-function post(options: Parameters<typeof httpsRequest>[1] & object, body: Buffer, limitBytes: number): Promise<string> {
+function post(
+  options: Parameters<typeof httpsRequest>[1] & object,
+  body: Buffer,
+  limitBytes: number,
+): Promise<{ code: number; text: string }> {
   return new Promise((resolve, reject) => {
     const request = httpsRequest(options, (response) => {
       const chunks: Buffer[] = [];
@@ -87,9 +94,7 @@ function post(options: Parameters<typeof httpsRequest>[1] & object, body: Buffer
       });
       response.on("error", reject);
       response.on("end", () => {
-        const code = response.statusCode ?? 0;
-        if (code >= 200 && code < 300) resolve(Buffer.concat(chunks).toString("utf8"));
-        else reject(new Error(`the server responded with the status code ${code}`));
+        resolve({ code: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") });
       });
     });
     request.on("error", reject);

@@ -79,9 +79,11 @@ describe("conversion", () => {
       call: async (_, review) => {
         const { request } = review as { request: { uid: string; objects: JsonObject[]; desiredAPIVersion: string } };
         reviews.push(review as JsonObject);
-        if (broken) return { response: { uid: request.uid, result: { status: "Failed", message: "no mood" } } };
+        const answer = { apiVersion: "apiextensions.k8s.io/v1", kind: "ConversionReview" };
+        const failed = { uid: request.uid, result: { status: "Failed", message: "no mood" } };
+        if (broken) return { ...answer, response: failed };
         const convertedObjects = request.objects.map((object) => convert(object, request.desiredAPIVersion));
-        return { response: { uid: request.uid, result: { status: "Success" }, convertedObjects } };
+        return { ...answer, response: { uid: request.uid, result: { status: "Success" }, convertedObjects } };
       },
     });
     await using served = await serve({ webhook }, new MemoryStore());

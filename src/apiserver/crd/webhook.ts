@@ -1,4 +1,4 @@
-import { type JsonObject, parseApiVersion } from "../../api/index.js";
+import type { JsonObject } from "../../api/index.js";
 import { isJsonObject } from "../../api/json-value.js";
 import type { Clock } from "../../internal/clock.js";
 import type { Random } from "../../internal/random.js";
@@ -15,7 +15,9 @@ export interface ConversionWebhookOptions {
   readonly timeoutMs?: number;
 }
 
-/** Conversion through webhooks: one ConversionReview v1 for all objects of a request. */
+type ReviewVersion = "v1" | "v1beta1";
+
+/** Conversion through webhooks: one ConversionReview for all objects of a request, in the first version of the webhook's that is known here. */
 export function conversionWebhook({
   call,
   clock,
@@ -23,13 +25,12 @@ export function conversionWebhook({
   timeoutMs = 30_000,
 }: ConversionWebhookOptions): ConvertObjects {
   return async (webhook, objects, apiVersion, signal) => {
-    if (webhook.conversionReviewVersions?.includes("v1") !== true) {
-      throw new Error("no ConversionReview version that this server knows is accepted by the webhook");
-    }
+    const version = webhook.conversionReviewVersions?.find(isReviewVersion);
+    if (version === undefined) throw new Error("no supported conversion review versions");
     const uid = uuid(random);
     const review = {
       kind: "ConversionReview",
-      apiVersion: "apiextensions.k8s.io/v1",
+      apiVersion: apiVersionOf(version),
       request: { uid, desiredAPIVersion: apiVersion, objects },
     };
     const timeout = new AbortController();
@@ -38,34 +39,39 @@ export function conversionWebhook({
       const signals = signal === undefined ? timeout.signal : AbortSignal.any([signal, timeout.signal]);
       // Validated when the definition was written: one of url and service is there.
       const config = webhook.clientConfig as Parameters<CallWebhook>[0];
-      return readResponse(await call(config, review, signals), uid, objects.length, apiVersion);
+      return readResponse(await call(config, review, signals), uid, version);
     } finally {
       timer.cancel();
     }
   };
 }
 
-function readResponse(answer: unknown, uid: string, count: number, apiVersion: string): readonly JsonObject[] {
-  const response = isJsonObject(answer) ? answer["response"] : undefined;
-  if (!isJsonObject(response)) throw new Error("invalid response: no response");
-  if (response["uid"] !== uid) throw new Error(`expected response.uid=${JSON.stringify(uid)}`);
-  const result = isJsonObject(response["result"]) ? response["result"] : {};
-  if (result["status"] !== "Success") {
-    const message = typeof result["message"] === "string" && result["message"] !== "" ? result["message"] : undefined;
-    throw new Error(message ?? `result.status was ${JSON.stringify(result["status"] ?? "")}, not "Success"`);
+function readResponse(answer: unknown, uid: string, version: ReviewVersion): readonly JsonObject[] {
+  const review = isJsonObject(answer) ? answer : {};
+  const { apiVersion = "", kind = "", response } = review;
+  // Of the beta version upstream never looked at more than the result.
+  const strict = version === "v1";
+  if (strict && (apiVersion !== apiVersionOf(version) || kind !== "ConversionReview")) {
+    const wanted = `${apiVersionOf(version)}, Kind=ConversionReview`;
+    throw new Error(`expected webhook response of ${wanted}, got ${apiVersion}, Kind=${kind}`);
+  }
+  if (!isJsonObject(response)) throw new Error("no response provided");
+  if (strict && response["uid"] !== uid) {
+    throw new Error(`expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(response["uid"] ?? "")}`);
+  }
+  const { status = "", message } = isJsonObject(response["result"]) ? response["result"] : {};
+  if (status !== "Success") {
+    const why = `response.result.status was '${status}', not 'Success'`;
+    throw new Error(typeof message === "string" && message !== "" ? message : why);
   }
   const converted = response["convertedObjects"];
-  if (!Array.isArray(converted) || converted.length !== count) {
-    const given = Array.isArray(converted) ? converted.length : 0;
-    throw new Error(`webhook returned ${given} objects, expected ${count}`);
-  }
-  for (const object of converted) {
-    if (
-      isJsonObject(object) &&
-      parseApiVersion(String(object["apiVersion"])).group === parseApiVersion(apiVersion).group
-    )
-      continue;
-    throw new Error("webhook returned an object of another group");
-  }
-  return converted as readonly JsonObject[];
+  return Array.isArray(converted) ? (converted as readonly JsonObject[]) : [];
+}
+
+function isReviewVersion(version: string): version is ReviewVersion {
+  return version === "v1" || version === "v1beta1";
+}
+
+function apiVersionOf(version: ReviewVersion): string {
+  return `apiextensions.k8s.io/${version}`;
 }

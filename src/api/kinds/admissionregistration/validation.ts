@@ -100,7 +100,12 @@ export function expressionCompiler(params: boolean): PolicyCompiler {
   return new PolicyCompiler(new AdmissionEnvironments(new Meter()), { params });
 }
 
-function checkClient(errors: Errors, path: string, config: Loose<AdmissionregistrationWebhookClientConfig>): void {
+/** Where a webhook is: one of a URL and a Service. */
+export function checkClient(
+  errors: Errors,
+  path: string,
+  config: Loose<AdmissionregistrationWebhookClientConfig>,
+): void {
   const { service, url } = config;
   if ((service === undefined) === (url === undefined)) {
     errors.push(required(path, "exactly one of url or service is required"));

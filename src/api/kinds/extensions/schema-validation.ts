@@ -103,14 +103,14 @@ function checkColumns({ additionalPrinterColumns = [] }: Version, path: string, 
       errors.push(invalid(`${at}.format`, format, `must be one of ${columnFormats.join(",")}`));
     }
     if (!jsonPath) {
-      errors.push(required(`${at}.jsonPath`));
+      errors.push(required(`${at}.JSONPath`));
       return;
     }
     try {
       compileJsonPath(jsonPath);
     } catch (error) {
       if (!(error instanceof JsonPathError)) throw error;
-      errors.push(invalid(`${at}.jsonPath`, jsonPath, error.message));
+      errors.push(invalid(`${at}.JSONPath`, jsonPath, error.message));
     }
   });
 }

@@ -10,7 +10,12 @@ import {
   recordStoredVersions,
 } from "./prepare.js";
 import { validateSchemas } from "./schema-validation.js";
-import { validateApiService, validateDefinition, validateDefinitionUpdate } from "./validation.js";
+import {
+  validateApiService,
+  validateDefinition,
+  validateDefinitionStatus,
+  validateDefinitionUpdate,
+} from "./validation.js";
 
 export const extensionsStrategies: readonly StrategyEntry[] = [
   [
@@ -24,7 +29,7 @@ export const extensionsStrategies: readonly StrategyEntry[] = [
       validate: validateDefinition,
       validateCreate: validateSchemas,
       validateUpdate: validateDefinitionUpdate,
-      validateStatusUpdate: validateDefinition,
+      validateStatusUpdate: validateDefinitionStatus,
       unconditionalUpdate: false,
       anyFinalizer: true,
     }),

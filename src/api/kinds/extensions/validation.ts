@@ -1,7 +1,8 @@
 import { type FieldError, forbidden, invalid, required } from "../../field-error.js";
-import type { APIService, CustomResourceDefinition } from "../../gen/types.js";
+import type { APIService, CustomResourceDefinition, CustomResourceDefinitionNames } from "../../gen/types.js";
 import { jsonEqual } from "../../json-value.js";
 import { validateDns1035Label } from "../../names.js";
+import { checkClient } from "../admissionregistration/validation.js";
 import {
   addInvalid,
   checkEnum,
@@ -15,6 +16,9 @@ import { type Loose, ownValue } from "../loose.js";
 import { validateSchemas } from "./schema-validation.js";
 
 type Definition = Loose<CustomResourceDefinition>;
+type Version = NonNullable<NonNullable<Definition["spec"]>["versions"]>[number];
+type Names = Loose<CustomResourceDefinitionNames>;
+type Conversion = NonNullable<NonNullable<Definition["spec"]>["conversion"]>;
 
 const approval = "api-approved.kubernetes.io";
 
@@ -27,30 +31,37 @@ export function validateDefinition(definition: Definition): readonly FieldError[
   }
   checkGroup(errors, definition, group);
   checkEnum(errors, "spec.scope", scope, ["Cluster", "Namespaced"]);
-  checkNames(errors, definition);
+  checkNames(errors, names);
   checkVersions(errors, versions);
-  definition.status?.storedVersions?.forEach((stored, index) => {
-    if (versions.some((version) => version.name === stored)) return;
-    errors.push(invalid(`status.storedVersions[${index}]`, stored, "must appear in spec.versions"));
-  });
-  if (conversion?.strategy === "Webhook") {
-    const config = conversion.webhook?.clientConfig;
-    if (config === undefined) {
-      const why = "required when strategy is set to Webhook";
-      errors.push(required("spec.conversion.webhook.clientConfig", why));
-    } else if ((config.url === undefined) === (config.service === undefined)) {
-      errors.push(required("spec.conversion.webhook.clientConfig", "exactly one of url or service is required"));
-    }
-    if ((conversion.webhook?.conversionReviewVersions?.length ?? 0) === 0) {
-      errors.push(required("spec.conversion.webhook.conversionReviewVersions"));
-    }
-  } else if (conversion !== undefined) {
-    checkEnum(errors, "spec.conversion.strategy", conversion.strategy, ["None", "Webhook"]);
-    if (conversion.webhook !== undefined) {
-      errors.push(forbidden("spec.conversion.webhook", "should not be set when strategy is not set to Webhook"));
-    }
-  }
+  if (conversion !== undefined) checkConversion(errors, conversion);
   return errors;
+}
+
+/** The paths are those that upstream has always had here, and not those of the fields. */
+function checkConversion(errors: Errors, { strategy, webhook }: Conversion): void {
+  const path = "spec.conversion";
+  checkEnum(errors, `${path}.strategy`, strategy, ["None", "Webhook"]);
+  const { clientConfig, conversionReviewVersions: versions = [] } = webhook ?? {};
+  if (strategy !== "Webhook") {
+    const why = "should not be set when strategy is not set to Webhook";
+    if (clientConfig !== undefined) errors.push(forbidden(`${path}.webhookClientConfig`, why));
+    if (versions.length > 0) errors.push(forbidden(`${path}.conversionReviewVersions`, why));
+    return;
+  }
+  if (clientConfig !== undefined) checkClient(errors, `${path}.webhookClientConfig`, clientConfig);
+  else errors.push(required(`${path}.webhookClientConfig`, "required when strategy is set to Webhook"));
+  if (versions.length === 0) {
+    errors.push(required(`${path}.conversionReviewVersions`));
+    return;
+  }
+  versions.forEach((version, index) => {
+    const at = `${path}.conversionReviewVersions[${index}]`;
+    if (versions.indexOf(version) < index) errors.push(invalid(at, version, "duplicate version"));
+    else addInvalid(errors, at, version, validateDns1035Label(version));
+  });
+  if (!versions.some((version) => version === "v1" || version === "v1beta1")) {
+    errors.push(invalid(`${path}.conversionReviewVersions`, versions, "must include at least one of v1, v1beta1"));
+  }
 }
 
 function checkGroup(errors: Errors, definition: Definition, group: string): void {
@@ -67,29 +78,36 @@ function checkGroup(errors: Errors, definition: Definition, group: string): void
   }
 }
 
-function checkNames(errors: Errors, definition: Definition): void {
-  const { plural, singular, kind, listKind, shortNames = [], categories = [] } = definition.spec?.names ?? {};
-  const path = "spec.names";
-  const check = (field: string, value: string | undefined, text = value): void => {
-    if (!checkRequired(errors, `${path}.${field}`, value)) return;
-    addInvalid(errors, `${path}.${field}`, value, validateDns1035Label(text ?? ""));
+function checkNames(errors: Errors, names: Names): void {
+  for (const field of ["plural", "singular", "kind", "listKind"] as const) {
+    checkRequired(errors, `spec.names.${field}`, names[field]);
+  }
+  checkNameForms(errors, "spec.names", names);
+}
+
+function checkNameForms(errors: Errors, path: string, names: Names): void {
+  const { plural, singular, kind, listKind, shortNames = [], categories = [] } = names;
+  const check = (field: string, value: string | undefined, what = ""): void => {
+    if (!value) return;
+    const messages = validateDns1035Label(what === "" ? value : value.toLowerCase());
+    if (messages.length > 0) errors.push(invalid(`${path}.${field}`, value, what + messages.join(",")));
   };
   check("plural", plural);
   check("singular", singular);
-  check("kind", kind, kind?.toLowerCase());
-  check("listKind", listKind, listKind?.toLowerCase());
-  if (kind !== undefined && kind === listKind) {
+  check("kind", kind, "may have mixed case, but should otherwise match: ");
+  check("listKind", listKind, "may have mixed case, but should otherwise match: ");
+  shortNames.forEach((name, index) => {
+    check(`shortNames[${index}]`, name);
+  });
+  if (kind && kind === listKind) {
     errors.push(invalid(`${path}.listKind`, listKind, "kind and listKind may not be the same"));
   }
-  shortNames.forEach((name, index) => {
-    addInvalid(errors, `${path}.shortNames[${index}]`, name, validateDns1035Label(name));
-  });
   categories.forEach((name, index) => {
-    addInvalid(errors, `${path}.categories[${index}]`, name, validateDns1035Label(name));
+    check(`categories[${index}]`, name);
   });
 }
 
-function checkVersions(errors: Errors, versions: NonNullable<NonNullable<Definition["spec"]>["versions"]>): void {
+function checkVersions(errors: Errors, versions: readonly Version[]): void {
   const names = new Set<string>();
   versions.forEach((version, index) => {
     const at = `spec.versions[${index}]`;
@@ -97,10 +115,8 @@ function checkVersions(errors: Errors, versions: NonNullable<NonNullable<Definit
     if (version.schema?.openAPIV3Schema === undefined) {
       errors.push(required(`${at}.schema.openAPIV3Schema`, "schemas are required"));
     }
-    if (version.deprecationWarning !== undefined && version.deprecated !== true) {
-      errors.push(
-        invalid(`${at}.deprecationWarning`, version.deprecationWarning, "can only be set for deprecated versions"),
-      );
+    for (const why of wrongWarning(version)) {
+      errors.push(invalid(`${at}.deprecationWarning`, version.deprecationWarning, why));
     }
     const scale = version.subresources?.scale;
     if (scale !== undefined) {
@@ -117,6 +133,20 @@ function checkVersions(errors: Errors, versions: NonNullable<NonNullable<Definit
   }
 }
 
+function wrongWarning({ deprecated, deprecationWarning: text }: Version): readonly string[] {
+  if (text === undefined) return [];
+  if (deprecated !== true) return ["can only be set for deprecated versions"];
+  const wrong: string[] = [];
+  if (Buffer.byteLength(text) > 256) wrong.push("must be <= 256 characters long");
+  if (text === "") wrong.push("must not be an empty string");
+  const odd = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.exec(text);
+  if (odd !== null) {
+    const at = Buffer.byteLength(text.slice(0, odd.index));
+    wrong.push(`must only contain printable UTF-8 characters; non-printable character found at index ${at}`);
+  }
+  return wrong;
+}
+
 function checkScalePath(errors: Errors, path: string, value: string | undefined, prefix: string): void {
   if (!checkRequired(errors, path, value)) return;
   if (!value.startsWith(prefix)) {
@@ -130,10 +160,26 @@ export function validateDefinitionUpdate(definition: Definition, old: Definition
   if (!jsonEqual(definition.spec?.versions, old.spec?.versions)) errors.push(...validateSchemas(definition));
   checkImmutable(errors, "spec.group", definition.spec?.group, old.spec?.group);
   checkImmutable(errors, "spec.names.plural", definition.spec?.names?.plural, old.spec?.names?.plural);
+  checkStoredVersions(errors, definition);
   const established = old.status?.conditions?.some(({ type, status }) => type === "Established" && status === "True");
   if (established !== true) return errors;
   checkImmutable(errors, "spec.scope", definition.spec?.scope, old.spec?.scope);
   checkImmutable(errors, "spec.names.kind", definition.spec?.names?.kind, old.spec?.names?.kind);
+  return errors;
+}
+
+function checkStoredVersions(errors: Errors, { spec, status }: Definition): void {
+  status?.storedVersions?.forEach((stored, index) => {
+    if (spec?.versions?.some(({ name }) => name === stored)) return;
+    const why = `missing from spec.versions; ${stored} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${stored} and removes ${stored} from status.storedVersions`;
+    errors.push(invalid(`status.storedVersions[${index}]`, stored, why));
+  });
+}
+
+/** Only the names in a status are looked at: storedVersions are for whoever migrates. */
+export function validateDefinitionStatus({ status }: Definition): readonly FieldError[] {
+  const errors: Errors = [];
+  checkNameForms(errors, "status.acceptedNames", status?.acceptedNames ?? {});
   return errors;
 }
 
