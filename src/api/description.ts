@@ -30,6 +30,8 @@ export interface ResourceDescription extends ResourceType {
    * write to status leaves metadata as it is.
    */
   readonly custom?: boolean;
+  /** Its definition is being deleted: what is there can be read and changed until it is gone, and nothing can be created. */
+  readonly terminating?: boolean;
   /** What clients of a deprecated version are warned of with every answer. */
   readonly deprecation?: string;
 }

@@ -176,11 +176,11 @@ export const statusErrors = {
   unauthorized: (): StatusError => failure(401, "Unauthorized", "Unauthorized"),
   badRequest: (message: string, options?: { readonly cause?: unknown }): StatusError =>
     failure(400, "BadRequest", message, undefined, options),
-  methodNotAllowed: (resource: Resource, verb: string): StatusError =>
+  methodNotAllowed: (resource: Resource, verb: string, message?: string): StatusError =>
     failure(
       405,
       "MethodNotAllowed",
-      `${verb} is not supported on resources of kind "${qualifiedResource(resource)}"`,
+      message ?? `${verb} is not supported on resources of kind "${qualifiedResource(resource)}"`,
       detailsOf(resource, ""),
     ),
   notAcceptable: (accepted: readonly string[]): StatusError =>

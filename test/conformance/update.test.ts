@@ -150,6 +150,8 @@ describeApi("update", controlPlane, (api) => {
     expect((await failure(update({ metadata: { ...metadataOf(scale), uid: "e" } }))).code).toBe(409);
     expect(await update({})).toMatchObject({ kind: "Scale", spec: { replicas: 4 } });
     expect((await failure(update({}))).code).toBe(409);
+    await patch(api, namespace, { spec: { replicas: 0 } });
+    expect((await api.call("get", deployments, { ...at, subresource: "scale" }))["spec"]).toEqual({});
   });
 });
 

@@ -18,9 +18,8 @@ export interface DescribeOptions {
   readonly convert?: VersionedStorage["convert"] | undefined;
 }
 
-const allVerbs: readonly Verb[] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
-/** What is left when the definition goes: nothing new may come. */
-const lastVerbs: readonly Verb[] = ["delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+/** In the order in which discovery shows them. */
+const allVerbs: readonly Verb[] = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
 const partVerbs: readonly Verb[] = ["get", "patch", "update"];
 
 /** The description of each version of a custom resource that is served. Names are the accepted ones where there are any. */
@@ -67,7 +66,7 @@ function describeVersion(
     listKind,
     shortNames: accepted?.shortNames ?? [],
     categories: accepted?.categories ?? [],
-    verbs: terminating ? lastVerbs : allVerbs,
+    verbs: allVerbs,
     schema: schema.structure,
     subresources: subresourcesOf(version, { group, version: name, kind }),
     storage: {
@@ -83,6 +82,7 @@ function describeVersion(
     selectableFields: selectableFieldsOf(version),
     strategy: customStrategy(schema, version),
     custom: true,
+    ...(terminating ? { terminating } : {}),
     ...(deprecation === undefined ? {} : { deprecation }),
   };
 }

@@ -96,6 +96,15 @@ function merge(groups: readonly ExtraGroup[]): ExtraGroup[] {
   return [...byName.values()];
 }
 
+/** What clients are told that they can do while a definition goes. */
+const lastVerbs: readonly string[] = ["delete", "deletecollection", "get", "list", "watch"];
+
+/** Upstream sorts those of built-in resources only. */
+function verbsOf({ verbs, custom, terminating }: ResourceDescription): readonly string[] {
+  if (custom !== true) return [...verbs].sort();
+  return terminating === true ? verbs.filter((verb) => lastVerbs.includes(verb)) : verbs;
+}
+
 function servedResource(description: ResourceDescription): ServedResource {
   const { resource, kind, singular, namespaced, shortNames, categories, storage } = description;
   const subresources = [...description.subresources.values()].map((subresource) => ({
@@ -111,12 +120,12 @@ function servedResource(description: ResourceDescription): ServedResource {
     kind,
     singular,
     namespaced,
-    verbs: [...description.verbs].sort(),
+    verbs: verbsOf(description),
     shortNames,
     categories,
     // What cannot be watched is not kept: reviews, bindings, component statuses.
     ...(description.verbs.includes("watch") ? { storedAs: `${storage.group}/${storage.version}/${kind}` } : {}),
-    subresources: subresources.sort((a, b) => compareText(a.name, b.name)),
+    subresources: description.custom === true ? subresources : subresources.sort((a, b) => compareText(a.name, b.name)),
   };
 }
 

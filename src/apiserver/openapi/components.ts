@@ -19,6 +19,7 @@ export class Components {
   readonly #index: DefinitionIndex;
   readonly #done = new Map<string, Fragment>();
   readonly #kinds = new Map<string, GroupVersionKind[]>();
+  readonly #selectable = new Map<string, readonly { readonly fieldPath: string }[]>();
   /** Found and not yet written; undefined for those without a schema. */
   readonly #open = new Map<string, Schema | undefined>();
 
@@ -36,6 +37,12 @@ export class Components {
     const same = ({ group, version, kind: other }: GroupVersionKind): boolean =>
       group === kind.group && version === kind.version && other === kind.kind;
     if (!known.some(same)) known.push(kind);
+  }
+
+  /** Objects of the definition can be selected by these fields, beside their names. */
+  select(name: string, fields: Iterable<string>): void {
+    const selectable = Array.from(fields, (fieldPath) => ({ fieldPath }));
+    if (selectable.length > 0) this.#selectable.set(name, selectable);
   }
 
   /** A definition that is not made from a schema. */
@@ -61,7 +68,11 @@ export class Components {
 
   #kindsOf(name: string): Fragment {
     const kinds = this.#kinds.get(name);
-    return kinds === undefined ? {} : { "x-kubernetes-group-version-kind": kinds };
+    const fields = this.#selectable.get(name);
+    return {
+      ...(kinds === undefined ? {} : { "x-kubernetes-group-version-kind": kinds }),
+      ...(fields === undefined ? {} : { "x-kubernetes-selectable-fields": fields }),
+    };
   }
 
   #definition(name: string, given: Schema | undefined): Fragment {

@@ -85,6 +85,7 @@ function addDefinitions(
   const { group, version, schema } = description;
   const kind: GroupVersionKind = { group, version, kind: description.kind };
   components.add(definitionName(description), custom ? withIdentity(schema, index) : schema, kind);
+  if (custom) components.select(definitionName(description), description.selectableFields.keys());
   if (description.verbs.some((verb) => verb === "delete" || verb === "deletecollection")) {
     components.add(names.status, undefined, { group: "", version: "v1", kind: "Status" });
     components.add(names.deleteOptions, undefined, { group: "", version: "v1", kind: "DeleteOptions" });

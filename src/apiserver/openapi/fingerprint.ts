@@ -24,6 +24,7 @@ export function fingerprint(descriptions: readonly ResourceDescription[], versio
     verbs: description.verbs,
     subresources: [...description.subresources.values()],
     schema: description.schema,
+    ...(description.custom === true ? { selectableFields: [...description.selectableFields.keys()] } : {}),
   }));
   return hashOf(`${contentStamp} ${revision} ${version} ${JSON.stringify(facts, schemaReplacer())}`);
 }

@@ -62,5 +62,9 @@ export function dispatch(
     return operation(context, endpoint, request);
   }
   if (!description.verbs.includes(verb)) throw statusErrors.methodNotAllowed(description, verb);
+  if (verb === "create" && description.terminating === true) {
+    const message = "create not allowed while custom resource definition is terminating";
+    throw statusErrors.methodNotAllowed(description, verb, message);
+  }
   return whole[verb](context, endpoint, request);
 }

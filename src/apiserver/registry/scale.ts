@@ -22,7 +22,12 @@ export async function scale(
 ): Promise<ServerResult> {
   if (request.verb === "get") {
     const stored = await context.reader.get(endpoint, { ...request, subresource: undefined });
-    return answer(endpoint, stored.object as unknown as JsonObject);
+    const object = stored.object as unknown as JsonObject;
+    const { specReplicas } = pathsOf(endpoint);
+    if (endpoint.description.custom === true && typeof valueAt(object, specReplicas) !== "number") {
+      throw statusErrors.internal(`the spec replicas field ${JSON.stringify(specReplicas)} does not exist`);
+    }
+    return answer(endpoint, object);
   }
   const scaled = request.patchType === "apply" ? applied(context, endpoint, request) : written(endpoint, request);
   const result = await modify(context, endpoint, request, async (old) => scaled(old), {
@@ -48,12 +53,13 @@ function pathsOf(endpoint: Endpoint): { specReplicas: string; statusReplicas: st
 function scaleOf(endpoint: Endpoint, object: JsonObject): JsonObject {
   const paths = pathsOf(endpoint);
   const { name, namespace, uid, resourceVersion, creationTimestamp } = metadataOf(object);
+  const replicas = valueAt(object, paths.specReplicas) ?? 0;
   const selector = paths.selector === undefined ? undefined : selectorText(valueAt(object, paths.selector));
   return {
     kind: "Scale",
     apiVersion: "autoscaling/v1",
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
-    spec: { replicas: valueAt(object, paths.specReplicas) ?? 0 },
+    spec: replicas === 0 ? {} : { replicas },
     status: { replicas: valueAt(object, paths.statusReplicas) ?? 0, ...(selector === undefined ? {} : { selector }) },
   };
 }

@@ -35,6 +35,9 @@ export function validateSchemas(definition: Definition): readonly FieldError[] {
     if (schema === undefined) return;
     checkSchema(schema as JsonSchema, path("spec.validation", "schema", ".openAPIV3Schema"), errors);
   });
+  each(versions, "subresources", (version, path) => {
+    checkScale(version, path("spec.subresources", "subresources", ".scale"), errors);
+  });
   each(versions, "additionalPrinterColumns", (version, path) => {
     checkColumns(version, path("spec.additionalPrinterColumns", "additionalPrinterColumns", ""), errors);
   });
@@ -89,6 +92,23 @@ function checkDefaults(schema: JsonSchema, path: string, errors: Errors): void {
   if (items !== undefined) checkDefaults(items, `${path}.items`, errors);
   const additional = additionalOf(schema);
   if (additional !== undefined) checkDefaults(additional, `${path}.additionalProperties`, errors);
+}
+
+function checkScale({ subresources }: Version, path: string, errors: Errors): void {
+  const { scale } = subresources ?? {};
+  if (scale === undefined) return;
+  const check = (field: "specReplicasPath" | "statusReplicasPath" | "labelSelectorPath", ...roots: string[]): void => {
+    const value = scale[field];
+    if (!value) {
+      if (field !== "labelSelectorPath") errors.push(required(`${path}.${field}`));
+    } else if (!roots.some((root) => value.startsWith(`${root}.`))) {
+      const where = roots.length === 1 ? roots[0] : `either ${roots.join(" or ")}`;
+      errors.push(invalid(`${path}.${field}`, value, `should be a json path under ${where}`));
+    }
+  };
+  check("specReplicasPath", ".spec");
+  check("statusReplicasPath", ".status");
+  check("labelSelectorPath", ".spec", ".status");
 }
 
 function checkColumns({ additionalPrinterColumns = [] }: Version, path: string, errors: Errors): void {

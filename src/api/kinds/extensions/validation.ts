@@ -118,12 +118,6 @@ function checkVersions(errors: Errors, versions: readonly Version[]): void {
     for (const why of wrongWarning(version)) {
       errors.push(invalid(`${at}.deprecationWarning`, version.deprecationWarning, why));
     }
-    const scale = version.subresources?.scale;
-    if (scale !== undefined) {
-      const where = `${at}.subresources.scale`;
-      checkScalePath(errors, `${where}.specReplicasPath`, scale.specReplicasPath, ".spec.");
-      checkScalePath(errors, `${where}.statusReplicasPath`, scale.statusReplicasPath, ".status.");
-    }
     names.add(version.name ?? "");
   });
   if (names.size !== versions.length)
@@ -145,13 +139,6 @@ function wrongWarning({ deprecated, deprecationWarning: text }: Version): readon
     wrong.push(`must only contain printable UTF-8 characters; non-printable character found at index ${at}`);
   }
   return wrong;
-}
-
-function checkScalePath(errors: Errors, path: string, value: string | undefined, prefix: string): void {
-  if (!checkRequired(errors, path, value)) return;
-  if (!value.startsWith(prefix)) {
-    errors.push(invalid(path, value, `should be a json path under ${prefix.slice(0, -1)}`));
-  }
 }
 
 export function validateDefinitionUpdate(definition: Definition, old: Definition): readonly FieldError[] {
