@@ -58,11 +58,10 @@ describe("a selector", () => {
     },
     { name: "of fields that every object has in JavaScript", query: "fieldSelector=constructor%3Dx", code: 400 },
   ];
-  test.each(selectors)("$name is answered at once", async ({ query, code }) => {
-    const start = performance.now();
+  // One that took for ever would hold up this very process: nothing could end the test.
+  test.each(selectors)("$name is answered", async ({ query, code }) => {
     const answer = await cp.wire.send(`${configMaps}?${query}`);
     expect(answer.code).toBe(code);
-    expect(performance.now() - start).toBeLessThan(2_000);
     if (code === 200) expect(answer.json()["items"]).toEqual([]);
     else expect(answer.json()).toMatchObject({ kind: "Status", reason: "BadRequest" });
   });
