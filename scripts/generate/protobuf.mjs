@@ -2,8 +2,9 @@ import { fieldCode } from "./render.mjs";
 
 /**
  * The messages of the protobuf form. protobuf-fields.json says, for each definition, its fields in the order of their numbers:
- * `name`, `?` where upstream tells zero from nothing (a pointer there), `=7` where a number was left out, `:code` where the wire
- * form is not what the JSON form suggests, and `+name:definition` for fields that JSON has one level higher.
+ * `name`, `?` where upstream tells zero from nothing (a pointer there, or a zero that JSON always has), `=7` where a number was
+ * left out, `:code` where the wire form is not what the JSON form suggests, and `+name:definition` for fields that JSON has one
+ * level higher.
  * Types come from the schema; the result is in the grammar that src/api/protobuf/messages.ts reads.
  */
 export function renderProtobuf(reachable, models, overlay) {

@@ -21,7 +21,7 @@ type Mutable = { [key: string]: unknown };
 export function autoscalerV2Of(v1: JsonObject): JsonObject {
   const annotations = { ...objectAt(objectAt(v1, "metadata"), "annotations") };
   const { targetCPUUtilizationPercentage: cpuTarget, ...spec } = objectAt(v1, "spec");
-  const { currentCPUUtilizationPercentage: cpuCurrent, ...status } = objectAt(v1, "status");
+  const { currentCPUUtilizationPercentage: cpuCurrent, currentReplicas, ...status } = objectAt(v1, "status");
   const metrics = (takeList(annotations, metricsAnnotation) ?? []).map(nestedMetric);
   if (cpuTarget !== undefined) metrics.push(cpuMetric(cpuTarget));
   // What autoscaling/v1 leaves unsaid has always meant this.
@@ -39,7 +39,15 @@ export function autoscalerV2Of(v1: JsonObject): JsonObject {
     metadata: withAnnotations(v1, annotations),
     spec: defined({ ...spec, metrics, behavior }),
     ...(isObject(v1.status)
-      ? { status: defined({ ...status, currentMetrics: currentMetrics ?? cpuOnly, conditions }) }
+      ? {
+          status: defined({
+            // Zero is nothing in autoscaling/v2, and something in autoscaling/v1.
+            currentReplicas: currentReplicas === 0 ? undefined : currentReplicas,
+            ...status,
+            currentMetrics: currentMetrics ?? cpuOnly,
+            conditions,
+          }),
+        }
       : {}),
   };
 }
@@ -71,6 +79,7 @@ export function autoscalerV1Of(v2: JsonObject): JsonObject {
     ...(isObject(v2.status)
       ? {
           status: defined({
+            currentReplicas: 0,
             ...status,
             currentCPUUtilizationPercentage: listOf(currentMetrics)
               .map((metric) => cpuUtilization(metric, "current"))

@@ -13,7 +13,7 @@ export const autoscalingStrategies: readonly StrategyEntry[] = [
       validateCreate: (autoscaler) => validateLowerBound(autoscaler),
       validateUpdate: validateLowerBound,
       validateStatusUpdate: validateAutoscalerStatus,
-      prepareForCreate: startsWithStatus({ currentReplicas: 0, desiredReplicas: 0 }),
+      prepareForCreate: startsWithStatus({ desiredReplicas: 0 }),
       generation: false,
     }),
   ],

@@ -1,3 +1,4 @@
+import type { StrategyContext } from "../../description.js";
 import type {
   CertificateSigningRequest,
   FlowSchema,
@@ -67,8 +68,7 @@ export const machineryStrategies: readonly StrategyEntry[] = [
       prepareForCreate: (object, { user }) => {
         // Who asks is not for the asker to say.
         const { username: _n, uid: _u, groups: _g, extra: _e, ...spec } = object.spec ?? {};
-        const asker = user && { username: user.username, uid: user.uid, groups: user.groups, extra: user.extra };
-        return { ...object, spec: { ...spec, ...asker }, status: {} } as typeof object;
+        return { ...object, spec: { ...spec, ...askerOf(user) }, status: {} } as typeof object;
       },
       generation: false,
     }),
@@ -90,3 +90,9 @@ export const machineryStrategies: readonly StrategyEntry[] = [
     }),
   ],
 ];
+
+function askerOf(user: StrategyContext["user"]): object {
+  if (user === undefined) return {};
+  const { username, uid, groups, extra } = user;
+  return { username, groups, ...(uid === undefined ? {} : { uid }), ...(extra === undefined ? {} : { extra }) };
+}
