@@ -203,4 +203,18 @@ describeApi("create", controlPlane, (api) => {
     const made = await api.create(configMaps, configMap("a", { metadata: { namespace, ownerReferences } }));
     expect(metadataOf(made)["ownerReferences"]).toEqual([owner, { ...owner, name: "p" }]);
   });
+
+  test("calls a Job without labels by those of its pods, which it has generated", async () => {
+    const template = { spec: { restartPolicy: "Never", containers: [{ name: "c", image: "i" }] } };
+    const job = { apiVersion: "batch/v1", kind: "Job", metadata: { name: "j" }, spec: { template } };
+    const made = await api.call("create", "apis/batch/v1/jobs", { namespace: await api.namespace(), body: job });
+    const { uid } = metadataOf(made);
+    const labels = {
+      "batch.kubernetes.io/controller-uid": uid,
+      "batch.kubernetes.io/job-name": "j",
+      "controller-uid": uid,
+      "job-name": "j",
+    };
+    expect(made).toMatchObject({ metadata: { labels }, spec: { template: { metadata: { labels } } } });
+  });
 });

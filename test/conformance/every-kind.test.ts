@@ -116,6 +116,8 @@ describeApi("objects of every kind", controlPlane, (api) => {
       resourceVersion: expect.stringMatching(/^\d+$/),
       creationTimestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
     });
+    // Nothing is there that JSON does not have.
+    expect(made).toStrictEqual(JSON.parse(JSON.stringify(made)));
     expect(Object.keys(dry).sort()).toEqual(Object.keys(made).sort());
     expect(await api.call("get", path, at)).toEqual(made);
     expect(namesOf(await api.call("list", path, { ...where, options: selected }))).toEqual([at.name]);

@@ -1,6 +1,6 @@
 import type { Job } from "../../gen/types.js";
 import { withMissingEntries } from "../defaulting.js";
-import type { Loose } from "../loose.js";
+import { isEmptyMap, type Loose } from "../loose.js";
 
 export const controllerUidLabel = "batch.kubernetes.io/controller-uid";
 const jobNameLabel = "batch.kubernetes.io/job-name";
@@ -31,8 +31,11 @@ export function prepareJob(job: Loose<Job>): Loose<Job> {
   const matchLabels = withMissingEntries(defined(spec.selector?.matchLabels), {
     [controllerUidLabel]: job.metadata?.uid ?? "",
   });
+  const { metadata } = result;
   return {
     ...result,
+    // What a job is without labels of its own it is called by those of its pods: upstream's default, on every read.
+    metadata: isEmptyMap(metadata?.labels) ? { ...metadata, labels } : metadata,
     spec: {
       ...spec,
       selector: { ...spec.selector, matchLabels },
