@@ -18,6 +18,7 @@ import { defaultReplicationController } from "../apps/defaults.js";
 import { validateReplicaSetStatus, validateReplicationController } from "../apps/validation.js";
 import { namedWorkloadWarnings } from "../apps/workload-warnings.js";
 import type { Errors } from "../checks.js";
+import { validatePathSegmentName } from "../checks.js";
 import { mapField } from "../defaulting.js";
 import type { Loose } from "../loose.js";
 import { startsWithStatus } from "../status-zero.js";
@@ -92,6 +93,8 @@ export const coreStrategies: readonly StrategyEntry[] = [
     "/events",
     strategyOf<CoreEvent>({
       validate: validateCoreEvent,
+      // The older API never asked for more.
+      validateName: validatePathSegmentName,
       createOnUpdate: true,
       ttlSeconds: eventTtlSeconds,
       defaultPropagation: "Unsupported",

@@ -7,6 +7,7 @@ import type {
   PriorityLevelConfiguration,
   RuntimeClass,
 } from "../../gen/types.js";
+import { validatePathSegmentName } from "../checks.js";
 import { withDefaults } from "../defaulting.js";
 import { startsWithStatus } from "../status-zero.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
@@ -64,7 +65,7 @@ export const machineryStrategies: readonly StrategyEntry[] = [
       validateUpdate: validateRequestUpdate,
       validateStatusUpdate: validateRequestStatus,
       prepareForUpdate: prepareRequestUpdate,
-      validateName: () => [],
+      validateName: validatePathSegmentName,
       prepareForCreate: (object, { user }) => {
         // Who asks is not for the asker to say.
         const { username: _n, uid: _u, groups: _g, extra: _e, ...spec } = object.spec ?? {};

@@ -22,7 +22,8 @@ const minUpdatePeriodSeconds = 10;
 export function validateCsiDriver(driver: Loose<CSIDriver>): readonly FieldError[] {
   const errors: Errors = [];
   const spec = driver.spec ?? {};
-  // The name of the first path is upstream's.
+  // The names of these paths are upstream's.
+  checkCsiDriverName(errors, "name", driver.metadata?.name ?? "");
   if (spec.attachRequired === undefined) errors.push(required("spec.attachedRequired"));
   if (spec.podInfoOnMount === undefined) errors.push(required("spec.podInfoOnMount"));
   if (spec.storageCapacity === undefined) errors.push(required("spec.storageCapacity"));

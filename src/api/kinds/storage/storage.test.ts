@@ -37,6 +37,7 @@ const rows: readonly {
     name: "a driver of an unknown kind",
     kind: "storage.k8s.io/csidrivers",
     given: {
+      metadata: { name: "Driver_1" },
       spec: {
         tokenRequests: [{ audience: "a", expirationSeconds: 5 }, { audience: "a" }],
         volumeLifecycleModes: ["Forever"],
@@ -44,6 +45,7 @@ const rows: readonly {
       },
     },
     errors: [
+      "name: Invalid value: \"Driver_1\": a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
       "spec.tokenRequests[0].expirationSeconds: Invalid value: 5: may not specify a duration less than 10 minutes",
       'spec.tokenRequests[1].audience: Duplicate value: "a"',
       'spec.volumeLifecycleModes: Unsupported value: "Forever": supported values: "Persistent", "Ephemeral"',

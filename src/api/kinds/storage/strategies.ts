@@ -6,6 +6,7 @@ import type {
   VolumeAttachment,
   VolumeAttributesClass,
 } from "../../gen/types.js";
+import { validatePathSegmentName } from "../checks.js";
 import { startsWithStatus } from "../status-zero.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
 import {
@@ -47,6 +48,7 @@ export const storageStrategies: readonly StrategyEntry[] = [
     "storage.k8s.io/csidrivers",
     strategyOf<CSIDriver>({
       validate: validateCsiDriver,
+      validateName: validatePathSegmentName,
       validateUpdate: validateCsiDriverUpdate,
       defaults: defaultCsiDriver,
       unconditionalUpdate: false,
