@@ -1,6 +1,6 @@
 import type { Environment } from "@marcbachmann/cel-js";
 import type { Meter } from "../custom/cel/budget.js";
-import type { Define } from "../custom/cel/library.js";
+import { type Define, definer } from "../custom/cel/library.js";
 import { celEnvironment } from "../custom/cel/program.js";
 import { registerAuthorizer } from "./authorizer-library.js";
 import { type AdmissionRecords, registerRequest } from "./request-types.js";
@@ -57,17 +57,4 @@ function registerEscapeKey(define: Define, environment: Environment): void {
   define("JSONPatchNamespace.escapeKey(string): string", (_: unknown, key: string) =>
     key.replaceAll("~", "~0").replaceAll("/", "~1"),
   );
-}
-
-/** Adds synchronous functions to an environment. */
-export function definer(environment: Environment): Define {
-  // The package's types do not know the third argument, which says that no result is a promise.
-  const register = environment.registerFunction.bind(environment) as unknown as (
-    signature: string,
-    handler: unknown,
-    options: { readonly async: boolean },
-  ) => unknown;
-  return (signature, handler) => {
-    register(signature, handler, { async: false });
-  };
 }

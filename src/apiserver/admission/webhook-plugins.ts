@@ -37,7 +37,7 @@ export function admissionWebhooks(server: ApiServer, options: AdmissionWebhooksO
     call,
     authorizer: options.authorizer,
     liveNamespace: options.liveNamespace,
-    environments: lazyEnvironments(clock),
+    environments: lazyEnvironments(),
     equivalents: equivalentResources(server),
     convert: objectConverter(server),
   };

@@ -29,7 +29,7 @@ describe("webhooks", () => {
       clock,
       random: seededRandom(1),
       call,
-      environments: lazyEnvironments(clock),
+      environments: lazyEnvironments(),
       equivalents: ({ resource }) =>
         resource === "horizontalpodautoscalers"
           ? [{ group: "autoscaling", version: "v2", resource, kind: "HorizontalPodAutoscaler" }]

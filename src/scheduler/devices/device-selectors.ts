@@ -1,6 +1,7 @@
 import { Meter } from "../../api/custom/cel/budget.js";
 import { parseSemver } from "../../api/custom/cel/library-semver.js";
 import { celEnvironment, compileProgram, type Program } from "../../api/custom/cel/program.js";
+import { atOnce } from "../../api/custom/cel/steps.js";
 import type { Device, DeviceSelector } from "../../api/index.js";
 import { tryParseQuantity } from "../../api/quantity.js";
 
@@ -37,8 +38,7 @@ export class DeviceSelectors {
   #holds(expression: string, device: Device, driver: string): boolean {
     try {
       const program = this.#program(expression);
-      this.#meter.reset(maxCost);
-      return program.run({ device: this.#variable(device, driver) }) === true;
+      return atOnce(program.run({ device: this.#variable(device, driver) }, maxCost)) === true;
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       throw new SelectorError(`CEL expression ${JSON.stringify(expression)}: ${why}`, { cause: error });

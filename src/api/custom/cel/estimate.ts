@@ -1,5 +1,5 @@
 import { additionalOf, itemsOf, type JsonSchema, propertiesOf } from "../json-schema.js";
-import { type AstNode, isAstNode } from "./budget.js";
+import { type AstNode, isAstNode } from "./ast.js";
 import { escapeFieldName } from "./names.js";
 
 /** Upstream's limit for one rule, at the largest object that a request can bring. */

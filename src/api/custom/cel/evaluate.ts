@@ -4,7 +4,9 @@ import { getOwn, isJsonObject } from "../../json-value.js";
 import { correlatesFields, noOld, type Old, oldField, oldItems, unchanged } from "../correlate.js";
 import { nowhere } from "../junctors.js";
 import { BudgetExceeded } from "./budget.js";
+import type { Program, Variables } from "./program.js";
 import type { CompiledRule, CompiledRules, RuleNode } from "./rules.js";
+import { turnCost } from "./steps.js";
 
 /** What all rules of one object may cost together, and one rule alone; upstream's figures. */
 export interface RuleBudget {
@@ -17,13 +19,9 @@ export const defaultRuleBudget: RuleBudget = { objectCost: 10_000_000, ruleCost:
 /** Where errors point to, as upstream writes map keys and fields of the root. */
 const atRoot = "";
 
-/** What rules may cost before others get their turn: some ten milliseconds. */
-const sliceCost = 25_000;
-
 /**
  * Judges an object by its rules. With an old object the rules that look at it run where both have the value, and a rule that does not
- * look at it is not held against a value that did not change. Yields between rules, whenever some time has passed; one rule alone is not
- * interrupted before its own limit.
+ * look at it is not held against a value that did not change. Yields whenever some time has passed.
  */
 export function* evaluateRules(
   compiled: CompiledRules,
@@ -56,22 +54,18 @@ class Evaluation {
   readonly #budget: RuleBudget;
   readonly #planned: Judged[] = [];
   #left: number;
+  /** When no more than this is left others get their turn. */
+  #next: number;
 
   constructor(compiled: CompiledRules, budget: RuleBudget) {
     this.#compiled = compiled;
     this.#budget = budget;
     this.#left = budget.objectCost;
+    this.#next = this.#left - turnCost;
   }
 
   *run(): Generator<undefined, void> {
-    let next = this.#left - sliceCost;
-    for (const { node, value, old, path } of this.#planned) {
-      for (const _ of this.#rules(node, value, old, path)) {
-        if (this.#left > next) continue;
-        next = this.#left - sliceCost;
-        yield undefined;
-      }
-    }
+    for (const { node, value, old, path } of this.#planned) yield* this.#rules(node, value, old, path);
   }
 
   plan(node: RuleNode, value: unknown, old: Old, path: string): void {
@@ -95,7 +89,6 @@ class Evaluation {
     }
   }
 
-  /** Yields after each rule. */
   *#rules(node: RuleNode, value: unknown, old: Old, path: string): Generator<undefined, void> {
     const same = unchanged(value, old);
     let self: unknown;
@@ -107,61 +100,68 @@ class Evaluation {
       if (!transition && same) continue;
       self ??= node.type.convert(value);
       oldSelf ??= old === noOld ? undefined : node.type.convert(old);
-      this.#run(compiled, { self, oldSelf }, node, path);
+      yield* this.#run(compiled, { self, oldSelf }, node, path);
+      if (this.#left > this.#next) continue;
       yield undefined;
+      this.#next = this.#left - turnCost;
     }
   }
 
-  #run(
+  *#run(
     compiled: CompiledRule,
     { self, oldSelf }: { readonly self: unknown; readonly oldSelf: unknown },
     node: RuleNode,
     path: string,
-  ): void {
-    const { meter } = this.#compiled;
+  ): Generator<undefined, void> {
     const variables = { self, oldSelf: compiled.rule.optionalOldSelf === true ? Optional.of(oldSelf) : oldSelf };
-    const budget = Math.min(this.#left, this.#budget.ruleCost);
-    meter.reset(budget);
+    // Else it is the rule's own limit that it came to.
+    const runsOut = this.#left <= this.#budget.ruleCost;
     let result: unknown;
     try {
-      result = compiled.program.run(variables);
+      result = yield* this.#value(compiled.program, variables);
     } catch (error) {
-      if (error instanceof BudgetExceeded || meter.left < 0) {
-        this.#exceeded(compiled, node, path, error);
-        throw error instanceof BudgetExceeded ? error : new BudgetExceeded("cost limit exceeded");
+      if (error instanceof BudgetExceeded) {
+        this.#exceeded(compiled, { node, path }, runsOut ? undefined : error);
+        throw error;
       }
       this.#add(node, path, evaluationMessage(error, compiled));
       return;
+    }
+    if (result === true) return;
+    this.errors.push(yield* this.#failure(compiled, variables, node, path));
+  }
+
+  /** Pays for what it evaluates. */
+  *#value(program: Program, variables: Variables): Generator<undefined, unknown> {
+    const { meter } = this.#compiled;
+    const budget = Math.min(this.#left, this.#budget.ruleCost);
+    try {
+      return yield* program.run(variables, budget);
     } finally {
       this.#left -= budget - Math.max(0, meter.left);
     }
-    if (result === true) return;
-    this.errors.push(this.#failure(compiled, variables, node, path));
   }
 
-  #exceeded(compiled: CompiledRule, node: RuleNode, path: string, error: unknown): void {
-    const runsOut = this.#left <= this.#budget.ruleCost;
-    this.#add(
-      node,
-      path,
-      runsOut
+  #exceeded(compiled: CompiledRule, at: Pick<Judged, "node" | "path">, error: BudgetExceeded | undefined): void {
+    const detail =
+      error === undefined
         ? "validation failed due to running out of cost budget, no further validation rules will be run"
-        : `'${error instanceof Error ? error.message : "cost limit exceeded"}': no further validation rules will be run due to call cost exceeds limit for rule: ${shown(compiled)}`,
-    );
+        : `'${error.message}': no further validation rules will be run due to call cost exceeds limit for rule: ${shown(compiled)}`;
+    this.#add(at.node, at.path, detail);
   }
 
   #add(node: RuleNode, path: string, detail: string): void {
     this.errors.push(invalid(path === atRoot ? nowhere : path, typeNameOf(node), detail));
   }
 
-  #failure(
+  *#failure(
     compiled: CompiledRule,
-    variables: { readonly self: unknown; readonly oldSelf: unknown },
+    variables: Variables,
     node: RuleNode,
     path: string,
-  ): FieldError {
+  ): Generator<undefined, FieldError> {
     const { rule, fieldPath } = compiled;
-    const detail = this.#message(compiled, variables) ?? messageOf(compiled);
+    const detail = (yield* this.#message(compiled, variables)) ?? messageOf(compiled);
     const joined = path === atRoot ? fieldPath.replace(/^\./, "") : `${path}${fieldPath}`;
     const at = joined === "" ? nowhere : joined;
     switch (rule.reason) {
@@ -177,24 +177,16 @@ class Evaluation {
   }
 
   /** What the rule's own expression makes of the failure; undefined when that fails too, and the fixed message must do. */
-  #message(
-    { message }: CompiledRule,
-    variables: { readonly self: unknown; readonly oldSelf: unknown },
-  ): string | undefined {
+  *#message({ message }: CompiledRule, variables: Variables): Generator<undefined, string | undefined> {
     if (message === undefined) return undefined;
-    const { meter } = this.#compiled;
-    const budget = Math.min(this.#left, this.#budget.ruleCost);
-    meter.reset(budget);
     try {
-      const text = message.run(variables);
+      const text = yield* this.#value(message, variables);
       if (typeof text !== "string" || text.trim() === "" || /[\n\r]/.test(text.trim()) || text.length > 5120) {
         return undefined;
       }
       return text.trim();
     } catch {
       return undefined;
-    } finally {
-      this.#left -= budget - Math.max(0, meter.left);
     }
   }
 }

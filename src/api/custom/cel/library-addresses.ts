@@ -1,6 +1,5 @@
 import type { Environment } from "@marcbachmann/cel-js";
 import { cidrContains, formatIp, type IpAddress, type IpPrefix, parseCidr, parseIp } from "../../ip.js";
-import { traversal } from "./costs.js";
 import type { Define } from "./library.js";
 
 class Ip {
@@ -47,8 +46,8 @@ export function registerAddresses(define: Define, environment: Environment): voi
   environment.registerType("net.CIDR", { ctor: Cidr, fields: {} });
   environment.registerType("IpNamespace", IpNamespace);
   environment.registerConstant("ip", "IpNamespace", new IpNamespace());
-  define("ip(string): net.IP", ipOf, traversal);
-  define("isIP(string): bool", (text: string) => readIp(text) !== undefined, traversal);
+  define("ip(string): net.IP", ipOf);
+  define("isIP(string): bool", (text: string) => readIp(text) !== undefined);
   define("string(net.IP): string", ({ address }: Ip) => formatIp(address));
   define("IpNamespace.isCanonical(string): bool", (_: unknown, text: string) => formatIp(ipOf(text).address) === text);
   define("net.IP.family(): int", ({ address }: Ip) => BigInt(address.family));
@@ -71,8 +70,8 @@ export function registerAddresses(define: Define, environment: Environment): voi
 }
 
 function registerCidrs(define: Define, environment: Environment): void {
-  define("cidr(string): net.CIDR", cidrOf, traversal);
-  define("isCIDR(string): bool", (text: string) => parseCidr(text) !== undefined, traversal);
+  define("cidr(string): net.CIDR", cidrOf);
+  define("isCIDR(string): bool", (text: string) => parseCidr(text) !== undefined);
   define("string(net.CIDR): string", ({ prefix }: Cidr) => textOf(prefix, prefix.address));
   define("net.CIDR.ip(): net.IP", ({ prefix }: Cidr) => new Ip({ family: prefix.family, value: prefix.address }));
   define("net.CIDR.masked(): net.CIDR", ({ prefix }: Cidr) => new Cidr({ ...prefix, address: prefix.first }));
@@ -127,7 +126,7 @@ function registerUrls(define: Define, environment: Environment): void {
       );
     return url;
   });
-  define("isURL(string): bool", (text: string) => parseUrl(text) !== undefined, traversal);
+  define("isURL(string): bool", (text: string) => parseUrl(text) !== undefined);
   const part = (name: string, read: (url: URL, text: string) => string): void =>
     define(`kubernetes.URL.${name}(): string`, ({ parsed, text, hasHost }: Url) =>
       hasHost || name === "getEscapedPath" ? read(parsed, text) : "",

@@ -1,5 +1,4 @@
 import type { Environment } from "@marcbachmann/cel-js";
-import { listTraversal, productTraversal } from "./costs.js";
 import { celEqual } from "./equal.js";
 import type { Define } from "./library.js";
 
@@ -20,37 +19,27 @@ class SetsNamespace {}
 /** isSorted, sum, min, max, indexOf, lastIndexOf, and sets. */
 export function registerLists(define: Define, environment: Environment): void {
   for (const type of orderedTypes) {
-    define(
-      `list<${type}>.isSorted(): bool`,
-      (list: readonly Ordered[]) => list.every((item, index) => index === 0 || (list[index - 1] as Ordered) <= item),
-      listTraversal,
+    define(`list<${type}>.isSorted(): bool`, (list: readonly Ordered[]) =>
+      list.every((item, index) => index === 0 || (list[index - 1] as Ordered) <= item),
     );
     const min = (list: readonly Ordered[]): Ordered => extreme(list, "min", (a, b) => a < b);
     const max = (list: readonly Ordered[]): Ordered => extreme(list, "max", (a, b) => a > b);
-    define(`list<${type}>.min(): ${type}`, min, listTraversal);
-    define(`list<${type}>.max(): ${type}`, max, listTraversal);
+    define(`list<${type}>.min(): ${type}`, min);
+    define(`list<${type}>.max(): ${type}`, max);
   }
   for (const type of numbers) {
-    define(
-      `list<${type}>.sum(): ${type}`,
-      (list: readonly (bigint | number)[]) => {
-        let sum: bigint | number = type === "int" ? 0n : 0;
-        // Lists have one type, which the checker knows and TypeScript does not.
-        for (const item of list) sum = (sum as number) + (item as number);
-        return sum;
-      },
-      listTraversal,
-    );
+    define(`list<${type}>.sum(): ${type}`, (list: readonly (bigint | number)[]) => {
+      let sum: bigint | number = type === "int" ? 0n : 0;
+      // Lists have one type, which the checker knows and TypeScript does not.
+      for (const item of list) sum = (sum as number) + (item as number);
+      return sum;
+    });
   }
-  define(
-    "list<A>.indexOf(A): int",
-    (list: readonly unknown[], value: unknown) => BigInt(list.findIndex((item) => celEqual(item, value))),
-    listTraversal,
+  define("list<A>.indexOf(A): int", (list: readonly unknown[], value: unknown) =>
+    BigInt(list.findIndex((item) => celEqual(item, value))),
   );
-  define(
-    "list<A>.lastIndexOf(A): int",
-    (list: readonly unknown[], value: unknown) => BigInt(list.findLastIndex((item) => celEqual(item, value))),
-    listTraversal,
+  define("list<A>.lastIndexOf(A): int", (list: readonly unknown[], value: unknown) =>
+    BigInt(list.findLastIndex((item) => celEqual(item, value))),
   );
   environment.registerType("SetsNamespace", SetsNamespace);
   environment.registerConstant("sets", "SetsNamespace", new SetsNamespace());
@@ -58,13 +47,11 @@ export function registerLists(define: Define, environment: Environment): void {
   const contains = (list: readonly unknown[], other: readonly unknown[]): boolean =>
     other.every((value) => has(list, value));
   type Lists = (_: unknown, a: readonly unknown[], b: readonly unknown[]) => boolean;
-  const defineSets = (name: string, times: number, handler: Lists): void => {
-    const cost = (_: unknown, a: readonly unknown[], b: readonly unknown[]): number => times * productTraversal(a, b);
-    define(`SetsNamespace.${name}(list<A>, list<A>): bool`, handler, cost);
-  };
-  defineSets("contains", 1, (_, a, b) => contains(a, b));
-  defineSets("equivalent", 2, (_, a, b) => contains(a, b) && contains(b, a));
-  defineSets("intersects", 1, (_, a, b) => a.some((value) => has(b, value)));
+  const defineSets = (name: string, handler: Lists): void =>
+    define(`SetsNamespace.${name}(list<A>, list<A>): bool`, handler);
+  defineSets("contains", (_, a, b) => contains(a, b));
+  defineSets("equivalent", (_, a, b) => contains(a, b) && contains(b, a));
+  defineSets("intersects", (_, a, b) => a.some((value) => has(b, value)));
 }
 
 function extreme(list: readonly Ordered[], name: string, better: (a: Ordered, b: Ordered) => boolean): Ordered {

@@ -1,6 +1,5 @@
 import type { Environment } from "@marcbachmann/cel-js";
 import { Quantity, tryParseQuantity } from "../../quantity.js";
-import { traversal } from "./costs.js";
 import type { Define } from "./library.js";
 
 const nano = 1_000_000_000n;
@@ -16,8 +15,8 @@ function parse(text: string): Quantity {
 /** quantity() and what can be asked of one. */
 export function registerQuantities(define: Define, environment: Environment): void {
   environment.registerType("Quantity", { ctor: Quantity, fields: {} });
-  define("quantity(string): Quantity", parse, traversal);
-  define("isQuantity(string): bool", (text: string) => tryParseQuantity(text) !== undefined, traversal);
+  define("quantity(string): Quantity", parse);
+  define("isQuantity(string): bool", (text: string) => tryParseQuantity(text) !== undefined);
   define("Quantity.isInteger(): bool", (quantity: Quantity) => quantity.nanos % nano === 0n);
   define("Quantity.asInteger(): int", (quantity: Quantity) => {
     if (quantity.nanos % nano !== 0n) throw new Error("cannot convert value to integer");

@@ -1,5 +1,4 @@
 import type { Environment } from "@marcbachmann/cel-js";
-import { traversal } from "./costs.js";
 import type { Define } from "./library.js";
 
 /** A version by the rules of semver.org 2.0.0: the value of `semver()` in expressions. */
@@ -75,17 +74,14 @@ function versionOf(text: string): Semver {
 export function registerSemver(define: Define, environment: Environment): void {
   environment.registerType("kubernetes.Semver", { ctor: Semver, fields: {} });
   const lenient = (text: string, normalize: boolean): string => (normalize ? normalized(text) : text);
-  define("semver(string): kubernetes.Semver", versionOf, traversal);
-  define(
-    "semver(string, bool): kubernetes.Semver",
-    (text: string, normalize: boolean) => versionOf(lenient(text, normalize)),
-    traversal,
+  define("semver(string): kubernetes.Semver", versionOf);
+  define("semver(string, bool): kubernetes.Semver", (text: string, normalize: boolean) =>
+    versionOf(lenient(text, normalize)),
   );
-  define("isSemver(string): bool", (text: string) => parseSemver(text) !== undefined, traversal);
+  define("isSemver(string): bool", (text: string) => parseSemver(text) !== undefined);
   define(
     "isSemver(string, bool): bool",
     (text: string, normalize: boolean) => parseSemver(lenient(text, normalize)) !== undefined,
-    traversal,
   );
   for (const [index, name] of ["major", "minor", "patch"].entries()) {
     define(`kubernetes.Semver.${name}(): int`, ({ numbers }: Semver) => numbers[index] ?? 0n);

@@ -1,17 +1,14 @@
-import type { AstNode } from "./budget.js";
+import type { AstNode, Context, Evaluator } from "./ast.js";
+import type { Meter } from "./budget.js";
 import type { Define } from "./library.js";
+import { atOnce, ownContext, type SteppedMacro, type Steps } from "./steps.js";
+import { loopCosts, mapCost } from "./tolls.js";
 
-// The parts of the package's checker and evaluator that a macro is handed, as far as they are used here.
+// The parts of the package's checker that a macro is handed, as far as they are used here.
 interface CelType {
   readonly kind: string;
   readonly valueType?: CelType;
   readonly keyType?: CelType;
-}
-
-interface Context {
-  forkWithVariable(name: string, type: CelType): Context;
-  reuse(parent: Context): Context;
-  setIterValue(value: unknown, evaluator: Evaluator): Context;
 }
 
 interface Checker {
@@ -21,99 +18,126 @@ interface Checker {
   readonly registry: { getListType(type: CelType): CelType; getMapType(key: CelType, value: CelType): CelType };
 }
 
-interface Evaluator {
-  run(node: AstNode, context: Context): unknown;
-}
-
 interface Call {
   readonly args: readonly AstNode[];
   readonly receiver: AstNode;
 }
 
 type Entry = readonly [first: unknown, second: unknown];
-/** Evaluates the expressions of a macro on one entry. */
-type OnEntry = (index: number, entry: Entry) => unknown;
+
+/** One run of a macro. */
+interface Run {
+  readonly entries: readonly Entry[];
+  /** Evaluates one of the macro's expressions, `last` or 0, on an entry. */
+  readonly on: (index: number, entry: Entry) => Steps;
+  readonly last: number;
+  readonly pay: (cost: number) => void;
+  /** After each entry. */
+  readonly pause: () => Steps;
+}
 
 interface Shape {
   /** Whether the first of two expressions says what is taken. */
   readonly filters: boolean;
   readonly resultOf: (checker: Checker, range: CelType, expression: CelType) => CelType;
-  readonly combine: (entries: readonly Entry[], on: OnEntry, last: number) => unknown;
+  readonly combine: (run: Run) => Steps;
 }
 
 /** `all`, `exists`, `existsOne`, `transformList`, `transformMap` and `transformMapEntry` over index or key and value. */
-export function registerTwoVariables(define: Define): void {
+export function registerTwoVariables(define: Define, meter: Meter): void {
   const bool = (checker: Checker): CelType => checker.getType("bool");
+  const macro = (shape: Shape): ((call: Call) => object) => macroOf(shape, meter);
   define("list.all(ast, ast, ast): bool", macro({ ...test, resultOf: bool, combine: all }));
   define("list.exists(ast, ast, ast): bool", macro({ ...test, resultOf: bool, combine: exists }));
   define("list.existsOne(ast, ast, ast): bool", macro({ ...test, resultOf: bool, combine: existsOne }));
+  define("list.exists_one(ast, ast, ast): bool", macro({ ...test, resultOf: bool, combine: existsOne }));
   const list: Shape["resultOf"] = (checker, _, type) => checker.registry.getListType(type);
   const map: Shape["resultOf"] = (checker, range, type) => checker.registry.getMapType(keyOf(checker, range), type);
   for (const filters of [false, true]) {
     const more = filters ? ", ast" : "";
-    const transform = (name: string, result: string, resultOf: Shape["resultOf"], combine: Shape["combine"]): void =>
-      define(
-        `list.${name}(ast, ast, ast${more}): ${result}`,
-        macro({ filters, resultOf, combine: taking(filters, combine) }),
-      );
-    transform("transformList", "list<dyn>", list, (entries, on, last) => entries.map((entry) => on(last, entry)));
-    transform(
-      "transformMap",
-      "map<dyn, dyn>",
-      map,
-      (entries, on, last) => new Map(entries.map((entry) => [entry[0], on(last, entry)])),
-    );
-    transform("transformMapEntry", "map<dyn, dyn>", (_, __, type) => type, joined);
+    const transform = (name: string, result: string, shape: Omit<Shape, "filters">): void =>
+      define(`list.${name}(ast, ast, ast${more}): ${result}`, macro({ filters, ...shape }));
+    transform("transformList", "list<dyn>", { resultOf: list, combine: (run) => listed(run, filters) });
+    transform("transformMap", "map<dyn, dyn>", { resultOf: map, combine: (run) => mapped(run, filters, keep) });
+    transform("transformMapEntry", "map<dyn, dyn>", {
+      resultOf: (_, __, type) => type,
+      combine: (run) => mapped(run, filters, spread),
+    });
   }
 }
 
 const test = { filters: false };
 
 /** Errors count only when nothing else decides. */
-function all(entries: readonly Entry[], on: OnEntry): boolean {
-  return !decided(entries, on, false);
+function* all(run: Run): Steps {
+  return !(yield* decided(run, false, loopCosts.all));
 }
 
-function exists(entries: readonly Entry[], on: OnEntry): boolean {
-  return decided(entries, on, true);
+function exists(run: Run): Steps {
+  return decided(run, true, loopCosts.exists);
 }
 
-function decided(entries: readonly Entry[], on: OnEntry, by: boolean): boolean {
+function* decided({ entries, on, pay, pause }: Run, by: boolean, cost: number): Steps {
   let failed: { readonly error: unknown } | undefined;
   for (const entry of entries) {
+    pay(cost);
     try {
-      if (on(0, entry) === by) return true;
+      if ((yield* on(0, entry)) === by) return true;
     } catch (error) {
       failed ??= { error };
     }
+    yield* pause();
   }
   if (failed !== undefined) throw failed.error;
   return false;
 }
 
-function existsOne(entries: readonly Entry[], on: OnEntry): boolean {
-  return entries.filter((entry) => on(0, entry) === true).length === 1;
-}
-
-function taking(filters: boolean, combine: Shape["combine"]): Shape["combine"] {
-  if (!filters) return combine;
-  return (entries, on, last) =>
-    combine(
-      entries.filter((entry) => on(0, entry) === true),
-      on,
-      last,
-    );
-}
-
-function joined(entries: readonly Entry[], on: OnEntry, last: number): Map<unknown, unknown> {
-  const result = new Map<unknown, unknown>();
+function* existsOne({ entries, on, pay, pause }: Run): Steps {
+  let found = 0;
   for (const entry of entries) {
-    for (const [key, value] of entriesOf(on(last, entry))) {
+    const holds = (yield* on(0, entry)) === true;
+    pay(holds ? loopCosts.increment : loopCosts.keep);
+    if (holds) found++;
+    yield* pause();
+  }
+  return found === 1;
+}
+
+/** The entries that are taken, each with the value of the last expression. */
+function* taken({ entries, on, last, pay, pause }: Run, filters: boolean, cost: number): Generator<undefined, Entry[]> {
+  const results: Entry[] = [];
+  for (const entry of entries) {
+    const takes = !filters || (yield* on(0, entry)) === true;
+    pay(takes ? cost : loopCosts.keep);
+    if (takes) results.push([entry[0], yield* on(last, entry)]);
+    yield* pause();
+  }
+  return results;
+}
+
+function* listed(run: Run, filters: boolean): Steps {
+  const results = yield* taken(run, filters, loopCosts.push);
+  return results.map(([, value]) => value);
+}
+
+function* mapped(run: Run, filters: boolean, entriesIn: (entry: Entry) => readonly Entry[]): Steps {
+  run.pay(mapCost);
+  const result = new Map<unknown, unknown>();
+  for (const entry of yield* taken(run, filters, loopCosts.insert)) {
+    for (const [key, value] of entriesIn(entry)) {
       if (result.has(key)) throw new Error(`insert failed: key '${String(key)}' already exists`);
       result.set(key, value);
     }
   }
   return result;
+}
+
+function keep(entry: Entry): readonly Entry[] {
+  return [entry];
+}
+
+function spread([, value]: Entry): readonly Entry[] {
+  return entriesOf(value);
 }
 
 function entriesOf(range: unknown): readonly Entry[] {
@@ -128,7 +152,7 @@ function keyOf(checker: Checker, range: CelType): CelType {
   return range.keyType ?? checker.getType("dyn");
 }
 
-function macro({ filters, resultOf, combine }: Shape): (call: Call) => object {
+function macroOf({ filters, resultOf, combine }: Shape, meter: Meter): (call: Call) => object {
   return ({ args, receiver }) => {
     const [first, second, ...expressions] = args;
     const names = [first, second].map(nameOf);
@@ -149,18 +173,36 @@ function macro({ filters, resultOf, combine }: Shape): (call: Call) => object {
       }
       return result;
     };
-    const evaluate = (evaluator: Evaluator, _: unknown, context: Context): unknown => {
-      const entries = entriesOf(evaluator.run(receiver, context));
-      const on: OnEntry = (index, [key, value]) => {
-        const expression = expressions[index];
-        if (outer === undefined || inner === undefined || expression === undefined) return undefined;
-        const bound = outer.reuse(context).setIterValue(key, evaluator);
-        return evaluator.run(expression, inner.reuse(bound).setIterValue(value, evaluator));
+    const steps: SteppedMacro["steps"] = function* (evaluator, context, run, pause) {
+      const entries = entriesOf(yield* run(receiver, context));
+      if (outer === undefined || inner === undefined) return undefined;
+      const keys = ownContext(outer, context);
+      const values = ownContext(inner, keys);
+      const on: Run["on"] = (index, [key, value]) => {
+        keys.setIterValue(key, evaluator);
+        values.setIterValue(value, evaluator);
+        return run(expressions[index] as AstNode, values);
       };
-      return combine(entries, on, expressions.length - 1);
+      return yield* combine({ entries, on, last: expressions.length - 1, pay: (cost) => meter.spend(cost), pause });
     };
-    return { args, receiver, typeCheck, evaluate, async: false };
+    const evaluate = (evaluator: Evaluator, _: unknown, context: Context): unknown => {
+      const run = (node: AstNode, at: Context): Steps => noSteps(() => evaluator.run(node, at));
+      return atOnce(steps(evaluator, context, run, noPause));
+    };
+    return { args, receiver, typeCheck, evaluate, steps, async: false };
   };
+}
+
+const nothing: readonly undefined[] = [];
+
+/** Steps of which there are none. */
+function* noSteps(evaluate: () => unknown): Steps {
+  yield* nothing;
+  return evaluate();
+}
+
+function noPause(): Steps {
+  return noSteps(() => undefined);
 }
 
 function nameOf(node: AstNode | undefined): string {

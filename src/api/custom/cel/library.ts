@@ -1,7 +1,6 @@
 import type { Environment } from "@marcbachmann/cel-js";
 import { compileRegex, PatternError } from "../regex.js";
 import type { Meter } from "./budget.js";
-import { regexTraversal, traversal } from "./costs.js";
 import { registerAddresses } from "./library-addresses.js";
 import { registerFormats } from "./library-format.js";
 import { registerLists } from "./library-lists.js";
@@ -12,66 +11,49 @@ import { registerTwoVariables } from "./library-two-variables.js";
 /** How `matches` is registered: the package's own uses a backtracking engine, so calls are renamed before they are checked. */
 export const matchesFunction = "matchesRe2";
 
-/**
- * Adds a function by its signature. All are synchronous. `cost` is what a call costs beside the one that every call does, as upstream
- * counts it: it is paid before the call.
- */
-export type Define = (
-  signature: string,
-  handler: (...values: never[]) => unknown,
-  cost?: (...values: never[]) => number,
-) => void;
+/** Adds a function by its signature. All are synchronous. What a call costs is in costs.ts, by the function's name. */
+export type Define = (signature: string, handler: (...values: never[]) => unknown) => void;
 
 /** What Kubernetes adds to the language, and what the package lacks of it. Calls pay to `meter`. */
 export function registerLibrary(environment: Environment, meter: Meter): void {
-  const define: Define = (signature, free, cost) => {
-    const handler =
-      cost === undefined
-        ? free
-        : (...values: never[]): unknown => {
-            meter.spend(cost(...values));
-            return free(...values);
-          };
-    // The package's types do not know the third argument, which says that no result is a promise.
-    const register = environment.registerFunction.bind(environment) as unknown as (
-      signature: string,
-      handler: unknown,
-      options: { readonly async: boolean },
-    ) => unknown;
-    register(signature, handler, { async: false });
-  };
+  const define = definer(environment);
   registerStrings(define);
   registerRegex(define, meter);
   registerLists(define, environment);
   registerQuantities(define, environment);
   registerSemver(define, environment);
-  registerTwoVariables(define);
+  registerTwoVariables(define, meter);
   registerAddresses(define, environment);
   registerFormats(define, environment);
 }
 
+/** Adds synchronous functions to an environment. */
+export function definer(environment: Environment): Define {
+  // The package's types do not know the third argument, which says that no result is a promise.
+  const register = environment.registerFunction.bind(environment) as unknown as (
+    signature: string,
+    handler: unknown,
+    options: { readonly async: boolean },
+  ) => unknown;
+  return (signature, handler) => {
+    register(signature, handler, { async: false });
+  };
+}
+
 function registerStrings(define: Define): void {
-  define(
-    "string.charAt(int): string",
-    (text: string, index: bigint) => {
-      const runes = [...text];
-      const at = Number(index);
-      if (at < 0 || at > runes.length) throw new Error(`index out of range: ${index}`);
-      return runes[at] ?? "";
-    },
-    traversal,
+  define("string.charAt(int): string", (text: string, index: bigint) => {
+    const runes = [...text];
+    const at = Number(index);
+    if (at < 0 || at > runes.length) throw new Error(`index out of range: ${index}`);
+    return runes[at] ?? "";
+  });
+  define("string.replace(string, string): string", (text: string, from: string, to: string) =>
+    replace(text, from, to, -1),
   );
-  define(
-    "string.replace(string, string): string",
-    (text: string, from: string, to: string) => replace(text, from, to, -1),
-    traversal,
+  define("string.replace(string, string, int): string", (text: string, from: string, to: string, limit: bigint) =>
+    replace(text, from, to, Number(limit)),
   );
-  define(
-    "string.replace(string, string, int): string",
-    (text: string, from: string, to: string, limit: bigint) => replace(text, from, to, Number(limit)),
-    traversal,
-  );
-  define("string.reverse(): string", (text: string) => [...text].reverse().join(""), traversal);
+  define("string.reverse(): string", (text: string) => [...text].reverse().join(""));
 }
 
 /** The longest text that one call may make. */
@@ -117,11 +99,11 @@ function registerRegex(define: Define, meter: Meter): void {
   const all = (text: string, pattern: string): readonly string[] => findAll(text, pattern, -1);
   const some = (text: string, pattern: string, limit: bigint): readonly string[] =>
     findAll(text, pattern, Number(limit));
-  define(`string.${matchesFunction}(string): bool`, matches, regexTraversal);
-  define(`${matchesFunction}(string, string): bool`, matches, regexTraversal);
-  define("string.find(string): string", find, regexTraversal);
-  define("string.findAll(string): list<string>", all, regexTraversal);
-  define("string.findAll(string, int): list<string>", some, regexTraversal);
+  define(`string.${matchesFunction}(string): bool`, matches);
+  define(`${matchesFunction}(string, string): bool`, matches);
+  define("string.find(string): string", find);
+  define("string.findAll(string): list<string>", all);
+  define("string.findAll(string, int): list<string>", some);
 }
 
 function compiled(pattern: string, meter: Meter): Regex {

@@ -1,6 +1,10 @@
 import { Environment } from "@marcbachmann/cel-js";
-import { type AstNode, instrument, isAstNode, type Meter, walkAst } from "./budget.js";
+import { type AstNode, aroundEvaluation, type Context, type Evaluator, isAstNode, walkAst } from "./ast.js";
+import type { Meter } from "./budget.js";
+import { replaceHas } from "./has.js";
 import { matchesFunction, registerLibrary } from "./library.js";
+import { loopingNodes, Stepper, type Steps, turnCost } from "./steps.js";
+import { instrument } from "./tolls.js";
 
 export type Variables = { readonly [name: string]: unknown };
 
@@ -9,8 +13,11 @@ export interface Program {
   /** Of the result: `bool`, `string`, `dyn`. */
   readonly type: string;
   readonly ast: unknown;
-  /** Throws what the expression throws, and BudgetExceeded. */
-  run(variables: Variables): unknown;
+  /**
+   * Evaluates with so much to spend; what is left is on the meter. Yields where it takes long, and others may then use the meter. Throws what the
+   * expression throws, and BudgetExceeded. `turn` is what it may cost until it yields.
+   */
+  run(variables: Variables, budget: number, turn?: number): Steps;
 }
 
 /** Why an expression cannot be compiled, with the place in its text, as cel-go prints it. */
@@ -57,11 +64,85 @@ export function compileProgram(
   walkAst(program.ast, (node) => {
     if (node.op === "id" && node.args === "oldSelf") usesOldSelf = true;
     renameMatches(node);
+    replaceHas(node);
   });
   const checked = program.check();
   if (!checked.valid) throw compileError(source, checked.error, "", originalOffset);
   instrument(program.ast, meter);
-  return { usesOldSelf, type: checked.type ?? "dyn", ast: program.ast, run: (variables) => program(variables) };
+  const evaluation = new ProgramEvaluation(program, meter);
+  const run: Program["run"] = (variables, budget, turn = turnCost) => evaluation.run(variables, budget, turn);
+  return { usesOldSelf, type: checked.type ?? "dyn", ast: program.ast, run };
+}
+
+interface Start {
+  readonly evaluator: Evaluator;
+  readonly context: Context;
+}
+
+/**
+ * Evaluates at once what costs little, and that is nearly everything. What turns out to be more is begun again, being pure, in steps: that takes
+ * longer in all, but lets others have their turn.
+ */
+class ProgramEvaluation {
+  readonly #program: ReturnType<Environment["parse"]>;
+  readonly #root: AstNode;
+  readonly #meter: Meter;
+  readonly #looping: ReadonlySet<unknown>;
+  #asked = false;
+  #start: Start | undefined;
+
+  constructor(program: ReturnType<Environment["parse"]>, meter: Meter) {
+    this.#program = program;
+    this.#root = program.ast as unknown as AstNode;
+    this.#meter = meter;
+    this.#looping = loopingNodes(this.#root);
+    if (this.#looping.size === 0) return;
+    aroundEvaluation(this.#root, (inner) => (evaluator, node, context) => {
+      if (!this.#asked) return inner.call(node, evaluator, node, context);
+      this.#start = { evaluator, context };
+      return undefined;
+    });
+  }
+
+  *run(variables: Variables, budget: number, turn: number): Steps {
+    const meter = this.#meter;
+    const once = this.#looping.size === 0 || budget <= turn;
+    meter.reset(once ? budget : turn);
+    const outcome = this.#attempt(variables);
+    if (!once && meter.left >= 0) meter.reset(budget - turn + meter.left);
+    else if (!once) return yield* this.#inSteps(variables, budget, turn);
+    if ("error" in outcome) throw outcome.error;
+    return outcome.value;
+  }
+
+  /** A loop may swallow that there was nothing left. */
+  #attempt(variables: Variables): { readonly value: unknown } | { readonly error: unknown } {
+    try {
+      const value = this.#program(variables);
+      return this.#meter.left < 0 ? { error: this.#meter.exceeded } : { value };
+    } catch (error) {
+      return { error: this.#meter.left < 0 ? this.#meter.exceeded : error };
+    }
+  }
+
+  *#inSteps(variables: Variables, budget: number, turn: number): Steps {
+    yield undefined;
+    const { evaluator, context } = this.#begin(variables);
+    this.#meter.reset(budget);
+    return yield* new Stepper(this.#meter, this.#looping, turn).run(this.#root, evaluator, context);
+  }
+
+  /** What the package begins an evaluation with. */
+  #begin(variables: Variables): Start {
+    this.#asked = true;
+    try {
+      this.#program(variables);
+    } finally {
+      this.#asked = false;
+    }
+    if (this.#start === undefined) throw new Error("the evaluation did not begin");
+    return this.#start;
+  }
 }
 
 /** `matches` of the package backtracks; ours is RE2. */

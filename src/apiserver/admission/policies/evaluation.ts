@@ -1,7 +1,9 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { AccessAnswer, AccessQuestion } from "../../../api/admission-cel/authorizer-library.js";
 import { type CompiledExpression, type CompiledVariable, VariablesValue } from "../../../api/admission-cel/compiler.js";
-import { BudgetExceeded, type Meter } from "../../../api/custom/cel/budget.js";
+import type { Meter } from "../../../api/custom/cel/budget.js";
+import type { Program } from "../../../api/custom/cel/program.js";
+import { turnCost } from "../../../api/custom/cel/steps.js";
 import type { Authorizer } from "../../authz/authorizer.js";
 
 /** Upstream's figures: what one expression may cost, all of one policy together, and the match conditions of one. */
@@ -13,8 +15,6 @@ export const costLimits: {
 
 /** What a question to the authorizer costs. */
 const questionCost = 350_000;
-/** After how much work others get their turn. */
-const turnCost = 200_000;
 
 /** An expression, or everything that a policy may spend, failed: the message is for whoever writes. */
 export class EvaluationError extends Error {
@@ -34,6 +34,15 @@ class Undecided extends Error {
   constructor(question: AccessQuestion) {
     super("not decided yet");
     this.question = question;
+  }
+}
+
+/** Ends an evaluation that needs a variable; it starts again when its value is there. */
+class NotComputed extends Error {
+  readonly variable: CompiledVariable;
+  constructor(variable: CompiledVariable) {
+    super("not computed yet");
+    this.variable = variable;
   }
 }
 
@@ -86,86 +95,95 @@ export class Evaluation {
   readonly #inputs: Inputs;
   readonly #meter: Meter;
   readonly #answers: AccessAnswers;
-  readonly #values = new Map<string, unknown>();
+  readonly #values = new Map<string, Outcome>();
   #left: number;
   #turnLeft = turnCost;
-  #composedCost = 0;
 
   constructor(inputs: Inputs, { meter, answers, variables, budget }: EvaluationOptions) {
     this.#meter = meter;
     this.#answers = answers;
     this.#left = budget;
-    const computed = variables.map(({ name, expression }) => [name, () => this.#variable(name, expression)] as const);
+    const computed = variables.map((variable) => [variable.name, () => this.#variable(variable)] as const);
     this.#inputs = computed.length === 0 ? inputs : { ...inputs, variables: new VariablesValue(computed) };
   }
 
   /** Rejects with OutOfBudget when all is spent, and with EvaluationError when the expression fails. */
   async run(expression: CompiledExpression): Promise<unknown> {
     if (expression.program === undefined) throw new EvaluationError(`compilation error: ${expression.error}`);
+    const outcome = await this.#evaluate(expression.program);
+    if (this.#left < 0) throw new OutOfBudget();
+    if (!("failure" in outcome)) return outcome.value;
+    throw new EvaluationError(`expression '${expression.source}' resulted in error: ${wording(outcome.failure)}`, {
+      cause: outcome.failure,
+    });
+  }
+
+  /** Evaluates until nothing is missing. What was begun in vain costs nothing. */
+  async #evaluate(program: Program): Promise<Outcome> {
     for (;;) {
-      if (this.#turnLeft <= 0) {
-        this.#turnLeft = turnCost;
-        await nextTurn();
-      }
-      const outcome = this.#evaluate(expression.program);
-      if (!("failure" in outcome)) return outcome.value;
+      const { outcome, cost } = await this.#attempt(program);
+      if (!("failure" in outcome)) return this.#paid(outcome, cost);
       const { failure } = outcome;
-      if (failure instanceof OutOfBudget) throw failure;
       if (failure instanceof Undecided) await this.#answers.decide(failure.question);
-      else
-        throw new EvaluationError(`expression '${expression.source}' resulted in error: ${wording(failure)}`, {
-          cause: failure,
-        });
+      else if (failure instanceof NotComputed) await this.#compute(failure.variable);
+      else return this.#paid(outcome, cost);
+      if (this.#left < 0) return outcome;
     }
   }
 
-  #evaluate(
-    program: NonNullable<CompiledExpression["program"]>,
-  ): { readonly value: unknown } | { readonly failure: unknown } {
-    const meter = this.#meter;
-    this.#composedCost = 0;
-    meter.reset(costLimits.perExpression);
-    let outcome: { readonly value: unknown } | { readonly failure: unknown };
-    try {
-      outcome = { value: program.run(this.#inputs) };
-    } catch (failure) {
-      outcome = { failure };
-    }
-    // A loop may have swallowed that there was nothing left.
-    if (meter.left < 0 && !("failure" in outcome && outcome.failure instanceof BudgetExceeded)) {
-      outcome = { failure: new Error("operation cancelled: actual cost limit exceeded") };
-    }
-    const cost = costLimits.perExpression - meter.left + this.#composedCost;
-    this.#turnLeft -= cost;
-    if ("failure" in outcome && outcome.failure instanceof Undecided) return outcome;
+  #paid(outcome: Outcome, cost: number): Outcome {
     this.#left -= cost;
-    return this.#left < 0 ? { failure: new OutOfBudget() } : outcome;
+    return outcome;
   }
 
-  /** Computed once, within whatever looks at it first, but with a limit of its own. */
-  #variable(name: string, { program, error }: CompiledExpression): unknown {
-    if (this.#values.has(name)) return this.#values.get(name);
-    if (program === undefined)
-      throw new Error(`composited variable ${JSON.stringify(name)} fails to compile: ${error}`);
-    const meter = this.#meter;
-    const outer = meter.left;
-    meter.resume(costLimits.perExpression);
-    try {
-      const value = program.run(this.#inputs);
-      if (meter.left < 0) throw new Error("operation cancelled: actual cost limit exceeded");
-      this.#values.set(name, value);
-      return value;
-    } catch (failure) {
-      if (failure instanceof Undecided) throw failure;
-      throw new Error(`composited variable ${JSON.stringify(name)} fails to evaluate: ${wording(failure)}`, {
-        cause: failure,
-      });
-    } finally {
-      this.#composedCost += costLimits.perExpression - meter.left;
-      meter.resume(outer);
+  async #attempt(program: Program): Promise<{ readonly outcome: Outcome; readonly cost: number }> {
+    const steps = program.run(this.#inputs, costLimits.perExpression);
+    let outcome: Outcome | undefined;
+    while (outcome === undefined) {
+      if (this.#turnLeft <= 0) await this.#turn();
+      try {
+        const step = steps.next();
+        if (step.done === true) outcome = { value: step.value };
+        else await this.#turn();
+      } catch (failure) {
+        outcome = { failure };
+      }
     }
+    const cost = costLimits.perExpression - this.#meter.left;
+    this.#turnLeft -= cost;
+    return { outcome, cost };
+  }
+
+  async #turn(): Promise<void> {
+    await nextTurn();
+    this.#turnLeft = turnCost;
+  }
+
+  #variable(variable: CompiledVariable): unknown {
+    const known = this.#values.get(variable.name);
+    if (known === undefined) throw new NotComputed(variable);
+    if ("failure" in known) throw known.failure;
+    return known.value;
+  }
+
+  /** Once, with a limit of its own. */
+  async #compute({ name, expression: { program, error } }: CompiledVariable): Promise<void> {
+    this.#values.set(name, await this.#computed(name, program, error));
+  }
+
+  async #computed(name: string, program: Program | undefined, error: string | undefined): Promise<Outcome> {
+    const quoted = JSON.stringify(name);
+    if (program === undefined)
+      return { failure: new Error(`composited variable ${quoted} fails to compile: ${error}`) };
+    const outcome = await this.#evaluate(program);
+    if (!("failure" in outcome)) return outcome;
+    const { failure } = outcome;
+    const message = `composited variable ${quoted} fails to evaluate: ${wording(failure)}`;
+    return { failure: new Error(message, { cause: failure }) };
   }
 }
+
+type Outcome = { readonly value: unknown } | { readonly failure: unknown };
 
 /** The engine's words in those of cel-go. */
 function wording(failure: unknown): string {

@@ -33,7 +33,7 @@ export function admissionPolicies(
     cache: server.cacheReader,
     authorizer: options.authorizer,
     liveNamespace: options.liveNamespace,
-    environments: lazyEnvironments(server.clock),
+    environments: lazyEnvironments(),
     equivalents: equivalentResources(server),
     convert: objectConverter(server),
     settle: settler(server, { strict: true }),

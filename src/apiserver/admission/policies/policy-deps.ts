@@ -1,7 +1,6 @@
 import { AdmissionEnvironments } from "../../../api/admission-cel/environments.js";
 import { Meter } from "../../../api/custom/cel/budget.js";
 import type { GroupVersionResource, JsonObject, Schema } from "../../../api/index.js";
-import type { Clock } from "../../../internal/clock.js";
 import type { Authorizer } from "../../authz/authorizer.js";
 import type { AdmissionRequest } from "../admission.js";
 import type { MatchDeps } from "../rule-match.js";
@@ -24,8 +23,8 @@ export interface PolicyDeps extends MatchDeps, ParamDeps {
 /** Environments keep something of every type that they were asked for, so they are made anew after so many policies. */
 const policiesPerEnvironment = 1000;
 
-export function lazyEnvironments(clock: Clock): () => AdmissionEnvironments {
-  const meter = new Meter(() => clock.now());
+export function lazyEnvironments(): () => AdmissionEnvironments {
+  const meter = new Meter();
   let current: AdmissionEnvironments | undefined;
   let used = 0;
   return () => {
