@@ -44,8 +44,11 @@ export function oldItems(schema: JsonSchema, old: Old): (item: unknown) => Old {
 export function itemIdentity(schema: JsonSchema, keys: readonly string[]): (item: unknown) => string | undefined {
   const properties = itemsOf(schema)?.properties ?? {};
   const defaults = keys.map((key) => (Object.hasOwn(properties, key) ? properties[key]?.default : undefined));
+  const [only = ""] = keys;
   return (item) => {
     if (!isJsonObject(item)) return undefined;
+    const first = keys.length === 1 ? getOwn(item, only) : undefined;
+    if (typeof first === "string") return `"${first}`;
     return JSON.stringify(keys.map((key, index) => getOwn(item, key) ?? defaults[index] ?? null));
   };
 }

@@ -269,3 +269,53 @@ describe("checkCustomResource", () => {
     expect([...unknown].sort()).toEqual(["extra", "metadata.bogus", "spec.__proto__", "spec.b", "spec.keep.k.gone"]);
   });
 });
+
+describe("what is long", () => {
+  const item: JsonSchema = {
+    type: "object",
+    required: ["name"],
+    properties: { name: { type: "string", maxLength: 4 } },
+  };
+  const schema: JsonSchema = {
+    type: "object",
+    properties: {
+      before: { type: "string" },
+      items: { type: "array", items: item, maxItems: 10 },
+      byName: { type: "object", additionalProperties: { type: "array", items: item } },
+      after: { type: "string" },
+    },
+  };
+  const names = (count: number): readonly string[] => Array.from({ length: count }, (_, index) => `n${index}`);
+
+  it("is judged in turns, and found wrong in the order of its fields", () => {
+    const items = names(60_000).map((name) =>
+      name === "n7" || name === "n59999" ? { name: "wrong" } : { name: "ok" },
+    );
+    const byName = Object.fromEntries(names(60).map((name) => [name, items.slice(7, 100)]));
+    const judging = new CustomSchema(schema).validateInSlices({ before: 1, items, byName, after: 1 });
+    let turns = 0;
+    let step = judging.next();
+    for (; step.done !== true; step = judging.next()) turns++;
+    expect(turns).toBeGreaterThan(3);
+    expect(step.value.map(({ path }) => path)).toEqual([
+      "before",
+      "items[7].name",
+      "items[59999].name",
+      "items",
+      ...names(60).map((name) => `byName.${name}[0].name`),
+      "after",
+    ]);
+  });
+
+  it("is looked through for doubles in turns", () => {
+    const set: JsonSchema = { type: "array", items: { type: "string" }, "x-kubernetes-list-type": "set" };
+    const judging = new CustomSchema({ type: "object", properties: { set } }).validateInSlices({
+      set: [...names(50_000), "n1"],
+    });
+    const turns: unknown[] = [];
+    let step = judging.next();
+    for (; step.done !== true; step = judging.next()) turns.push(step.value);
+    expect(turns.length).toBeGreaterThan(4);
+    expect(step.value.map(({ path, reason }) => `${path} ${reason}`)).toEqual(["set[50000] FieldValueDuplicate"]);
+  });
+});

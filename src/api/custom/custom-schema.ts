@@ -10,6 +10,7 @@ import { compileEmbeddedCheck, type EmbeddedCheck } from "./embedded.js";
 import { type JsonSchema, rootSchema } from "./json-schema.js";
 import { nowhere } from "./junctors.js";
 import { compileListCheck, type ListCheck } from "./list-types.js";
+import { PutOff } from "./put-off.js";
 import { type Check, compileCheck } from "./validator.js";
 
 /** After these nobody can say whether the rules make sense. */
@@ -57,13 +58,15 @@ export class CustomSchema {
     for (let step = judging.next(); ; step = judging.next()) if (step.done === true) return step.value;
   }
 
-  /** The same, but yields now and then, so that expensive rules need not hold up everything else. */
+  /** The same, but yields now and then, so that big objects and expensive rules need not hold up everything else. */
   *validateInSlices(object: JsonObject, old?: JsonObject): Generator<undefined, readonly FieldError[]> {
     const before = old ?? noOld;
     const errors: FieldError[] = [];
-    this.#check(object, { path: "", errors, old: before });
+    const putOff = new PutOff();
+    this.#check(object, { path: "", errors, old: before, putOff });
+    yield* putOff.finish();
     this.#embedded?.(object, "", errors);
-    if (!this.#hadDuplicates(old)) this.#lists?.(object, "", errors);
+    if (this.#lists !== undefined && !(yield* hadDuplicates(this.#lists, old))) yield* this.#lists(object, "", errors);
     this.#rules ??= compileRules(this.#given, "spec.validation.openAPIV3Schema");
     const rules = this.#rules;
     if (rules.root === undefined) return errors;
@@ -76,13 +79,13 @@ export class CustomSchema {
     errors.push(...(yield* evaluateRules(rules, object, before, this.#budget)));
     return errors;
   }
+}
 
-  #hadDuplicates(old: JsonObject | undefined): boolean {
-    if (old === undefined || this.#lists === undefined) return false;
-    const errors: FieldError[] = [];
-    this.#lists(old, "", errors);
-    return errors.length > 0;
-  }
+function* hadDuplicates(check: ListCheck, old: JsonObject | undefined): Generator<undefined, boolean> {
+  if (old === undefined) return false;
+  const errors: FieldError[] = [];
+  yield* check(old, "", errors);
+  return errors.length > 0;
 }
 
 const rulesNotChecked =

@@ -23,7 +23,7 @@ export function* junctors(schema: JsonSchema, compile: Compile): Generator<Check
 
 function attempt(check: Check, value: unknown, { path }: Place): Attempt {
   const errors: FieldError[] = [];
-  const count = check(value, { path, errors, old: noOld });
+  const count = check(value, { path, errors, old: noOld, putOff: undefined });
   return { errors, count };
 }
 

@@ -4,25 +4,31 @@ import { itemIdentity } from "./correlate.js";
 import { additionalOf, itemsOf, type JsonSchema, propertiesOf } from "./json-schema.js";
 import { join, maxErrors } from "./validator.js";
 
-/** Finds items that are twice in lists of type set or map. */
-export type ListCheck = (value: unknown, path: string, errors: FieldError[]) => void;
+/** Finds items that are twice in lists of type set or map. Yields now and then. */
+export type ListCheck = (value: unknown, path: string, errors: FieldError[]) => Generator<undefined, void>;
+
+/** After how many items others get their turn. */
+const itemsInTurn = 10_000;
 
 /** Undefined where nothing below has such a list. */
 export function compileListCheck(schema: JsonSchema): ListCheck | undefined {
   const items = itemsOf(schema);
   const checks = [...(items === undefined ? [] : listChecks(schema, items)), ...fieldChecks(schema)];
   if (checks.length === 0) return undefined;
-  return (value, path, errors) => {
-    for (const check of checks) check(value, path, errors);
+  return function* (value, path, errors) {
+    for (const check of checks) yield* check(value, path, errors);
   };
 }
 
 function* listChecks(schema: JsonSchema, items: JsonSchema): Generator<ListCheck> {
   const inner = compileListCheck(items);
   if (inner !== undefined) {
-    yield (value, path, errors) => {
+    yield function* (value, path, errors) {
       if (!Array.isArray(value)) return;
-      for (const [index, item] of value.entries()) inner(item, `${path}[${index}]`, errors);
+      for (const [index, item] of value.entries()) {
+        yield* inner(item, `${path}[${index}]`, errors);
+        if (index % itemsInTurn === itemsInTurn - 1) yield undefined;
+      }
     };
   }
   const keys = schema["x-kubernetes-list-map-keys"];
@@ -43,19 +49,20 @@ function shownKeys(item: unknown, keys: readonly string[]): unknown {
 }
 
 function unique(identity: (item: unknown) => string | undefined, show: (item: unknown) => unknown): ListCheck {
-  return (value, path, errors) => {
+  return function* (value, path, errors) {
     if (!Array.isArray(value)) return;
     const seen = new Set<string>();
     const reported = new Set<string>();
-    value.forEach((item, index) => {
+    for (const [index, item] of value.entries()) {
+      if (index % itemsInTurn === itemsInTurn - 1) yield undefined;
       const id = identity(item);
-      if (id === undefined || errors.length >= maxErrors) return;
+      if (id === undefined || errors.length >= maxErrors) continue;
       if (seen.has(id) && !reported.has(id)) {
         reported.add(id);
         errors.push(duplicate(`${path}[${index}]`, show(item)));
       }
       seen.add(id);
-    });
+    }
   };
 }
 
@@ -68,17 +75,20 @@ function* fieldChecks(schema: JsonSchema): Generator<ListCheck> {
   const additional = additionalOf(schema);
   const others = additional === undefined ? undefined : compileListCheck(additional);
   if (properties.size === 0 && others === undefined) return;
-  yield (value, path, errors) => {
+  yield function* (value, path, errors) {
     if (!isJsonObject(value)) return;
     for (const key of Object.keys(value)) {
+      const check = properties.get(key) ?? others;
+      if (check === undefined) continue;
       const at = schema.additionalProperties === undefined ? join(path, key) : `${path}[${key}]`;
-      (properties.get(key) ?? others)?.(getOwn(value, key), at, errors);
+      yield* check(getOwn(value, key), at, errors);
     }
   };
 }
 
 /** The same text for equal values: the order of fields does not count. */
 function canonical(value: unknown): string {
+  if (typeof value === "string") return `"${value}`;
   return JSON.stringify(value, (_, inner: unknown) =>
     isJsonObject(inner) ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1))) : inner,
   );

@@ -23,5 +23,5 @@ export function compileRegex(pattern: string): RE2JS {
 /** Whether the pattern is found anywhere in a text. */
 export function compilePattern(pattern: string): Pattern {
   const regex = compileRegex(pattern);
-  return (text) => regex.matcher(text).find();
+  return (text) => regex.test(text);
 }

@@ -4,6 +4,7 @@ import { correlatesFields, noOld, type Old, oldField, oldItems, unchanged } from
 import { formatCheck } from "./formats.js";
 import { additionalOf, itemsOf, type JsonSchema, propertiesOf } from "./json-schema.js";
 import { junctors } from "./junctors.js";
+import type { PutOff } from "./put-off.js";
 import { compilePattern } from "./regex.js";
 
 /** Enough to see what is wrong; an object can break a schema in a million places. */
@@ -14,7 +15,12 @@ export interface Place {
   readonly path: string;
   readonly errors: FieldError[];
   readonly old: Old;
+  /** Who takes the checks of what is long. Absent: nobody, all is checked at once. */
+  readonly putOff: PutOff | undefined;
 }
+
+/** Longer lists and maps are put off. */
+const longest = 50;
 
 /**
  * Adds what is wrong with a value to `place.errors` and gives the number of checks that it took part in, by which the best of several
@@ -129,14 +135,15 @@ function* listChecks(schema: JsonSchema): Generator<Check> {
   const { minItems, maxItems } = schema;
   if (items === undefined && minItems === undefined && maxItems === undefined) return;
   const checkItem = items === undefined ? undefined : compileCheck(items);
-  yield (value, { path, errors, old }) => {
+  yield (value, { path, errors, old, putOff }) => {
     if (!Array.isArray(value)) return 0;
     let count = 1;
     if (checkItem !== undefined) {
       const oldOf = oldItems(schema, old);
-      value.forEach((item, index) => {
-        count += checkItem(item, { path: `${path}[${index}]`, errors, old: oldOf(item) });
-      });
+      const check = (item: unknown, index: number, into: FieldError[]): number =>
+        checkItem(item, { path: `${path}[${index}]`, errors: into, old: oldOf(item), putOff });
+      if (putOff !== undefined && value.length > longest) putOff.add(errors, value, check);
+      else for (const [index, item] of value.entries()) count += check(item, index, errors);
     }
     if (minItems !== undefined && value.length < minItems) {
       errors.push(invalid(path, value.length, inBody(path, `should have at least ${minItems} items`)));
@@ -168,21 +175,21 @@ function* objectChecks(schema: JsonSchema): Generator<Check> {
   const counts = minProperties !== undefined || maxProperties !== undefined;
   if (properties.size === 0 && checkValue === undefined && names.length === 0 && !counts) return;
   const correlates = correlatesFields(schema);
-  yield (value, { path, errors, old }) => {
+  yield (value, { path, errors, old, putOff }) => {
     if (!isJsonObject(value)) return 0;
     if (counts) countFields(schema, path, Object.keys(value).length, errors);
     for (const name of names) if (!Object.hasOwn(value, name)) errors.push(required(join(path, name)));
-    let count = 1;
-    for (const key of Object.keys(value)) {
+    const checkField = (key: string, _: number, into: FieldError[]): number => {
       const check = properties.get(key) ?? checkValue;
-      if (check === undefined) continue;
-      count += check(getOwn(value, key), {
-        path: join(path, key),
-        errors,
-        old: correlates ? oldField(old, key) : noOld,
-      });
+      const oldValue = correlates ? oldField(old, key) : noOld;
+      return check?.(getOwn(value, key), { path: join(path, key), errors: into, old: oldValue, putOff }) ?? 0;
+    };
+    const keys = Object.keys(value);
+    if (putOff !== undefined && keys.length > longest) {
+      putOff.add(errors, keys, checkField);
+      return 1;
     }
-    return count;
+    return keys.reduce((count, key, index) => count + checkField(key, index, errors), 1);
   };
 }
 

@@ -1,3 +1,5 @@
+import { fieldValues, SchemaObject } from "./schema-object.js";
+
 /** Whether two values of expressions are equal: numbers across their types, lists in order, maps and objects by their fields. */
 export function celEqual(a: unknown, b: unknown): boolean {
   if (a === b) return true;
@@ -12,6 +14,10 @@ export function celEqual(a: unknown, b: unknown): boolean {
     return [...a].every(([key, value]) => b.has(key) && celEqual(value, b.get(key)));
   }
   if (a.constructor !== b.constructor) return false;
+  if (a instanceof SchemaObject) {
+    const theirs = fieldValues(b as SchemaObject);
+    return fieldValues(a).every((value, index) => celEqual(value, theirs[index]));
+  }
   if (a instanceof Uint8Array) return Buffer.compare(a, b as Uint8Array) === 0;
   const left = Object.entries(a);
   const right = new Map(Object.entries(b));

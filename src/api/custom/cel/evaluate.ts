@@ -31,51 +31,43 @@ export function* evaluateRules(
 ): Generator<undefined, readonly FieldError[]> {
   if (compiled.root === undefined) return [];
   const evaluation = new Evaluation(compiled, budget);
-  evaluation.plan(compiled.root, object, old, atRoot);
   try {
-    yield* evaluation.run();
+    yield* evaluation.run(compiled.root, object, old, atRoot);
   } catch (error) {
     if (!(error instanceof BudgetExceeded)) throw error;
   }
   return evaluation.errors;
 }
 
-/** A value that has rules. */
-interface Judged {
-  readonly node: RuleNode;
-  readonly value: unknown;
-  readonly old: Old;
-  readonly path: string;
-}
+/** What it takes to come to a value, in cost of rules. */
+const visitCost = 5;
 
 class Evaluation {
   readonly errors: FieldError[] = [];
   readonly #compiled: CompiledRules;
   readonly #budget: RuleBudget;
-  readonly #planned: Judged[] = [];
   #left: number;
-  /** When no more than this is left others get their turn. */
-  #next: number;
+  /** What was left when others last had their turn, and how many values were judged since. */
+  #turnLeft: number;
+  #visited = 0;
 
   constructor(compiled: CompiledRules, budget: RuleBudget) {
     this.#compiled = compiled;
     this.#budget = budget;
     this.#left = budget.objectCost;
-    this.#next = this.#left - turnCost;
+    this.#turnLeft = this.#left;
   }
 
-  *run(): Generator<undefined, void> {
-    for (const { node, value, old, path } of this.#planned) yield* this.#rules(node, value, old, path);
-  }
-
-  plan(node: RuleNode, value: unknown, old: Old, path: string): void {
+  /** Judges a value and what is below it. */
+  *run(node: RuleNode, value: unknown, old: Old, path: string): Generator<undefined, void> {
     if (value === null || value === undefined) return;
-    if (node.rules.length > 0) this.#planned.push({ node, value, old, path });
+    if (node.rules.length > 0) yield* this.#rules(node, value, old, path);
+    yield* this.#turn();
     if (Array.isArray(value)) {
       const { items } = node;
       if (items === undefined) return;
       const oldOf = oldItems(node.schema, old);
-      for (const [index, item] of value.entries()) this.plan(items, item, oldOf(item), `${path}[${index}]`);
+      for (const [index, item] of value.entries()) yield* this.run(items, item, oldOf(item), `${path}[${index}]`);
       return;
     }
     if (!isJsonObject(value)) return;
@@ -85,8 +77,17 @@ class Evaluation {
       const inner = property ?? node.additional;
       if (inner === undefined) continue;
       const at = property === undefined ? `${path}[${key}]` : path === atRoot ? key : `${path}.${key}`;
-      this.plan(inner, getOwn(value, key), correlates ? oldField(old, key) : noOld, at);
+      yield* this.run(inner, getOwn(value, key), correlates ? oldField(old, key) : noOld, at);
     }
+  }
+
+  /** To go from value to value takes its time too. */
+  *#turn(): Generator<undefined, void> {
+    this.#visited++;
+    if (this.#turnLeft - this.#left + this.#visited * visitCost < turnCost) return;
+    yield undefined;
+    this.#visited = 0;
+    this.#turnLeft = this.#left;
   }
 
   *#rules(node: RuleNode, value: unknown, old: Old, path: string): Generator<undefined, void> {
@@ -101,9 +102,7 @@ class Evaluation {
       self ??= node.type.convert(value);
       oldSelf ??= old === noOld ? undefined : node.type.convert(old);
       yield* this.#run(compiled, { self, oldSelf }, node, path);
-      if (this.#left > this.#next) continue;
-      yield undefined;
-      this.#next = this.#left - turnCost;
+      yield* this.#turn();
     }
   }
 
@@ -142,7 +141,11 @@ class Evaluation {
     }
   }
 
-  #exceeded(compiled: CompiledRule, at: Pick<Judged, "node" | "path">, error: BudgetExceeded | undefined): void {
+  #exceeded(
+    compiled: CompiledRule,
+    at: { readonly node: RuleNode; readonly path: string },
+    error: BudgetExceeded | undefined,
+  ): void {
     const detail =
       error === undefined
         ? "validation failed due to running out of cost budget, no further validation rules will be run"

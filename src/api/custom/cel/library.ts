@@ -88,7 +88,7 @@ function registerRegex(define: Define, meter: Meter): void {
     known.set(pattern, regex);
     return regex;
   };
-  const matches = (text: string, pattern: string): boolean => regexOf(pattern).matcher(text).find();
+  const matches = (text: string, pattern: string): boolean => regexOf(pattern).test(text);
   const findAll = (text: string, pattern: string, limit: number): readonly string[] => {
     const matcher = regexOf(pattern).matcher(text);
     const found: string[] = [];

@@ -4,6 +4,7 @@ import { isJsonObject } from "../../json-value.js";
 import { additionalOf, itemsOf, type JsonSchema, propertiesOf } from "../json-schema.js";
 import { celEqual } from "./equal.js";
 import { escapeFieldName } from "./names.js";
+import { type FieldOfType, objectType } from "./schema-object.js";
 
 /** How the values of one schema look to expressions. */
 export interface CelType {
@@ -46,12 +47,13 @@ export class CelTypes {
       case "integer":
         return { name: "int", convert: (value) => (typeof value === "number" ? BigInt(Math.trunc(value)) : value) };
       case "number":
-        return { name: "double", convert: (value) => value };
+        return { name: "double", convert: asItIs };
       case "boolean":
-        return { name: "bool", convert: (value) => value };
+        return { name: "bool", convert: asItIs };
       case "array": {
         const items = itemsOf(schema);
         const { name, convert } = items === undefined ? { name: "dyn", convert: dynamicValue } : this.typeOf(items);
+        if (convert === asItIs) return { name: `list<${name}>`, convert: asItIs };
         return { name: `list<${name}>`, convert: (value) => (Array.isArray(value) ? value.map(convert) : value) };
       }
       case "object":
@@ -67,18 +69,21 @@ export class CelTypes {
     const embedded = isRoot || schema["x-kubernetes-embedded-resource"] === true;
     const properties = new Map([...propertiesOf(schema), ...(embedded ? identityFields : [])]);
     if (properties.size === 0) return { name: "dyn", convert: dynamicValue };
-    const fields = new Map<string, { readonly escaped: string; readonly type: CelType }>();
+    const fields: FieldOfType[] = [];
+    const declared: { [escaped: string]: string } = {};
     for (const [name, property] of properties) {
       const escaped = escapeFieldName(name);
-      if (escaped !== undefined) fields.set(name, { escaped, type: this.typeOf(property) });
+      if (escaped === undefined) continue;
+      const { name: type, convert } = this.typeOf(property);
+      fields.push({ name, escaped, convert });
+      declared[escaped] = type;
     }
-    const Type = class {};
+    const Type = objectType(fields);
     const name = `object_${this.#objects++}`;
-    const declared = Object.fromEntries([...fields.values()].map(({ escaped, type }) => [escaped, type.name]));
     this.#environment.registerType(name, { ctor: Type, fields: declared });
     this.#environment.registerOperator(`${name} == ${name}`, celEqual);
     this.#environment.registerOperator(`${name} == null`, () => false);
-    return { name, convert: objectConverter(Type, fields) };
+    return { name, convert: (value) => (isJsonObject(value) ? new Type(value) : value) };
   }
 
   #map({ name, convert }: CelType): CelType {
@@ -96,21 +101,8 @@ export class CelTypes {
   }
 }
 
-/** Fields that are null count as absent. */
-function objectConverter(
-  Type: new () => object,
-  fields: ReadonlyMap<string, { readonly escaped: string; readonly type: CelType }>,
-): (value: unknown) => unknown {
-  return (value) => {
-    if (!isJsonObject(value)) return value;
-    const object: object = new Type();
-    for (const [key, inner] of Object.entries(value)) {
-      const field = fields.get(key);
-      if (field === undefined || inner === null || inner === undefined) continue;
-      Object.defineProperty(object, field.escaped, { value: field.type.convert(inner), enumerable: true });
-    }
-    return object;
-  };
+function asItIs(value: unknown): unknown {
+  return value;
 }
 
 function textType(format: string | undefined): CelType {
@@ -126,7 +118,7 @@ function textType(format: string | undefined): CelType {
     case "byte":
       return { name: "bytes", convert: (value) => (typeof value === "string" ? bytesOf(value) : value) };
     default:
-      return { name: "string", convert: (value) => value };
+      return { name: "string", convert: asItIs };
   }
 }
 

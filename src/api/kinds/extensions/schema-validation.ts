@@ -82,7 +82,7 @@ function checkSchema(schema: JsonSchema, path: string, errors: Errors): void {
 function checkDefaults(schema: JsonSchema, path: string, errors: Errors): void {
   if (schema.default !== undefined) {
     const found: FieldError[] = [];
-    compileCheck(schema)(schema.default, { path: "", errors: found, old: noOld });
+    compileCheck(schema)(schema.default, { path: "", errors: found, old: noOld, putOff: undefined });
     for (const error of found) {
       errors.push({ ...error, path: error.path === "" ? `${path}.default` : `${path}.default.${error.path}` });
     }
