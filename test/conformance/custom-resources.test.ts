@@ -298,7 +298,7 @@ describeApi("validation rules", controlPlane, (api) => {
     const rules = [
       {
         rule: "self.min <= self.max",
-        messageExpression: "'min ' + string(self.min) + ' is over max'",
+        messageExpression: "'min %d is over max'.format([self.min])",
         fieldPath: ".min",
         reason: "FieldValueForbidden",
       },

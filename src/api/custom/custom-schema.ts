@@ -75,7 +75,7 @@ export class CustomSchema {
       return errors;
     }
     // Only of definitions that another server let in: what cannot be checked is not let through.
-    for (const { message } of rules.errors) errors.push(invalid(nowhere, "object", `rule compile error: ${message}`));
+    for (const { message } of rules.broken) errors.push(invalid(nowhere, "object", `rule compile error: ${message}`));
     errors.push(...(yield* evaluateRules(rules, object, before, this.#budget)));
     return errors;
   }

@@ -24,6 +24,7 @@ export interface AstNode {
   args: unknown;
   readonly meta: { readonly alternate?: unknown; readonly macro?: unknown; readonly evaluate: Evaluate };
   evaluate: Evaluate;
+  readonly checkedType?: { readonly name: string };
   /** After the check: what is done with the values of the operands. */
   handle?: (...values: never[]) => unknown;
   setMeta(key: string, value: unknown): void;

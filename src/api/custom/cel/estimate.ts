@@ -1,138 +1,205 @@
 import { additionalOf, itemsOf, type JsonSchema, propertiesOf } from "../json-schema.js";
-import { type AstNode, isAstNode } from "./ast.js";
+import { type AstNode, type Comprehension, isAstNode, isComprehension } from "./ast.js";
+import { callEstimate, operatorEstimate } from "./estimate-calls.js";
+import { type Estimate, fixed, type Size, sizeOf, sum, times, type Untyped } from "./estimates.js";
+import { isHas } from "./has.js";
 import { escapeFieldName } from "./names.js";
-
-/** Upstream's limit for one rule, at the largest object that a request can bring. */
-export const staticCostLimit = 10_000_000;
-const maxRequestBytes = 3 * 1024 * 1024;
+import { mostOf } from "./sizes.js";
+import { costOfItem, costOfResult, listCost, loopCosts, mapCost } from "./tolls.js";
 
 /** How many values with a schema an object can have at most, by where it is: undefined when a list or map above has no limit. */
 export type Cardinality = number | undefined;
 
-type Scope = ReadonlyMap<string, JsonSchema | undefined>;
+type Scope = ReadonlyMap<string, Estimate>;
 
-/**
- * What a rule may cost at worst, by the limits that its schema sets. Never more than upstream would say, because a rule that upstream takes must
- * be taken here; the meter catches at run time what this does not see.
- */
-export function estimateCost(root: unknown, self: JsonSchema, cardinality: Cardinality): number {
-  const scope: Scope = new Map([
-    ["self", self],
-    ["oldSelf", self],
-  ]);
-  return costOf(root, scope) * (cardinality ?? mostOf(self));
+const one: Size = fixed(1);
+
+/** What one evaluation may cost at worst, by the limits that its schema sets. */
+export function estimateCost(root: unknown, self: JsonSchema): number {
+  const value: Estimate = { cost: 1, schema: self, type: "" };
+  return estimate(
+    root,
+    new Map([
+      ["self", value],
+      ["oldSelf", value],
+    ]),
+  ).cost;
 }
 
-/** As upstream words it. */
-export function costMessage(cost: number): string {
-  const factor = cost / staticCostLimit;
-  const times = factor > 100 ? "more than 100x" : factor < 1.5 ? `${factor.toFixed(6)}x` : `${factor.toFixed(1)}x`;
-  return `estimated rule cost exceeds budget by factor of ${times} (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)`;
+/** The cost of a rule for all values with its schema. */
+export function timesCardinality(cost: number, schema: JsonSchema, cardinality: Cardinality): number {
+  return times(cost, cardinality ?? mostOf(schema));
 }
 
 /** The cardinality of what is below a list or map. */
 export function cardinalityBelow(schema: JsonSchema, above: Cardinality): Cardinality {
   const limit = schema.type === "array" ? schema.maxItems : schema.maxProperties;
-  return above === undefined || limit === undefined ? undefined : above * limit;
+  return above === undefined || limit === undefined ? undefined : above * Math.max(0, limit);
 }
 
-interface Comprehension {
-  readonly iterable: unknown;
-  readonly iterVarName: string;
-  readonly step: unknown;
+function estimate(value: unknown, scope: Scope): Estimate {
+  if (!isAstNode(value)) return { cost: 0, type: "" };
+  const { alternate, macro } = value.meta;
+  if (alternate !== undefined) return estimate(alternate, scope);
+  if (macro !== undefined) return { ...estimateMacro(macro, scope), type: typeOf(value) };
+  return { type: typeOf(value), ...estimateNode(value, scope) };
 }
 
-function costOf(value: unknown, scope: Scope): number {
-  if (Array.isArray(value)) return value.reduce((sum: number, item) => sum + costOf(item, scope), 0);
-  if (!isAstNode(value)) return 0;
-  const expanded = expansionOf(value);
-  if (expanded !== undefined) return costOf(expanded, scope);
-  if (value.op === "value" || value.op === "id") return 0;
-  if (isComprehension(value.args)) {
-    const { iterable, iterVarName, step } = value.args;
-    const inner = new Map(scope).set(iterVarName, elementOf(resolve(iterable, scope)));
-    return costOf(iterable, scope) + sizeOf(iterable, scope) * costOf(step, inner);
+function typeOf(node: AstNode): string {
+  return node.checkedType?.name ?? "";
+}
+
+function estimateNode(node: AstNode, scope: Scope): Untyped {
+  const { op, args } = node;
+  const operands = Array.isArray(args) ? args : [args];
+  const of = (index: number): Estimate => estimate(operands[index], scope);
+  switch (op) {
+    case "value":
+      return { cost: 0, size: literalSize(args) };
+    case "id": {
+      const { type: _, ...known } = scope.get(String(args)) ?? { type: "" };
+      return { ...known, cost: 1 };
+    }
+    case ".":
+    case ".?":
+      return accessed(of(0), fieldOf(of(0).schema, String(operands[1])), 0);
+    case "[]":
+    case "[?]": {
+      const from = of(0);
+      const { schema } = from;
+      return accessed(from, schema && (itemsOf(schema) ?? additionalOf(schema)), of(1).cost);
+    }
+    case "list": {
+      const items = operands.map((item) => estimate(item, scope));
+      return { cost: listCost + sum(items), size: fixed(items.length), item: union(items) };
+    }
+    case "map": {
+      const entries = operands.map((entry: unknown) => (Array.isArray(entry) ? entry : []));
+      const keys = entries.map(([key]) => estimate(key, scope));
+      const values = entries.map(([, inner]) => estimate(inner, scope));
+      return { cost: mapCost + sum(keys) + sum(values), size: fixed(entries.length), item: union(values) };
+    }
+    case "?:": {
+      const [first, second] = [of(1), of(2)];
+      return { ...union([first, second]), cost: of(0).cost + Math.max(first.cost, second.cost) };
+    }
+    case "comprehension":
+      return isComprehension(args) ? loopEstimate(args, scope) : { cost: 0 };
+    case "call":
+      return callEstimate(String(operands[0]), undefined, all(operands[1], scope));
+    case "rcall":
+      return callEstimate(String(operands[0]), of(1), all(operands[2], scope));
+    default:
+      return operatorEstimate(
+        op,
+        operands.map((operand) => estimate(operand, scope)),
+      );
   }
-  return (made.has(value.op) ? 0 : 1) + costOf(value.args, scope);
 }
 
-/** What loops are made of; a conditional counts as nothing, because it may be one of those. */
-const made: ReadonlySet<string> = new Set(["?:", "accuValue", "accuInc", "accuPush"]);
-
-/** What a macro call was made into: a loop. */
-function expansionOf({ meta }: AstNode): unknown {
-  if (meta.alternate !== undefined) return meta.alternate;
-  const { macro } = meta;
-  return typeof macro === "object" && macro !== null && "callAst" in macro ? macro.callAst : undefined;
+function accessed(from: Estimate, schema: JsonSchema | undefined, more: number): Untyped {
+  return schema === undefined ? { ...from.item, cost: from.cost + 1 + more } : { cost: from.cost + 1 + more, schema };
 }
 
-function isComprehension(args: unknown): args is Comprehension {
-  return typeof args === "object" && args !== null && "iterable" in args && "step" in args && "iterVarName" in args;
+function all(nodes: unknown, scope: Scope): readonly Estimate[] {
+  return Array.isArray(nodes) ? nodes.map((node) => estimate(node, scope)) : [];
 }
 
-/** The most items that an expression can have; one where nobody can say. */
-function sizeOf(node: unknown, scope: Scope): number {
-  if (isAstNode(node)) {
-    if (node.op === "list" && Array.isArray(node.args)) return node.args.length;
-    const expanded = expansionOf(node);
-    if (expanded !== undefined) return sizeOf(expanded, scope);
-    if (isComprehension(node.args)) return sizeOf(node.args.iterable, scope);
-  }
-  const schema = resolve(node, scope);
-  if (schema === undefined) return 1;
-  const items = itemsOf(schema);
-  if (items !== undefined) return schema.maxItems ?? mostOf(items);
-  const values = additionalOf(schema);
-  // The keys of a map take room too.
-  return values === undefined ? 1 : (schema.maxProperties ?? Math.floor(maxRequestBytes / (smallest(values) + 4)));
+function literalSize(value: unknown): Size | undefined {
+  if (typeof value === "string" || value instanceof Uint8Array) return fixed(value.length);
+  return typeof value === "object" && value !== null ? undefined : one;
 }
 
-function elementOf(schema: JsonSchema | undefined): JsonSchema | undefined {
+/** What can be said of a value that is one of these. */
+function union(values: readonly Estimate[]): Estimate {
+  const [first] = values;
+  const sizes = values.map(sizeOf);
+  const items = values.flatMap(({ item, schema }) => item ?? (schema && itemOf(schema)) ?? []);
+  return {
+    cost: 0,
+    size: { min: Math.min(...sizes.map(({ min }) => min)), max: Math.max(0, ...sizes.map(({ max }) => max)) },
+    item: items.length === 0 ? undefined : union(items),
+    type: first?.type ?? "",
+  };
+}
+
+function itemOf(schema: JsonSchema): Estimate | undefined {
+  const inner = itemsOf(schema) ?? additionalOf(schema);
+  return inner && { cost: 1, schema: inner, type: "" };
+}
+
+/** The schema of a field, by its name as expressions write it. */
+function fieldOf(schema: JsonSchema | undefined, name: string): JsonSchema | undefined {
   if (schema === undefined) return undefined;
-  return itemsOf(schema) ?? (additionalOf(schema) === undefined ? undefined : { type: "string" });
-}
-
-/** The schema of what an expression leads to, by fields and indexes alone. */
-function resolve(node: unknown, scope: Scope): JsonSchema | undefined {
-  if (!isAstNode(node)) return undefined;
-  if (node.op === "id") return scope.get(String(node.args));
-  const [left, name] = operandsOf(node);
-  const schema = left === undefined ? undefined : resolve(left, scope);
-  if (schema === undefined) return undefined;
-  if (node.op === "[]" || node.op === "[?]") return itemsOf(schema) ?? additionalOf(schema);
-  if (node.op !== "." && node.op !== ".?") return undefined;
   for (const [key, property] of propertiesOf(schema)) if (escapeFieldName(key) === name) return property;
   return additionalOf(schema);
 }
 
-function operandsOf(node: AstNode): readonly unknown[] {
-  return Array.isArray(node.args) ? node.args : [];
+/** What a loop has as its variables: the item of a list or the key of a map, and with two the index or key and the item or value. */
+function variablesOf(range: Estimate, two: boolean): readonly Estimate[] {
+  const { schema } = range;
+  const isMap = range.type.startsWith("map") || (schema !== undefined && itemsOf(schema) === undefined);
+  const item = (schema && itemOf(schema)) ?? range.item ?? { cost: 1, type: "" };
+  // The keys of a map in the object have no size for upstream.
+  const key: Estimate = isMap ? { cost: 1, size: schema && fixed(0), type: "string" } : { cost: 1, type: "int" };
+  if (two) return [key, item];
+  return [isMap ? key : item];
 }
 
-/** How many values of a schema fit into a request. */
-function mostOf(schema: JsonSchema): number {
-  return Math.floor(maxRequestBytes / (smallest(schema) + 1));
+function loopEstimate(loop: Comprehension, scope: Scope): Untyped {
+  const range = estimate(loop.iterable, scope);
+  const [variable] = variablesOf(range, false);
+  const inner = new Map(scope);
+  if (variable !== undefined) inner.set(loop.iterVarName, variable);
+  const init = estimate(loop.init, scope);
+  const step = estimate(loop.step, inner);
+  const size = sizeOf(range);
+  const cost = range.cost + init.cost + times(size.max, step.cost + costOfItem(loop)) + costOfResult(loop);
+  return loop.init.op === "list" ? { cost, size: { min: 0, max: size.max }, item: step.item } : { cost, size: one };
 }
 
-/** The fewest bytes of JSON that a value takes. */
-function smallest(schema: JsonSchema): number {
-  switch (schema.type) {
-    case "string":
-      return 2;
-    case "boolean":
-      return 4;
-    case "object": {
-      const properties = propertiesOf(schema);
-      return (schema.required ?? []).reduce((size, name) => {
-        const property = properties.get(name);
-        return property === undefined || property.default !== undefined
-          ? size
-          : size + name.length + 3 + smallest(property);
-      }, 2);
-    }
-    case "array":
-      return 2;
+interface TwoVariables {
+  readonly args: readonly AstNode[];
+  readonly receiver: AstNode;
+  readonly loop: string;
+}
+
+function estimateMacro(macro: unknown, scope: Scope): Untyped {
+  if (isHas(macro)) return { cost: estimate(macro.operand, scope).cost, size: one };
+  if (typeof macro !== "object" || macro === null) return { cost: 1 };
+  if ("loop" in macro) return twoVariablesEstimate(macro as TwoVariables, scope);
+  // `or`, `orValue` and their kind: a call of which one side may not be evaluated.
+  const sides = Object.values(macro).filter(isAstNode);
+  const [receiver, arg] = ["receiver", "arg"].map((name) => estimate((macro as Record<string, unknown>)[name], scope));
+  if (receiver === undefined || arg === undefined || sides.length === 0) return { cost: 1 };
+  return { ...union([receiver, arg]), cost: 1 + receiver.cost + arg.cost };
+}
+
+function twoVariablesEstimate({ args, receiver, loop }: TwoVariables, scope: Scope): Untyped {
+  const [first, second, ...expressions] = args;
+  const range = estimate(receiver, scope);
+  const [key, item] = variablesOf(range, true);
+  const inner = new Map(scope);
+  if (key !== undefined) inner.set(String(first?.args), key);
+  if (item !== undefined) inner.set(String(second?.args), item);
+  const parts = expressions.map((expression) => estimate(expression, inner));
+  const { max } = sizeOf(range);
+  switch (loop) {
+    case "all":
+      return { cost: range.cost + times(max, sum(parts) + loopCosts.all) + 1, size: one };
+    case "exists":
+      return { cost: range.cost + times(max, sum(parts) + loopCosts.exists) + 1, size: one };
+    case "existsOne":
+    case "exists_one":
+      return { cost: range.cost + times(max, sum(parts) + loopCosts.increment) + 2, size: one };
+    case "transformList":
+      return made(range, sum(parts) + loopCosts.push, listCost, parts.at(-1));
     default:
-      return 1;
+      return made(range, sum(parts) + loopCosts.insert, mapCost, parts.at(-1));
   }
+}
+
+function made(range: Estimate, perItem: number, base: number, item: Estimate | undefined): Untyped {
+  const { max } = sizeOf(range);
+  return { cost: range.cost + base + times(max, perItem) + 1, size: { min: 0, max }, item };
 }

@@ -37,6 +37,8 @@ interface Run {
 }
 
 interface Shape {
+  /** Its name, by which its cost is estimated. */
+  readonly loop: string;
   /** Whether the first of two expressions says what is taken. */
   readonly filters: boolean;
   readonly resultOf: (checker: Checker, range: CelType, expression: CelType) => CelType;
@@ -47,16 +49,22 @@ interface Shape {
 export function registerTwoVariables(define: Define, meter: Meter): void {
   const bool = (checker: Checker): CelType => checker.getType("bool");
   const macro = (shape: Shape): ((call: Call) => object) => macroOf(shape, meter);
-  define("list.all(ast, ast, ast): bool", macro({ ...test, resultOf: bool, combine: all }));
-  define("list.exists(ast, ast, ast): bool", macro({ ...test, resultOf: bool, combine: exists }));
-  define("list.existsOne(ast, ast, ast): bool", macro({ ...test, resultOf: bool, combine: existsOne }));
-  define("list.exists_one(ast, ast, ast): bool", macro({ ...test, resultOf: bool, combine: existsOne }));
+  define("list.all(ast, ast, ast): bool", macro({ ...test, loop: "all", resultOf: bool, combine: all }));
+  define("list.exists(ast, ast, ast): bool", macro({ ...test, loop: "exists", resultOf: bool, combine: exists }));
+  define(
+    "list.existsOne(ast, ast, ast): bool",
+    macro({ ...test, loop: "existsOne", resultOf: bool, combine: existsOne }),
+  );
+  define(
+    "list.exists_one(ast, ast, ast): bool",
+    macro({ ...test, loop: "existsOne", resultOf: bool, combine: existsOne }),
+  );
   const list: Shape["resultOf"] = (checker, _, type) => checker.registry.getListType(type);
   const map: Shape["resultOf"] = (checker, range, type) => checker.registry.getMapType(keyOf(checker, range), type);
   for (const filters of [false, true]) {
     const more = filters ? ", ast" : "";
-    const transform = (name: string, result: string, shape: Omit<Shape, "filters">): void =>
-      define(`list.${name}(ast, ast, ast${more}): ${result}`, macro({ filters, ...shape }));
+    const transform = (name: string, result: string, shape: Omit<Shape, "filters" | "loop">): void =>
+      define(`list.${name}(ast, ast, ast${more}): ${result}`, macro({ filters, loop: name, ...shape }));
     transform("transformList", "list<dyn>", { resultOf: list, combine: (run) => listed(run, filters) });
     transform("transformMap", "map<dyn, dyn>", { resultOf: map, combine: (run) => mapped(run, filters, keep) });
     transform("transformMapEntry", "map<dyn, dyn>", {
@@ -152,7 +160,7 @@ function keyOf(checker: Checker, range: CelType): CelType {
   return range.keyType ?? checker.getType("dyn");
 }
 
-function macroOf({ filters, resultOf, combine }: Shape, meter: Meter): (call: Call) => object {
+function macroOf({ loop, filters, resultOf, combine }: Shape, meter: Meter): (call: Call) => object {
   return ({ args, receiver }) => {
     const [first, second, ...expressions] = args;
     const names = [first, second].map(nameOf);
@@ -189,7 +197,7 @@ function macroOf({ filters, resultOf, combine }: Shape, meter: Meter): (call: Ca
       const run = (node: AstNode, at: Context): Steps => noSteps(() => evaluator.run(node, at));
       return atOnce(steps(evaluator, context, run, noPause));
     };
-    return { args, receiver, typeCheck, evaluate, steps, async: false };
+    return { loop, args, receiver, typeCheck, evaluate, steps, async: false };
   };
 }
 

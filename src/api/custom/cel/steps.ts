@@ -2,7 +2,7 @@ import { Optional } from "@marcbachmann/cel-js";
 import { type AstNode, type Comprehension, type Context, type Evaluator, isAstNode, partsOf, walkAst } from "./ast.js";
 import { BudgetExceeded, type Meter } from "./budget.js";
 import { isHas, isThere } from "./has.js";
-import { costOfItem } from "./tolls.js";
+import { costOfItem, costOfResult } from "./tolls.js";
 
 /** What an evaluation may cost before others get their turn: some milliseconds. */
 export const turnCost = 20_000;
@@ -174,7 +174,7 @@ export class Stepper {
 
   *#loop(node: AstNode, evaluator: Evaluator, context: Context): Steps {
     const loop = node.args as Comprehension;
-    this.#meter.spend(1);
+    this.#meter.spend(costOfResult(loop));
     const range = yield* this.#node(loop.iterable, evaluator, context);
     if (typeof range !== "object" || range === null) return handled(node, range, loop, evaluator, context);
     const items = Array.isArray(range) ? range : range instanceof Map ? [...range.keys()] : Object.keys(range);

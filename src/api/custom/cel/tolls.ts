@@ -4,7 +4,7 @@ import { callCost, comparisonCost, concatenationCost, membershipCost } from "./c
 import { isHas } from "./has.js";
 
 /** What a list or a map that an expression writes down costs. */
-const listCost = 10;
+export const listCost = 10;
 export const mapCost = 30;
 /** What a loop pays for each item beside what its own expression costs. */
 export const loopCosts = { all: 3, exists: 4, push: 12, increment: 2, keep: 1, insert: 3 } as const;
@@ -28,7 +28,7 @@ export function instrument(root: unknown, meter: Meter): void {
 }
 
 /** What a node costs whatever its operands are. */
-function costOf({ op, meta }: AstNode): number {
+function costOf({ op, args, meta }: AstNode): number {
   if (meta.alternate !== undefined || isHas(meta.macro)) return 0;
   switch (op) {
     case "id":
@@ -38,7 +38,7 @@ function costOf({ op, meta }: AstNode): number {
     case "map":
       return mapCost;
     case "comprehension":
-      return 1;
+      return isComprehension(args) ? costOfResult(args) : 0;
     case "accuPush":
       return loopCosts.push;
     case "accuInc":
@@ -54,6 +54,11 @@ function costOf({ op, meta }: AstNode): number {
 export function costOfItem({ kind, errorsAreFatal, init }: Comprehension): number {
   if (kind !== "quantifier" || errorsAreFatal) return 0;
   return init.args === true ? loopCosts.all : loopCosts.exists;
+}
+
+/** What a loop pays when it is over. */
+export function costOfResult({ kind, errorsAreFatal }: Comprehension): number {
+  return kind === "quantifier" && errorsAreFatal ? 2 : 1;
 }
 
 function payForItems(loop: Comprehension, meter: Meter): void {
