@@ -1,5 +1,7 @@
 import type { Environment } from "@marcbachmann/cel-js";
-import { CompileError, compileProgram, type Program } from "../custom/cel/program.js";
+import { CompileError } from "../custom/cel/compile-errors.js";
+import { compileProgram, type Program } from "../custom/cel/program.js";
+import { celTypeName } from "../custom/cel/type-names.js";
 import type { AdmissionEnvironments } from "./environments.js";
 import { type MessageLiteral, rewriteMessageLiterals } from "./message-literals.js";
 import { checkLiteral, registerMessages } from "./messages.js";
@@ -112,36 +114,3 @@ function firstWrong(literals: readonly MessageLiteral[]): string | undefined {
 function declarable(type: string): string {
   return type.replace(/\b[A-Z]\b/g, "dyn");
 }
-
-/** A type as cel-go prints it. */
-function celTypeName(type: string): string {
-  const named = plainNames.get(type);
-  if (named !== undefined) return named;
-  const generic = /^(list|map|optional)<(.*)>$/.exec(type);
-  if (generic === null) return /^[A-Z]$/.test(type) ? "dyn" : type;
-  const [, name = "", inner = ""] = generic;
-  return `${name === "optional" ? "optional_type" : name}(${splitTypes(inner).map(celTypeName).join(", ")})`;
-}
-
-function splitTypes(text: string): readonly string[] {
-  const parts: string[] = [];
-  let depth = 0;
-  let start = 0;
-  for (const [index, char] of [...text].entries()) {
-    if (char === "<") depth++;
-    else if (char === ">") depth--;
-    else if (char === "," && depth === 0) {
-      parts.push(text.slice(start, index).trim());
-      start = index + 1;
-    }
-  }
-  return [...parts, text.slice(start).trim()];
-}
-
-const plainNames: ReadonlyMap<string, string> = new Map([
-  ["list", "list(dyn)"],
-  ["map", "map(dyn, dyn)"],
-  ["null", "null_type"],
-  ["google.protobuf.Timestamp", "timestamp"],
-  ["google.protobuf.Duration", "duration"],
-]);

@@ -36,7 +36,7 @@ describe("the types of a policy's expressions", () => {
       name: "a value of another type",
       spec: { validations: [{ expression: "true", messageExpression: "object.metadata.name + object.spec.replicas" }] },
       warned: [
-        "spec.validations[0].messageExpression: apps/v1, Kind=Deployment: ERROR: <input>:1:1: found no matching overload for '_+_' applied to '(string, int)'\n | object.metadata.name + object.spec.replicas\n | ^\n",
+        "spec.validations[0].messageExpression: apps/v1, Kind=Deployment: ERROR: <input>:1:22: found no matching overload for '_+_' applied to '(string, int)'\n | object.metadata.name + object.spec.replicas\n | .....................^\n",
       ],
     },
     {

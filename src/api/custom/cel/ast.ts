@@ -24,7 +24,9 @@ export interface AstNode {
   args: unknown;
   readonly meta: { readonly alternate?: unknown; readonly macro?: unknown; readonly evaluate: Evaluate };
   evaluate: Evaluate;
-  readonly checkedType?: { readonly name: string };
+  readonly start?: number;
+  readonly end?: number;
+  checkedType?: { readonly name: string } | undefined;
   /** After the check: what is done with the values of the operands. */
   handle?: (...values: never[]) => unknown;
   setMeta(key: string, value: unknown): void;

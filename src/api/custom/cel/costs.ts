@@ -99,11 +99,12 @@ export function callCost(name: string, values: readonly unknown[]): number {
       return listTraversal(first);
     case "startsWith":
     case "endsWith":
+    case "quote":
+      return traversal(second);
     case "bytes":
     case "string":
     case "format":
     case "charAt":
-    case "reverse":
     case "url":
     case "lowerAscii":
     case "upperAscii":
@@ -154,18 +155,31 @@ function listCallCost(name: string, first: unknown, second: unknown, third: unkn
     case "equivalent":
       return 2 * product(second, third);
     case "distinct":
-      return 1 + sizeOf(first) ** 2 * weightOf(Array.isArray(first) ? first[0] : undefined);
     case "sort":
-    case "@sortByAssociatedKeys":
-      return 1 + sizeOf(first) ** 2;
+      return selfComparison(first);
     case "flatten":
+      return madeList(Number(second ?? 1) * sizeOf(first));
+    case "reverse":
+      return madeList(sizeOf(first));
     case "slice":
-      return 1 + sizeOf(first);
+      return madeList(Math.max(0, Number(third) - Number(second)));
     case "range":
-      return 1 + Number(second ?? 0);
+      return madeList(Math.max(0, Number(second)));
     default:
       return 1;
   }
+}
+
+/** To compare every item of a list with every other one. */
+export function selfComparison(list: unknown): number {
+  const [first]: readonly unknown[] = Array.isArray(list) ? list : [];
+  const weight = typeof first === "string" ? 2 + perCharacter : Math.max(2, weightOf(first));
+  return madeList(Math.floor(sizeOf(list) ** 2 * weight));
+}
+
+/** A call that makes a list of that size. */
+function madeList(size: number): number {
+  return 1 + 10 + size;
 }
 
 function textTraversal(value: unknown): number {

@@ -1,3 +1,4 @@
+import { Optional } from "@marcbachmann/cel-js";
 import { fieldValues, SchemaObject } from "./schema-object.js";
 
 /** Whether two values of expressions are equal: numbers across their types, lists in order, maps and objects by their fields. */
@@ -14,6 +15,10 @@ export function celEqual(a: unknown, b: unknown): boolean {
     return [...a].every(([key, value]) => b.has(key) && celEqual(value, b.get(key)));
   }
   if (a.constructor !== b.constructor) return false;
+  if (a instanceof Optional) {
+    const other = b as Optional;
+    return a.hasValue() === other.hasValue() && (!a.hasValue() || celEqual(a.value(), other.value()));
+  }
   if (a instanceof SchemaObject) {
     const theirs = fieldValues(b as SchemaObject);
     return fieldValues(a).every((value, index) => celEqual(value, theirs[index]));

@@ -158,7 +158,8 @@ function loopEstimate(loop: Comprehension, scope: Scope): Untyped {
   return loop.init.op === "list" ? { cost, size: { min: 0, max: size.max }, item: step.item } : { cost, size: one };
 }
 
-interface TwoVariables {
+interface LoopMacro {
+  readonly variables: number;
   readonly args: readonly AstNode[];
   readonly receiver: AstNode;
   readonly loop: string;
@@ -167,7 +168,7 @@ interface TwoVariables {
 function estimateMacro(macro: unknown, scope: Scope): Untyped {
   if (isHas(macro)) return { cost: estimate(macro.operand, scope).cost, size: one };
   if (typeof macro !== "object" || macro === null) return { cost: 1 };
-  if ("loop" in macro) return twoVariablesEstimate(macro as TwoVariables, scope);
+  if ("loop" in macro) return loopMacroEstimate(macro as LoopMacro, scope);
   // `or`, `orValue` and their kind: a call of which one side may not be evaluated.
   const sides = Object.values(macro).filter(isAstNode);
   const [receiver, arg] = ["receiver", "arg"].map((name) => estimate((macro as Record<string, unknown>)[name], scope));
@@ -175,13 +176,13 @@ function estimateMacro(macro: unknown, scope: Scope): Untyped {
   return { ...union([receiver, arg]), cost: 1 + receiver.cost + arg.cost };
 }
 
-function twoVariablesEstimate({ args, receiver, loop }: TwoVariables, scope: Scope): Untyped {
-  const [first, second, ...expressions] = args;
+function loopMacroEstimate({ args, receiver, loop, variables }: LoopMacro, scope: Scope): Untyped {
   const range = estimate(receiver, scope);
-  const [key, item] = variablesOf(range, true);
   const inner = new Map(scope);
-  if (key !== undefined) inner.set(String(first?.args), key);
-  if (item !== undefined) inner.set(String(second?.args), item);
+  const names = args.slice(0, variables);
+  const values = variablesOf(range, variables === 2);
+  for (const [index, value] of values.entries()) inner.set(String(names[index]?.args), value);
+  const expressions = args.slice(variables);
   const parts = expressions.map((expression) => estimate(expression, inner));
   const { max } = sizeOf(range);
   switch (loop) {
@@ -192,11 +193,24 @@ function twoVariablesEstimate({ args, receiver, loop }: TwoVariables, scope: Sco
     case "existsOne":
     case "exists_one":
       return { cost: range.cost + times(max, sum(parts) + loopCosts.increment) + 2, size: one };
+    case "optMap":
+    case "optFlatMap":
+      return { cost: range.cost + sum(parts) + 1, size: parts[0] && sizeOf(parts[0]) };
+    case "sortBy":
+      return { ...sortedBy(range, parts), size: sizeOf(range) };
     case "transformList":
       return made(range, sum(parts) + loopCosts.push, listCost, parts.at(-1));
     default:
       return made(range, sum(parts) + loopCosts.insert, mapCost, parts.at(-1));
   }
+}
+
+/** With a comparison of every key with every other one. */
+function sortedBy(range: Estimate, keys: readonly Estimate[]): Untyped {
+  const { max } = sizeOf(range);
+  const perPair = keys[0]?.type === "string" ? 2.1 : 2;
+  const perItem = sum(keys) + loopCosts.push + times(max, perPair);
+  return { cost: range.cost + 2 * listCost + Math.ceil(times(max, perItem)) + 2, item: range.item };
 }
 
 function made(range: Estimate, perItem: number, base: number, item: Estimate | undefined): Untyped {

@@ -24,7 +24,7 @@ export type Untyped = Omit<Estimate, "type">;
 
 const unknown: Size = { min: 0, max: Number.POSITIVE_INFINITY };
 /** Types of which a value can be as big as one likes. Empty: nobody knows the type. */
-const unlimited = /^(string|bytes|dyn|list.*|map.*|optional.*|[A-Z]|)$/;
+const unlimited = /^(string|bytes|dyn|list.*|map.*|[A-Z]|)$/;
 
 export function sizeOf({ size, schema, type }: Estimate): Size {
   if (size !== undefined) return size;

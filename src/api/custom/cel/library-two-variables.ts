@@ -1,54 +1,14 @@
-import type { AstNode, Context, Evaluator } from "./ast.js";
 import type { Meter } from "./budget.js";
 import type { Define } from "./library.js";
-import { atOnce, ownContext, type SteppedMacro, type Steps } from "./steps.js";
-import { loopCosts, mapCost } from "./tolls.js";
-
-// The parts of the package's checker that a macro is handed, as far as they are used here.
-interface CelType {
-  readonly kind: string;
-  readonly valueType?: CelType;
-  readonly keyType?: CelType;
-}
-
-interface Checker {
-  check(node: AstNode, context: Context): CelType;
-  getType(name: string): CelType;
-  createError(code: string, message: string, node: AstNode): Error;
-  readonly registry: { getListType(type: CelType): CelType; getMapType(key: CelType, value: CelType): CelType };
-}
-
-interface Call {
-  readonly args: readonly AstNode[];
-  readonly receiver: AstNode;
-}
-
-type Entry = readonly [first: unknown, second: unknown];
-
-/** One run of a macro. */
-interface Run {
-  readonly entries: readonly Entry[];
-  /** Evaluates one of the macro's expressions, `last` or 0, on an entry. */
-  readonly on: (index: number, entry: Entry) => Steps;
-  readonly last: number;
-  readonly pay: (cost: number) => void;
-  /** After each entry. */
-  readonly pause: () => Steps;
-}
-
-interface Shape {
-  /** Its name, by which its cost is estimated. */
-  readonly loop: string;
-  /** Whether the first of two expressions says what is taken. */
-  readonly filters: boolean;
-  readonly resultOf: (checker: Checker, range: CelType, expression: CelType) => CelType;
-  readonly combine: (run: Run) => Steps;
-}
+import { type CelType, type Checker, type Entry, entriesOf, keyOf, macroOf, type Run, type Shape } from "./macro.js";
+import type { Steps } from "./steps.js";
+import { listCost, loopCosts, mapCost } from "./tolls.js";
 
 /** `all`, `exists`, `existsOne`, `transformList`, `transformMap` and `transformMapEntry` over index or key and value. */
 export function registerTwoVariables(define: Define, meter: Meter): void {
   const bool = (checker: Checker): CelType => checker.getType("bool");
-  const macro = (shape: Shape): ((call: Call) => object) => macroOf(shape, meter);
+  const macro = (shape: Omit<Shape, "variables">): ReturnType<typeof macroOf> =>
+    macroOf({ ...shape, variables: 2 }, meter);
   define("list.all(ast, ast, ast): bool", macro({ ...test, loop: "all", resultOf: bool, combine: all }));
   define("list.exists(ast, ast, ast): bool", macro({ ...test, loop: "exists", resultOf: bool, combine: exists }));
   define(
@@ -63,7 +23,7 @@ export function registerTwoVariables(define: Define, meter: Meter): void {
   const map: Shape["resultOf"] = (checker, range, type) => checker.registry.getMapType(keyOf(checker, range), type);
   for (const filters of [false, true]) {
     const more = filters ? ", ast" : "";
-    const transform = (name: string, result: string, shape: Omit<Shape, "filters" | "loop">): void =>
+    const transform = (name: string, result: string, shape: Omit<Shape, "filters" | "loop" | "variables">): void =>
       define(`list.${name}(ast, ast, ast${more}): ${result}`, macro({ filters, loop: name, ...shape }));
     transform("transformList", "list<dyn>", { resultOf: list, combine: (run) => listed(run, filters) });
     transform("transformMap", "map<dyn, dyn>", { resultOf: map, combine: (run) => mapped(run, filters, keep) });
@@ -85,9 +45,9 @@ function exists(run: Run): Steps {
   return decided(run, true, loopCosts.exists);
 }
 
-function* decided({ entries, on, pay, pause }: Run, by: boolean, cost: number): Steps {
+function* decided({ range, on, pay, pause }: Run, by: boolean, cost: number): Steps {
   let failed: { readonly error: unknown } | undefined;
-  for (const entry of entries) {
+  for (const entry of entriesOf(range)) {
     pay(cost);
     try {
       if ((yield* on(0, entry)) === by) return true;
@@ -100,9 +60,9 @@ function* decided({ entries, on, pay, pause }: Run, by: boolean, cost: number): 
   return false;
 }
 
-function* existsOne({ entries, on, pay, pause }: Run): Steps {
+function* existsOne({ range, on, pay, pause }: Run): Steps {
   let found = 0;
-  for (const entry of entries) {
+  for (const entry of entriesOf(range)) {
     const holds = (yield* on(0, entry)) === true;
     pay(holds ? loopCosts.increment : loopCosts.keep);
     if (holds) found++;
@@ -112,9 +72,9 @@ function* existsOne({ entries, on, pay, pause }: Run): Steps {
 }
 
 /** The entries that are taken, each with the value of the last expression. */
-function* taken({ entries, on, last, pay, pause }: Run, filters: boolean, cost: number): Generator<undefined, Entry[]> {
+function* taken({ range, on, last, pay, pause }: Run, filters: boolean, cost: number): Generator<undefined, Entry[]> {
   const results: Entry[] = [];
-  for (const entry of entries) {
+  for (const entry of entriesOf(range)) {
     const takes = !filters || (yield* on(0, entry)) === true;
     pay(takes ? cost : loopCosts.keep);
     if (takes) results.push([entry[0], yield* on(last, entry)]);
@@ -124,6 +84,7 @@ function* taken({ entries, on, last, pay, pause }: Run, filters: boolean, cost: 
 }
 
 function* listed(run: Run, filters: boolean): Steps {
+  run.pay(listCost);
   const results = yield* taken(run, filters, loopCosts.push);
   return results.map(([, value]) => value);
 }
@@ -146,74 +107,4 @@ function keep(entry: Entry): readonly Entry[] {
 
 function spread([, value]: Entry): readonly Entry[] {
   return entriesOf(value);
-}
-
-function entriesOf(range: unknown): readonly Entry[] {
-  if (Array.isArray(range)) return range.map((value, index) => [BigInt(index), value]);
-  if (range instanceof Map) return [...range];
-  if (typeof range === "object" && range !== null) return Object.entries(range);
-  throw new Error("the range of a comprehension must be a list or a map");
-}
-
-function keyOf(checker: Checker, range: CelType): CelType {
-  if (range.kind === "list") return checker.getType("int");
-  return range.keyType ?? checker.getType("dyn");
-}
-
-function macroOf({ loop, filters, resultOf, combine }: Shape, meter: Meter): (call: Call) => object {
-  return ({ args, receiver }) => {
-    const [first, second, ...expressions] = args;
-    const names = [first, second].map(nameOf);
-    let outer: Context | undefined;
-    let inner: Context | undefined;
-    const typeCheck = (checker: Checker, _: unknown, context: Context): CelType => {
-      const range = checker.check(receiver, context);
-      const value = range.valueType ?? checker.getType("dyn");
-      outer = context.forkWithVariable(names[0] ?? "", keyOf(checker, range));
-      inner = outer.forkWithVariable(names[1] ?? "", value);
-      const types: CelType[] = [];
-      for (const expression of expressions) types.push(checker.check(expression, inner));
-      const dyn = checker.getType("dyn");
-      const result = resultOf(checker, range, types.at(-1) ?? dyn);
-      const tested = filters || result.kind === "bool" ? types[0] : undefined;
-      if (tested !== undefined && tested !== checker.getType("bool") && tested !== dyn) {
-        throw checker.createError("predicate_type_mismatch", "predicate must return bool", receiver);
-      }
-      return result;
-    };
-    const steps: SteppedMacro["steps"] = function* (evaluator, context, run, pause) {
-      const entries = entriesOf(yield* run(receiver, context));
-      if (outer === undefined || inner === undefined) return undefined;
-      const keys = ownContext(outer, context);
-      const values = ownContext(inner, keys);
-      const on: Run["on"] = (index, [key, value]) => {
-        keys.setIterValue(key, evaluator);
-        values.setIterValue(value, evaluator);
-        return run(expressions[index] as AstNode, values);
-      };
-      return yield* combine({ entries, on, last: expressions.length - 1, pay: (cost) => meter.spend(cost), pause });
-    };
-    const evaluate = (evaluator: Evaluator, _: unknown, context: Context): unknown => {
-      const run = (node: AstNode, at: Context): Steps => noSteps(() => evaluator.run(node, at));
-      return atOnce(steps(evaluator, context, run, noPause));
-    };
-    return { loop, args, receiver, typeCheck, evaluate, steps, async: false };
-  };
-}
-
-const nothing: readonly undefined[] = [];
-
-/** Steps of which there are none. */
-function* noSteps(evaluate: () => unknown): Steps {
-  yield* nothing;
-  return evaluate();
-}
-
-function noPause(): Steps {
-  return noSteps(() => undefined);
-}
-
-function nameOf(node: AstNode | undefined): string {
-  if (node?.op === "id" && typeof node.args === "string") return node.args;
-  throw new Error("the variables of a comprehension must be plain names");
 }

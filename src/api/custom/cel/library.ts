@@ -2,8 +2,10 @@ import type { Environment } from "@marcbachmann/cel-js";
 import { compileRegex, PatternError } from "../regex.js";
 import type { Meter } from "./budget.js";
 import { registerAddresses } from "./library-addresses.js";
+import { registerExtendedLists } from "./library-ext-lists.js";
 import { registerFormats } from "./library-format.js";
 import { registerLists } from "./library-lists.js";
+import { registerOptionals } from "./library-optionals.js";
 import { registerQuantities } from "./library-quantities.js";
 import { registerSemver } from "./library-semver.js";
 import { registerTwoVariables } from "./library-two-variables.js";
@@ -17,9 +19,11 @@ export type Define = (signature: string, handler: (...values: never[]) => unknow
 /** What Kubernetes adds to the language, and what the package lacks of it. Calls pay to `meter`. */
 export function registerLibrary(environment: Environment, meter: Meter): void {
   const define = definer(environment);
-  registerStrings(define);
+  registerStrings(define, environment);
   registerRegex(define, meter);
   registerLists(define, environment);
+  registerExtendedLists(define, environment, meter);
+  registerOptionals(define, environment, meter);
   registerQuantities(define, environment);
   registerSemver(define, environment);
   registerTwoVariables(define, meter);
@@ -40,7 +44,7 @@ export function definer(environment: Environment): Define {
   };
 }
 
-function registerStrings(define: Define): void {
+function registerStrings(define: Define, environment: Environment): void {
   define("string.charAt(int): string", (text: string, index: bigint) => {
     const runes = [...text];
     const at = Number(index);
@@ -53,7 +57,27 @@ function registerStrings(define: Define): void {
   define("string.replace(string, string, int): string", (text: string, from: string, to: string, limit: bigint) =>
     replace(text, from, to, Number(limit)),
   );
-  define("string.reverse(): string", (text: string) => [...text].reverse().join(""));
+  environment.registerType("StringsNamespace", StringsNamespace);
+  environment.registerConstant("strings", "StringsNamespace", new StringsNamespace());
+  define("StringsNamespace.quote(string): string", (_: unknown, text: string) => quoted(text));
+}
+
+class StringsNamespace {}
+
+const escapes: ReadonlyMap<string, string> = new Map([
+  ["\u0007", "\\a"],
+  ["\b", "\\b"],
+  ["\f", "\\f"],
+  ["\n", "\\n"],
+  ["\r", "\\r"],
+  ["\t", "\\t"],
+  ["\v", "\\v"],
+  ["\\", "\\\\"],
+  ['"', '\\"'],
+]);
+
+function quoted(text: string): string {
+  return `"${[...text].map((character) => escapes.get(character) ?? character).join("")}"`;
 }
 
 /** The longest text that one call may make. */

@@ -4,8 +4,9 @@ import type { ValidationRule } from "../../gen/types.js";
 import { correlatesFields } from "../correlate.js";
 import { additionalOf, itemsOf, type JsonSchema, propertiesOf } from "../json-schema.js";
 import { Meter } from "./budget.js";
+import { CompileError } from "./compile-errors.js";
 import { type Cardinality, cardinalityBelow, estimateCost, timesCardinality } from "./estimate.js";
-import { CompileError, celEnvironment, compileProgram, type Program } from "./program.js";
+import { celEnvironment, compileProgram, type Program } from "./program.js";
 import { SchemaCosts } from "./schema-costs.js";
 import { type CelType, CelTypes } from "./types.js";
 

@@ -41,7 +41,7 @@ describe("the expressions of a ValidatingAdmissionPolicy", () => {
       name: "a syntax error",
       spec: { validations: [{ expression: "object.x in" }] },
       errors: [
-        'spec.validations[0].expression: Invalid value: "object.x in": compilation failed: ERROR: <input>:1:12: Syntax error: Unexpected token: EOF\n | object.x in\n | ...........^',
+        `spec.validations[0].expression: Invalid value: "object.x in": compilation failed: ERROR: <input>:1:12: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}\n | object.x in\n | ...........^`,
       ],
     },
     {
