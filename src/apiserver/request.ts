@@ -1,5 +1,14 @@
 import type { Decoded } from "../api/decode/decode-error.js";
-import type { ApiRequest, KubeList, KubeObject, Labels, Status, UserInfo, WatchEventType } from "../api/index.js";
+import type {
+  ApiRequest,
+  JsonObject,
+  KubeList,
+  KubeObject,
+  Labels,
+  Status,
+  UserInfo,
+  WatchEventType,
+} from "../api/index.js";
 
 /** A request as it enters the one pipeline, from a socket or from within the process, with who asks. */
 export interface ServerRequest extends ApiRequest {
@@ -68,4 +77,9 @@ export interface RequestHandler {
    * signal aborts or its timeoutSeconds are over, and throws StatusError (410, or 429 for one that fell behind) otherwise.
    */
   watch(request: ServerRequest): Promise<AsyncIterable<readonly StoredEvent[]>>;
+  /**
+   * Asks admission about a request that leads into an object (exec, attach, port-forward, proxy), which is already authorized. Gives the options
+   * to go on with. Absent: all are admitted.
+   */
+  admitConnect?(request: ServerRequest, options: JsonObject): Promise<JsonObject>;
 }

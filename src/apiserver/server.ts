@@ -20,6 +20,7 @@ import { ownReads, ownWrites } from "./own/own-objects.js";
 import { type OwnResource, withStorage } from "./own/own-resource.js";
 import { ownWatch } from "./own/own-watch.js";
 import type { ResourceStorage } from "./own/resource-storage.js";
+import { admitConnect } from "./registry/connect.js";
 import type { RegistryContext, WriteHook } from "./registry/context.js";
 import { dispatch } from "./registry/dispatch.js";
 import { Endpoint } from "./registry/endpoint.js";
@@ -159,6 +160,10 @@ export class ApiServer implements RequestHandler {
     if (storage !== undefined) return ownWatch(storage, endpoint, request, this.clock);
     const { cache, clock, random } = this;
     return startWatch({ cache, reader: this.#reads, clock, random }, endpoint, request);
+  }
+
+  admitConnect(request: ServerRequest, options: JsonObject): Promise<JsonObject> {
+    return admitConnect(this.context, this.endpointFor(request), request, options);
   }
 
   #endpointOf(request: ServerRequest): Endpoint {

@@ -23,6 +23,47 @@ const notFoundPage = { code: 404, type: "text/plain; charset=utf-8", text: "404 
 const noResource = status(404, "NotFound", "the server could not find the requested resource", {});
 const noMethod = status(405, "MethodNotAllowed", "the server does not allow this method on the requested resource", {});
 
+describe("exec, attach, port-forward and proxy", () => {
+  const admissionregistration = "apis/admissionregistration.k8s.io/v1";
+  const policy = {
+    apiVersion: "admissionregistration.k8s.io/v1",
+    kind: "ValidatingAdmissionPolicy",
+    metadata: { name: "no-way-in" },
+    spec: {
+      matchConstraints: {
+        resourceRules: [
+          { apiGroups: [""], apiVersions: ["v1"], operations: ["CONNECT"], resources: ["pods/*", "services/proxy"] },
+        ],
+      },
+      validations: [{ expression: "false", message: "no way in" }],
+    },
+  };
+  const binding = {
+    apiVersion: policy.apiVersion,
+    kind: "ValidatingAdmissionPolicyBinding",
+    metadata: policy.metadata,
+    spec: { policyName: "no-way-in", validationActions: ["Deny"] },
+  };
+
+  test("pass admission", async () => {
+    await api.call("create", `${admissionregistration}/validatingadmissionpolicies`, { body: policy });
+    await api.call("create", `${admissionregistration}/validatingadmissionpolicybindings`, { body: binding });
+    for (const path of ["exec?command=ls&stdout=1", "attach", "portforward?ports=80", "proxy/a"]) {
+      const answer = await cp.wire.send(`${pods}/nobody/${path}`);
+      expect(answer.code, path).toBe(422);
+      expect(answer.json()["message"]).toBe(
+        `pods "nobody" is forbidden: ValidatingAdmissionPolicy 'no-way-in' with binding 'no-way-in' denied request: no way in`,
+      );
+    }
+    await api.call("delete", `${admissionregistration}/validatingadmissionpolicybindings`, { name: "no-way-in" });
+    expect((await cp.wire.send(`${pods}/nobody/exec?command=ls&stdout=1`)).code).toBe(404);
+  });
+
+  test("of logs nobody asks admission", async () => {
+    expect((await cp.wire.send(`${pods}/nobody/log`)).code).toBe(404);
+  });
+});
+
 describe.each([
   { protocol: "HTTP/1.1", send: (path: string, call?: WireCall): Promise<Answer> => cp.wire.send(path, call) },
   { protocol: "HTTP/2", send: (path: string, call?: WireCall): Promise<Answer> => cp.wire.send2(path, call) },

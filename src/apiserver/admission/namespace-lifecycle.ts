@@ -13,6 +13,7 @@ export function namespaceLifecycle(deps: {
 }): AdmissionPlugin {
   return {
     name: "NamespaceLifecycle",
+    handles: (request) => request.operation !== "CONNECT",
     async admit(request) {
       const object = request.object ?? {};
       if (request.resource === "namespaces" && request.group === "") {

@@ -20,7 +20,7 @@ type Check = (request: AdmissionRequest, node: string, cache: CacheReader) => vo
 export function nodeRestriction(deps: { readonly cache: CacheReader }): AdmissionPlugin {
   return {
     name: "NodeRestriction",
-    handles: (request) => nodeNameOf(request.user) !== undefined,
+    handles: (request) => request.operation !== "CONNECT" && nodeNameOf(request.user) !== undefined,
     admit(request) {
       const node = nodeNameOf(request.user) ?? "";
       if (node === "") {

@@ -9,6 +9,7 @@ import { randomInt } from "../../internal/random.js";
 import { authorizeOrThrow } from "../authz/attributes.js";
 import type { ServerRequest, ServerResult, StoredList, StoredObject } from "../request.js";
 import type { ConnectHandler } from "./connect.js";
+import { connectOptions, queryOfOptions } from "./connect-options.js";
 import type { Admit, DispatcherOptions } from "./dispatcher-options.js";
 import type { Exchange } from "./exchange.js";
 import type { RequestLabels } from "./metrics.js";
@@ -218,6 +219,19 @@ export class ResourceService {
     };
   }
 
+  /** Gives the query to go on with: admission may change what is asked for. */
+  async #admitConnect(exchange: Exchange, info: ResourceRequestInfo, user: UserInfo): Promise<string> {
+    const { query, warn, signal } = exchange;
+    const { handler } = this.#options;
+    const options = handler.admitConnect === undefined ? undefined : connectOptions(info, query);
+    if (handler.admitConnect === undefined || options === undefined) return query;
+    const { group, version, resource, subresource, namespace, name } = info;
+    const place = namespace === "" ? { name } : { namespace, name };
+    const request = { verb: "create", group, version, resource, subresource, ...place, user, warn, signal } as const;
+    const admitted = await handler.admitConnect(request, options);
+    return admitted === options ? query : queryOfOptions(info, admitted, query);
+  }
+
   async #serveConnect(
     exchange: Exchange,
     info: ResourceRequestInfo,
@@ -233,7 +247,8 @@ export class ResourceService {
     exchange.deadlineMs = Number.POSITIVE_INFINITY;
     this.#admit(exchange, "longRunning");
     const { "Content-Type": _, ...headers } = exchange.headers("");
-    const { query, request, response, signal } = exchange;
+    const query = await this.#admitConnect(exchange, info, user);
+    const { request, response, signal } = exchange;
     const method = request.method ?? "";
     await handler.serve({ info, method, query, user, request, response, headers, signal, upgrade });
   }

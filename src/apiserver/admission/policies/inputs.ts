@@ -90,7 +90,7 @@ export function requestRecord(request: AdmissionRequest, matched: MatchedResourc
       ...(user.extra === undefined ? {} : { extra: user.extra }),
     },
     dryRun: request.dryRun,
-    options: request.options,
+    options: operation === "CONNECT" ? null : request.options,
   };
 }
 
