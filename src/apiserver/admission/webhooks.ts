@@ -22,6 +22,7 @@ import { type RequestView, requestRecord, viewOf } from "./policies/inputs.js";
 import { conditionsMatch } from "./policies/match-conditions.js";
 import type { PolicyDeps } from "./policies/policy-deps.js";
 import { Reinvocation } from "./reinvocation.js";
+import { RuleIndex } from "./rule-index.js";
 import { type MatchCriteria, type MatchDeps, type MatchedResource, matchCriteria, matchRequest } from "./rule-match.js";
 
 type Webhook = NonNullable<ValidatingWebhookConfiguration["webhooks"]>[number];
@@ -65,10 +66,10 @@ export function mutatingWebhooks(deps: MutatingWebhookDeps): AdmissionPlugin {
   const configured = configurations(deps, "mutating");
   return {
     name: mutatingName,
-    handles: (request) => !isOwn(request) && configured().length > 0,
+    handles: (request) => !isOwn(request) && configured(request).length > 0,
     async admit(request) {
       let object = request.object ?? {};
-      const calls = await called(configured(), request, deps);
+      const calls = await called(configured(request), request, deps);
       if (calls.length === 0) return object;
       const invoked = (request.reinvocation ?? new Reinvocation()).of(mutatingName);
       invoked.begin(object);
@@ -113,10 +114,10 @@ export function validatingWebhooks(deps: WebhookDeps): AdmissionPlugin {
   const configured = configurations(deps, "validating");
   return {
     name: "ValidatingAdmissionWebhook",
-    handles: (request) => !isOwn(request) && configured().length > 0,
+    handles: (request) => !isOwn(request) && configured(request).length > 0,
     async validate(request) {
       const seen: { readonly configured: Configured; readonly seen: Seen }[] = [];
-      for (const call of await called(configured(), request, deps)) {
+      for (const call of await called(configured(request), request, deps)) {
         const as = await seenAs(request, call.matched, deps);
         if (await conditionsHold(deps, call.configured, as)) seen.push({ configured: call.configured, seen: as });
       }
@@ -184,21 +185,24 @@ interface Configured {
   };
 }
 
-/** In order of the configurations' names, then as written; read again only when one changed. */
-function configurations(deps: WebhookDeps, type: "mutating" | "validating"): () => readonly Configured[] {
+/** Those that may be about a request, in order of the configurations' names, then as written; read again only when one changed. */
+function configurations(
+  deps: WebhookDeps,
+  type: "mutating" | "validating",
+): (request: AdmissionRequest) => readonly Configured[] {
   const { cache } = deps;
   const resource: ResourceType<MutatingWebhookConfiguration | ValidatingWebhookConfiguration> =
     type === "mutating" ? mutatingWebhookConfigurations : validatingWebhookConfigurations;
   let generation = Number.NaN;
-  let known: readonly Configured[] = [];
-  return () => {
+  let known: RuleIndex<Configured> | undefined;
+  return (request) => {
     const now = cache.generation(resource);
-    if (now === generation) return known;
+    if (now === generation && known !== undefined) return known.candidates(request, deps);
     generation = now;
     const byName = [...cache.list(resource)].sort((left, right) =>
       (left.metadata.name ?? "") < (right.metadata.name ?? "") ? -1 : 1,
     );
-    known = byName.flatMap((configuration) =>
+    const all = byName.flatMap((configuration) =>
       (configuration.webhooks ?? []).map((webhook, index) => ({
         key: `${configuration.metadata.name}/${index}/${webhook.name}`,
         webhook,
@@ -207,7 +211,8 @@ function configurations(deps: WebhookDeps, type: "mutating" | "validating"): () 
         conditions: compiledOnce(webhook, deps.environments),
       })),
     );
-    return known;
+    known = new RuleIndex(all, ({ criteria }) => criteria);
+    return known.candidates(request, deps);
   };
 }
 

@@ -47,10 +47,11 @@ export function mutatingPolicies(deps: PolicyDeps): AdmissionPlugin {
   return {
     name: pluginName,
     // A rule for all operations is one for all that bring an object.
-    handles: (request) => request.operation !== "DELETE" && !isPolicy(request) && source.bound().length > 0,
+    handles: (request) =>
+      request.operation !== "DELETE" && !isPolicy(request) && source.boundFor(request, deps).length > 0,
     async admit(request) {
       const run = new MutationRun(request, deps);
-      for await (const call of invocationsOf(source.bound(), request, deps)) {
+      for await (const call of invocationsOf(source.boundFor(request, deps), request, deps)) {
         if ("message" in call) run.fail(call.policy, call.binding, { message: call.message });
         else run.calls.push(call);
       }

@@ -1,6 +1,7 @@
 import type { KubeObject, MatchResources, ParamKind, ParamRef, ResourceType } from "../../../api/index.js";
-import type { CacheReader } from "../admission.js";
-import { type MatchCriteria, matchCriteria } from "../rule-match.js";
+import type { AdmissionRequest, CacheReader } from "../admission.js";
+import { RuleIndex } from "../rule-index.js";
+import { type MatchCriteria, type MatchDeps, matchCriteria } from "../rule-match.js";
 
 /** What both kinds of policies have. */
 export interface PolicyObject extends KubeObject {
@@ -35,7 +36,7 @@ export class PolicySource<P extends PolicyObject, B extends BindingObject, C> {
   /** By uid and generation: objects of the cache are not the same ones for long. */
   #kept = new Map<string, C>();
   #generations: readonly [number, number] = [Number.NaN, Number.NaN];
-  #known: readonly BoundPolicy<P, B, C>[] = [];
+  #known: RuleIndex<BoundPolicy<P, B, C>> = new RuleIndex<BoundPolicy<P, B, C>>([], ({ criteria }) => criteria);
 
   constructor(
     cache: CacheReader,
@@ -51,12 +52,17 @@ export class PolicySource<P extends PolicyObject, B extends BindingObject, C> {
     this.#compile = options.compile;
   }
 
-  bound(): readonly BoundPolicy<P, B, C>[] {
+  /** Those that may be about a request. */
+  boundFor(request: AdmissionRequest, deps: Pick<MatchDeps, "equivalents">): readonly BoundPolicy<P, B, C>[] {
+    return this.#bound().candidates(request, deps);
+  }
+
+  #bound(): RuleIndex<BoundPolicy<P, B, C>> {
     const policies = this.#cache.generation(this.#policies);
     const bindings = this.#cache.generation(this.#bindings);
     if (policies === this.#generations[0] && bindings === this.#generations[1]) return this.#known;
     this.#generations = [policies, bindings];
-    this.#known = this.#read();
+    this.#known = new RuleIndex(this.#read(), ({ criteria }) => criteria);
     return this.#known;
   }
 

@@ -37,10 +37,10 @@ export function validatingPolicies(deps: PolicyDeps): AdmissionPlugin {
   });
   return {
     name: "ValidatingAdmissionPolicy",
-    handles: (request) => !isPolicy(request) && source.bound().length > 0,
+    handles: (request) => !isPolicy(request) && source.boundFor(request, deps).length > 0,
     async validate(request) {
       const run = new ValidationRun(request, deps);
-      for await (const call of invocationsOf(source.bound(), request, deps)) {
+      for await (const call of invocationsOf(source.boundFor(request, deps), request, deps)) {
         if ("message" in call) run.misconfigured(call.policy, call.binding, call.message);
         else await run.evaluate(call);
       }
