@@ -1,3 +1,4 @@
+import type { FeatureGate } from "./feature-gates.js";
 import type { FieldError } from "./field-error.js";
 import type { JsonObject } from "./object.js";
 import type { ResourceType } from "./resource-type.js";
@@ -95,6 +96,18 @@ export interface StrategyContext {
   readonly user?: UserInfo;
 }
 
+/** Fields that belong to one feature. A path is its steps from the object on; `[]` is every item of a list or of a map. */
+export interface GatedFields {
+  readonly gate: FeatureGate;
+  readonly paths: readonly (readonly string[])[];
+  /** What is dropped where a path is there. Absent: what the path leads to. */
+  readonly drops?: readonly string[];
+  /** The old object uses the feature when this is there. Absent: when any of the paths is. */
+  readonly keptWith?: readonly string[];
+  /** The field above goes as well when nothing is left in it. */
+  readonly emptied?: boolean;
+}
+
 /**
  * What is particular to writing a kind. All functions are pure and give back a new object or the one they were given;
  * they never change it. What the pipeline does for every kind (names, uid, generation, resourceVersion, deletion, status kept apart
@@ -103,6 +116,8 @@ export interface StrategyContext {
 export interface ResourceStrategy {
   /** Server-side defaults. Runs on everything that comes in, and on what is read from the store at another version. */
   readonly defaults?: (object: JsonObject) => JsonObject;
+  /** Fields that a feature must be on for: they are dropped from what is written, unless the old object uses the feature. */
+  readonly gatedFields?: readonly GatedFields[];
   readonly prepareForCreate?: (object: JsonObject, context: StrategyContext) => JsonObject;
   readonly prepareForUpdate?: (object: JsonObject, old: JsonObject, context: StrategyContext) => JsonObject;
   readonly validate?: (object: JsonObject) => readonly FieldError[];

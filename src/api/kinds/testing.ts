@@ -1,6 +1,7 @@
 import type { ResourceStrategy } from "../description.js";
 import type { FieldError } from "../field-error.js";
 import type { JsonObject } from "../object.js";
+import { withoutGatedFields } from "./gated-fields.js";
 import { builtinStrategies } from "./index.js";
 
 /** Freezes a value in depth, so that a test fails where shared objects are changed. */
@@ -23,7 +24,7 @@ const times = { now: "2026-01-02T03:04:05Z", nowMs: Date.parse("2026-01-02T03:04
 /** The object as create would store it, and what is wrong with it as `path: message`. */
 export function created(key: string, given: JsonObject): { readonly object: JsonObject; readonly errors: string[] } {
   const strategy = strategyFor(key);
-  const defaulted = strategy.defaults?.(deepFreeze(given)) ?? given;
+  const defaulted = withoutGatedFields(strategy, strategy.defaults?.(deepFreeze(given)) ?? given, undefined);
   const object = deepFreeze(strategy.prepareForCreate?.(deepFreeze(defaulted), times) ?? defaulted);
   return {
     object,
@@ -41,7 +42,7 @@ export function updated(
   const strategy = strategyFor(key);
   const context = subresource === undefined ? times : { ...times, subresource };
   deepFreeze(old);
-  const defaulted = strategy.defaults?.(deepFreeze(given)) ?? given;
+  const defaulted = withoutGatedFields(strategy, strategy.defaults?.(deepFreeze(given)) ?? given, old);
   const object = deepFreeze(strategy.prepareForUpdate?.(deepFreeze(defaulted), old, context) ?? defaulted);
   const errors =
     subresource === "status"

@@ -1,4 +1,5 @@
 import { isStatusError, type JsonObject, type KubeObject, StatusError, statusErrors } from "../../api/index.js";
+import { withoutGatedFields } from "../../api/kinds/gated-fields.js";
 import { validateObjectMeta } from "../../api/kinds/object-meta.js";
 import type { ServerRequest, ServerResult, StoredObject } from "../request.js";
 import { acceptObject } from "./body.js";
@@ -128,7 +129,7 @@ function prepare(context: RegistryContext, endpoint: Endpoint, request: ServerRe
   const times = strategyContext(context, request);
   const named = metadataForCreate(description, object, request, { random: context.random, now: times.now });
   const dropStatus = description.subresources.has("status") && strategy.keepsStatusOnCreate !== true;
-  const clean = dropStatus ? without(named, "status") : named;
+  const clean = withoutGatedFields(strategy, dropStatus ? without(named, "status") : named, undefined);
   return strategy.prepareForCreate === undefined ? clean : strategy.prepareForCreate(clean, times);
 }
 

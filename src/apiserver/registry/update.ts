@@ -1,6 +1,7 @@
 import { ignoreTimes } from "../../api/apply/managed-object.js";
 import { invalid } from "../../api/field-error.js";
 import { isStatusError, type JsonObject, type KubeObject, statusErrors } from "../../api/index.js";
+import { withoutGatedFields } from "../../api/kinds/gated-fields.js";
 import { validateObjectMeta, validateObjectMetaUpdate } from "../../api/kinds/object-meta.js";
 import type { ServerRequest, ServerResult, StoredObject } from "../request.js";
 import { acceptObject } from "./body.js";
@@ -130,7 +131,8 @@ async function changed(
   const managed = options.recordsManagers ? reached : recordManager(context, endpoint, request, reached, old);
   const mutated = (await admit(context, endpoint, request, "UPDATE", managed, old)) ?? managed;
   const admitted = withoutDuplicateOwners(mutated, request.warn, { afterAdmission: true });
-  const fixed = metadataForUpdate(withinSubresource(endpoint, request, admitted, old), old);
+  const within = metadataForUpdate(withinSubresource(endpoint, request, admitted, old), old);
+  const fixed = withoutGatedFields(strategy, within, old);
   const prepared = strategy.prepareForUpdate?.(fixed, old, strategyContext(context, request)) ?? fixed;
   const statusOnly = request.subresource === "status" || request.subresource === "approval";
   const numbered = statusOnly ? prepared : withGeneration(description, prepared, old);

@@ -1,8 +1,10 @@
 import type { StrategyContext } from "../../description.js";
 import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from "../../gen/types.js";
 import { validateDns1123Label } from "../../names.js";
+import { templateGatedFields } from "../core/pod-gated-fields.js";
 import { claimSpecWarnings } from "../core/storage-validation.js";
 import { semanticallyEqual } from "../equality.js";
+import { gated } from "../gated-fields.js";
 import type { Loose } from "../loose.js";
 import { startsWithStatus } from "../status-zero.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
@@ -40,22 +42,6 @@ function countAnnotations(
   return { ...deployment, metadata: { ...deployment.metadata, generation: (before?.generation ?? 0) + 1 } };
 }
 
-const startsIdle = startsWithStatus({ replicas: 0, availableReplicas: 0 });
-
-function prepareStatefulSet(set: Loose<StatefulSet>): Loose<StatefulSet> {
-  return startsIdle(dropMaxUnavailable(set));
-}
-
-/** Its feature is off in this version: only an object that has the field already keeps it. */
-function dropMaxUnavailable(set: Loose<StatefulSet>, old?: Loose<StatefulSet>): Loose<StatefulSet> {
-  const rollingUpdate = set.spec?.updateStrategy?.rollingUpdate;
-  if (rollingUpdate?.maxUnavailable === undefined) return set;
-  if (old?.spec?.updateStrategy?.rollingUpdate?.maxUnavailable !== undefined) return set;
-  const { maxUnavailable: _dropped, ...kept } = rollingUpdate;
-  const updateStrategy = { ...set.spec?.updateStrategy, rollingUpdate: kept };
-  return { ...set, spec: { ...set.spec, updateStrategy } };
-}
-
 function statefulSetWarnings(set: Loose<StatefulSet>, old: Loose<StatefulSet> | undefined): readonly string[] {
   const warnings = [...workloadWarnings(set, old)];
   if (!isChanged(set, old)) return warnings;
@@ -74,6 +60,7 @@ export const appsStrategies: readonly StrategyEntry[] = [
     "apps/deployments",
     strategyOf<Deployment>({
       defaults: defaultDeployment,
+      gatedFields: templateGatedFields("spec.template"),
       prepareForCreate: startsWithStatus({}),
       prepareForUpdate: countAnnotations,
       validate: validateDeployment,
@@ -87,6 +74,7 @@ export const appsStrategies: readonly StrategyEntry[] = [
     "apps/replicasets",
     strategyOf<ReplicaSet>({
       defaults: defaultReplicaSet,
+      gatedFields: templateGatedFields("spec.template"),
       prepareForCreate: startsWithStatus({ replicas: 0 }),
       validate: validateReplicaSet,
       validateUpdate: validateSelectorUpdate,
@@ -99,6 +87,7 @@ export const appsStrategies: readonly StrategyEntry[] = [
     "apps/daemonsets",
     strategyOf<DaemonSet>({
       defaults: defaultDaemonSet,
+      gatedFields: templateGatedFields("spec.template"),
       prepareForCreate: startsWithStatus({
         currentNumberScheduled: 0,
         desiredNumberScheduled: 0,
@@ -115,8 +104,11 @@ export const appsStrategies: readonly StrategyEntry[] = [
     "apps/statefulsets",
     strategyOf<StatefulSet>({
       defaults: defaultStatefulSet,
-      prepareForCreate: prepareStatefulSet,
-      prepareForUpdate: dropMaxUnavailable,
+      gatedFields: [
+        ...templateGatedFields("spec.template"),
+        gated("MaxUnavailableStatefulSet", ["spec.updateStrategy.rollingUpdate.maxUnavailable"]),
+      ],
+      prepareForCreate: startsWithStatus({ replicas: 0, availableReplicas: 0 }),
       validate: validateStatefulSet,
       validateCreate: validateNewStatefulSet,
       validateUpdate: validateStatefulSetUpdate,

@@ -1,5 +1,6 @@
 import type { CronJob, Job } from "../../gen/types.js";
 import { isChanged, namedWorkloadWarnings, podNameWarnings } from "../apps/workload-warnings.js";
+import { templateGatedFields } from "../core/pod-gated-fields.js";
 import { templateWarnings } from "../core/pod-warnings.js";
 import type { Loose } from "../loose.js";
 import { startsWithStatus } from "../status-zero.js";
@@ -43,6 +44,7 @@ export const batchStrategies: readonly StrategyEntry[] = [
     "batch/jobs",
     strategyOf<Job>({
       defaults: defaultJob,
+      gatedFields: templateGatedFields("spec.template"),
       prepareForCreate: prepareJob,
       validate: validateJob,
       validateUpdate: validateJobUpdate,
@@ -56,6 +58,7 @@ export const batchStrategies: readonly StrategyEntry[] = [
     "batch/cronjobs",
     strategyOf<CronJob>({
       defaults: defaultCronJob,
+      gatedFields: templateGatedFields("spec.jobTemplate.spec.template"),
       prepareForCreate: startsWithStatus({}),
       validate: validateCronJob,
       validateCreate: validateNewCronJob,

@@ -3,6 +3,7 @@ import type { Pod } from "../../gen/types.js";
 import { podNameWarnings } from "../apps/workload-warnings.js";
 import { strategyOf } from "../strategy.js";
 import { defaultPod } from "./pod-defaults.js";
+import { podGatedFields } from "./pod-gated-fields.js";
 import { podGracePeriodSeconds, preparePod, preparePodUpdate } from "./pod-prepare.js";
 import { validatePodStatusUpdate } from "./pod-status.js";
 import { validatePodUpdate } from "./pod-update.js";
@@ -11,6 +12,7 @@ import { podWarnings } from "./pod-warnings.js";
 
 export const podStrategy: ResourceStrategy = strategyOf<Pod>({
   defaults: defaultPod,
+  gatedFields: podGatedFields,
   prepareForCreate: preparePod,
   prepareForUpdate: preparePodUpdate,
   validate: validatePod,

@@ -1,3 +1,4 @@
+import type { StrategyContext } from "../../description.js";
 import type { FieldError } from "../../field-error.js";
 import type {
   ConfigMap,
@@ -20,10 +21,12 @@ import { namedWorkloadWarnings } from "../apps/workload-warnings.js";
 import type { Errors } from "../checks.js";
 import { validatePathSegmentName } from "../checks.js";
 import { mapField } from "../defaulting.js";
+import { gated } from "../gated-fields.js";
 import type { Loose } from "../loose.js";
 import { startsWithStatus } from "../status-zero.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
 import { defaultClaim, defaultVolumeObject } from "./claim-defaults.js";
+import { prepareClaim } from "./claim-prepare.js";
 import { defaultLimitRange, defaultNamespace, defaultNode, labelWithName } from "./cluster-defaults.js";
 import { validateConfigMap, validateConfigMapUpdate } from "./config-validation.js";
 import { validateEndpoints } from "./endpoints-validation.js";
@@ -32,6 +35,7 @@ import { validateLimitRange } from "./limit-range-validation.js";
 import { validateNamespace, validateNamespaceStatus, validateNamespaceUpdate } from "./namespace-validation.js";
 import { validateNewNode, validateNode, validateNodeUpdate } from "./node-validation.js";
 import { defaultPodTemplate } from "./pod-defaults.js";
+import { templateGatedFields } from "./pod-gated-fields.js";
 import { podStrategy } from "./pod-strategy.js";
 import { checkPodTemplate } from "./pod-validation.js";
 import { validateResourceQuota, validateResourceQuotaStatus, validateResourceQuotaUpdate } from "./quota-validation.js";
@@ -43,6 +47,19 @@ import { claimWarnings, validateClaim, validateClaimStatusUpdate, validateClaimU
 import { validatePersistentVolume, validatePersistentVolumeUpdate } from "./volume-object-validation.js";
 
 const eventTtlSeconds = 3600;
+
+/** A phase that is new begins now, unless who writes it says since when. */
+function stampPhase(
+  volume: Loose<PersistentVolume>,
+  old: Loose<PersistentVolume>,
+  { now, subresource }: StrategyContext,
+): Loose<PersistentVolume> {
+  const { status } = volume;
+  if (subresource !== "status" || status?.phase === old.status?.phase) return volume;
+  const since = status?.lastPhaseTransitionTime;
+  if (since !== undefined && since !== old.status?.lastPhaseTransitionTime) return volume;
+  return { ...volume, status: { ...status, lastPhaseTransitionTime: now } };
+}
 
 function validatePodTemplate(object: Loose<PodTemplate>): readonly FieldError[] {
   const errors: Errors = [];
@@ -62,6 +79,7 @@ export const coreStrategies: readonly StrategyEntry[] = [
     "/podtemplates",
     strategyOf<PodTemplate>({
       defaults: (object) => mapField(object, "template", defaultPodTemplate),
+      gatedFields: templateGatedFields("template"),
       validate: validatePodTemplate,
       returnsDeleted: true,
       generation: true,
@@ -71,6 +89,7 @@ export const coreStrategies: readonly StrategyEntry[] = [
     "/replicationcontrollers",
     strategyOf<ReplicationController>({
       defaults: defaultReplicationController,
+      gatedFields: templateGatedFields("spec.template"),
       prepareForCreate: startsWithStatus({ replicas: 0 }),
       validate: validateReplicationController,
       validateStatusUpdate: validateReplicaSetStatus,
@@ -141,6 +160,10 @@ export const coreStrategies: readonly StrategyEntry[] = [
     "/nodes",
     strategyOf<Node>({
       defaults: defaultNode,
+      gatedFields: [
+        gated("DynamicKubeletConfig", ["spec.configSource"]),
+        gated("DynamicKubeletConfig", ["status.config"]),
+      ],
       validate: validateNode,
       validateCreate: validateNewNode,
       validateStatusUpdate: (node, old) => [...validateNodeUpdate(node, old), ...validateNode(node)],
@@ -158,6 +181,7 @@ export const coreStrategies: readonly StrategyEntry[] = [
         ...object,
         status: { phase: "Pending", lastPhaseTransitionTime: context.now },
       }),
+      prepareForUpdate: stampPhase,
       validate: validatePersistentVolume,
       validateUpdate: validatePersistentVolumeUpdate,
       generation: false,
@@ -167,8 +191,15 @@ export const coreStrategies: readonly StrategyEntry[] = [
     "/persistentvolumeclaims",
     strategyOf<PersistentVolumeClaim>({
       defaults: defaultClaim,
+      gatedFields: [
+        gated("CrossNamespaceVolumeDataSource", ["spec.dataSourceRef.namespace"], {
+          drops: "spec.dataSourceRef",
+          keptWith: "spec.dataSourceRef",
+        }),
+      ],
       returnsDeleted: true,
-      prepareForCreate: (object) => ({ ...object, status: { phase: "Pending" } }),
+      prepareForCreate: (object) => ({ ...prepareClaim(object), status: { phase: "Pending" } }),
+      prepareForUpdate: prepareClaim,
       validate: validateClaim,
       validateUpdate: validateClaimUpdate,
       validateStatusUpdate: validateClaimStatusUpdate,

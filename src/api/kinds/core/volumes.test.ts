@@ -260,3 +260,46 @@ describe("claims", () => {
     ]);
   });
 });
+
+describe("what a claim is filled from", () => {
+  const snapshot = { apiGroup: "snapshot.storage.k8s.io", kind: "VolumeSnapshot", name: "a" };
+  const other = { apiGroup: "example.com", kind: "Backup", name: "a" };
+
+  it.each([
+    {
+      name: "the old field alone",
+      given: { dataSource: snapshot },
+      spec: { dataSource: snapshot, dataSourceRef: snapshot },
+    },
+    { name: "the new field alone", given: { dataSourceRef: other }, spec: { dataSource: other, dataSourceRef: other } },
+    { name: "what the old field cannot name", given: { dataSource: other }, spec: {} },
+    { name: "nothing", given: {}, spec: {} },
+  ])("is the same in both fields: $name", ({ given, spec }) => {
+    const { volumeMode: _default, ...stored } = created("/persistentvolumeclaims", { spec: given }).object[
+      "spec"
+    ] as JsonObject;
+    expect(stored).toEqual(spec);
+  });
+
+  it("is kept where an old client leaves the new field out", () => {
+    const old = { spec: { dataSource: other, dataSourceRef: other } };
+    expect(updated("/persistentvolumeclaims", { spec: { dataSource: other } }, old).object).toMatchObject(old);
+  });
+});
+
+describe("the phase of a volume", () => {
+  const before = { phase: "Available", lastPhaseTransitionTime: "2026-01-01T00:00:00Z" };
+  it.each([
+    { name: "changes", status: { phase: "Bound" }, since: "2026-01-02T03:04:05Z" },
+    { name: "changes and the time is sent back", status: { ...before, phase: "Bound" }, since: "2026-01-02T03:04:05Z" },
+    { name: "stays", status: before, since: "2026-01-01T00:00:00Z" },
+    {
+      name: "changed earlier",
+      status: { phase: "Bound", lastPhaseTransitionTime: "2025-01-01T00:00:00Z" },
+      since: "2025-01-01T00:00:00Z",
+    },
+  ])("is since then: $name", ({ status, since }) => {
+    const { object } = updated("/persistentvolumes", { status }, { status: before }, "status");
+    expect(object).toMatchObject({ status: { lastPhaseTransitionTime: since } });
+  });
+});

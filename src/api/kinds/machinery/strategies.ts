@@ -9,6 +9,7 @@ import type {
 } from "../../gen/types.js";
 import { validatePathSegmentName } from "../checks.js";
 import { withDefaults } from "../defaulting.js";
+import { gated } from "../gated-fields.js";
 import { startsWithStatus } from "../status-zero.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
 import {
@@ -19,7 +20,6 @@ import {
 } from "./certificate-request.js";
 import { defaultFlowSchema, defaultPriorityLevel } from "./flowcontrol-defaults.js";
 import {
-  dropCoordination,
   validateFlowSchema,
   validateLease,
   validatePriorityClass,
@@ -33,8 +33,7 @@ export const machineryStrategies: readonly StrategyEntry[] = [
   [
     "coordination.k8s.io/leases",
     strategyOf<Lease>({
-      prepareForCreate: (lease) => dropCoordination(lease),
-      prepareForUpdate: dropCoordination,
+      gatedFields: [gated("CoordinatedLeaderElection", ["spec.strategy", "spec.preferredHolder"])],
       validate: validateLease,
       createOnUpdate: true,
       unconditionalUpdate: false,

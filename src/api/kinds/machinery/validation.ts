@@ -20,14 +20,6 @@ export function validateLease(lease: Loose<Lease>): readonly FieldError[] {
   return errors;
 }
 
-/** Coordinated leader election is off in this version: only a lease that has its fields already keeps them. */
-export function dropCoordination(lease: Loose<Lease>, old?: Loose<Lease>): Loose<Lease> {
-  const { strategy, preferredHolder, ...rest } = lease.spec ?? {};
-  const used = old?.spec?.strategy !== undefined || old?.spec?.preferredHolder !== undefined;
-  if (used || (strategy === undefined && preferredHolder === undefined)) return lease;
-  return { ...lease, spec: rest };
-}
-
 const systemPriority = 1_000_000_000;
 const systemClasses: ReadonlyMap<string, number> = new Map([
   ["system-cluster-critical", 2_000_000_000],

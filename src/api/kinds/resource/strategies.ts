@@ -1,4 +1,5 @@
 import type { DeviceClass, ResourceClaim, ResourceClaimTemplate, ResourceSlice } from "../../gen/types.js";
+import { gated } from "../gated-fields.js";
 import { startsWithStatus } from "../status-zero.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
 import { defaultResourceClaim, defaultResourceClaimTemplate, stampTaints } from "./defaults.js";
@@ -38,6 +39,13 @@ export const resourceStrategies: readonly StrategyEntry[] = [
     `${group}/resourceslices`,
     strategyOf<ResourceSlice>({
       prepareForCreate: (slice, context) => stampTaints(slice, context.now),
+      gatedFields: [
+        gated(
+          "DRAListTypeAttributes",
+          ["bools", "ints", "strings", "versions"].map((list) => `spec.devices[].attributes[].${list}`),
+        ),
+        gated("DRANodeAllocatableResources", ["spec.devices[].nodeAllocatableResourceMappings"]),
+      ],
       validate: validateResourceSlice,
       validateUpdate: validateResourceSliceUpdate,
       prepareForUpdate: (slice, _old, context) => stampTaints(slice, context.now),

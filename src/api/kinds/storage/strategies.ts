@@ -7,6 +7,7 @@ import type {
   VolumeAttributesClass,
 } from "../../gen/types.js";
 import { validatePathSegmentName } from "../checks.js";
+import { gated } from "../gated-fields.js";
 import { startsWithStatus } from "../status-zero.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
 import {
@@ -51,6 +52,7 @@ export const storageStrategies: readonly StrategyEntry[] = [
       validateName: validatePathSegmentName,
       validateUpdate: validateCsiDriverUpdate,
       defaults: defaultCsiDriver,
+      gatedFields: [gated("VolumeLimitScaling", ["spec.preventPodSchedulingIfMissing"])],
       unconditionalUpdate: false,
     }),
   ],
