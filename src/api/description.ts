@@ -94,6 +94,8 @@ export interface StrategyContext {
   readonly subresource?: string;
   /** Who writes: certificate signing requests carry it. */
   readonly user?: UserInfo;
+  /** Tells the client of something that only shows while the object is prepared. */
+  readonly warn?: (text: string) => void;
 }
 
 /** Fields that belong to one feature. A path is its steps from the object on; `[]` is every item of a list or of a map. */
@@ -136,8 +138,8 @@ export interface ResourceStrategy {
   ) => Generator<undefined, readonly FieldError[]>;
   /** How names are checked; absent: DNS-1123 subdomain. */
   readonly validateName?: (name: string) => readonly string[];
-  /** Warnings to send along with a write. */
-  readonly warnings?: (object: JsonObject, old: JsonObject | undefined) => readonly string[];
+  /** Warnings to send along with a write; `subresource` is the one that is written. */
+  readonly warnings?: (object: JsonObject, old: JsonObject | undefined, subresource?: string) => readonly string[];
   /**
    * Seconds between the request and the end of the object, when deletion is graceful; 0 deletes at once. Absent: kinds
    * without grace. `requested` is what the client asked for.

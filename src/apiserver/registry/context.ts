@@ -67,6 +67,7 @@ export function strategyContext(context: RegistryContext, request: ServerRequest
     now: timestamp(context.clock),
     nowMs: context.clock.now(),
     user: request.user,
+    ...(request.warn ? { warn: request.warn } : {}),
     ...(request.subresource ? { subresource: request.subresource } : {}),
   };
 }

@@ -7,6 +7,7 @@ import { checkDescendingPath } from "./path-validation.js";
 export const mirrorAnnotation = "kubernetes.io/config.mirror";
 const deletionCostAnnotation = "controller.kubernetes.io/pod-deletion-cost";
 export const appArmorPrefix = "container.apparmor.security.beta.kubernetes.io/";
+export const appArmorWarning = 'deprecated since v1.30; use the "appArmorProfile" field instead';
 export const seccompPodAnnotation = "seccomp.security.alpha.kubernetes.io/pod";
 export const seccompContainerPrefix = "container.seccomp.security.alpha.kubernetes.io/";
 

@@ -1,12 +1,13 @@
 import type { StrategyContext } from "../../description.js";
 import type { Container, LabelSelector, ObjectMeta, Pod, PodSpec } from "../../gen/types.js";
-import { mapField, mapItems, withField } from "../defaulting.js";
+import { mapField, mapItems, withField, withZeroDefaults } from "../defaulting.js";
 import { type Dictionary, type Loose, ownValue } from "../loose.js";
+import { withAppArmorFields } from "./app-armor.js";
 import { qosClass } from "./qos.js";
 
 type PodStatus = NonNullable<Loose<Pod>["status"]>;
 
-export function preparePod(pod: Loose<Pod>): Loose<Pod> {
+export function preparePod(pod: Loose<Pod>, { warn }: StrategyContext): Loose<Pod> {
   let status: PodStatus = { phase: "Pending", qosClass: qosClass(pod.spec ?? {}) };
   if ((pod.spec?.schedulingGates?.length ?? 0) > 0) {
     const gated = {
@@ -18,7 +19,8 @@ export function preparePod(pod: Loose<Pod>): Loose<Pod> {
     status = { ...status, conditions: [gated] };
   }
   const labels = pod.metadata?.labels;
-  return mapField({ ...pod, status }, "spec", (spec) => mergeLabelKeys(spec, labels));
+  const merged = mapField({ ...pod, status }, "spec", (spec) => mergeLabelKeys(spec, labels));
+  return withAppArmorFields(merged, warn);
 }
 
 /** Each subresource changes its own part of the pod and nothing else. */
@@ -70,9 +72,24 @@ function resizedOf(spec: Loose<PodSpec>, old: Loose<PodSpec>): Loose<PodSpec> {
   };
 }
 
+/** Old node agents leave out what they do not know. */
 function prepareStatus(pod: Loose<Pod>, old: Loose<Pod>): Loose<Pod> {
-  if (pod.status === undefined || pod.status.qosClass !== undefined || old.status?.qosClass === undefined) return pod;
-  return { ...pod, status: { ...pod.status, qosClass: old.status.qosClass } };
+  return mapField(pod, "status", (given) => {
+    const { qosClass: quality, observedGeneration = 0, conditions: before = [] } = old.status ?? {};
+    let status = quality === undefined ? given : withZeroDefaults(given, { qosClass: quality });
+    if (observedGeneration !== 0) status = withZeroDefaults(status, { observedGeneration });
+    // There may be several conditions of one type, which are told apart by their order.
+    const seen = new Map<string, number>();
+    return mapField(status, "conditions", (conditions) =>
+      mapItems(conditions, (condition) => {
+        const { type = "" } = condition;
+        const position = seen.get(type) ?? 0;
+        seen.set(type, position + 1);
+        const generation = before.filter((other) => other.type === type)[position]?.observedGeneration ?? 0;
+        return generation === 0 ? condition : withZeroDefaults(condition, { observedGeneration: generation });
+      }),
+    );
+  });
 }
 
 /** matchLabelKeys and mismatchLabelKeys become requirements on the values that this pod has. */

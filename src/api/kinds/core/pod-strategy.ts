@@ -8,7 +8,7 @@ import { podGracePeriodSeconds, preparePod, preparePodUpdate } from "./pod-prepa
 import { validatePodStatusUpdate } from "./pod-status.js";
 import { validatePodUpdate } from "./pod-update.js";
 import { validateNewPod, validatePod } from "./pod-validation.js";
-import { podWarnings } from "./pod-warnings.js";
+import { podStatusWarnings, podWarnings } from "./pod-warnings.js";
 
 export const podStrategy: ResourceStrategy = strategyOf<Pod>({
   defaults: defaultPod,
@@ -19,8 +19,11 @@ export const podStrategy: ResourceStrategy = strategyOf<Pod>({
   validateCreate: validateNewPod,
   validateUpdate: validatePodUpdate,
   validateStatusUpdate: validatePodStatusUpdate,
-  warnings: (pod, old) =>
-    old === undefined ? [...podNameWarnings(pod.metadata?.name, "in the Pod's hostname"), ...podWarnings(pod)] : [],
+  warnings: (pod, old, subresource) => {
+    if (old === undefined)
+      return [...podNameWarnings(pod.metadata?.name, "in the Pod's hostname"), ...podWarnings(pod)];
+    return subresource === "status" ? podStatusWarnings(pod) : [];
+  },
   gracePeriodSeconds: podGracePeriodSeconds,
   returnsDeleted: true,
 });

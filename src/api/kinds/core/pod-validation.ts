@@ -24,6 +24,7 @@ import {
 } from "./container-validation.js";
 import { checkDns } from "./dns-validation.js";
 import { checkPodAnnotations } from "./pod-annotations.js";
+import { checkProfileAnnotations } from "./profile-annotations.js";
 import { checkPodResources, checkResourceRequirements } from "./resources-validation.js";
 import { checkAffinity, checkTolerations, checkTopologySpread } from "./scheduling-validation.js";
 import { checkHostUsers, checkPodSecurity } from "./security-validation.js";
@@ -67,6 +68,7 @@ export function validateNewPod(pod: Loose<Pod>): readonly FieldError[] {
   if ((pod.spec?.schedulingGates?.length ?? 0) > 0 && pod.spec?.nodeName) {
     errors.push(forbidden("spec.nodeName", "cannot be set until all schedulingGates have been cleared"));
   }
+  checkProfileAnnotations(errors, "spec", pod.metadata?.annotations, pod.spec ?? {});
   return errors;
 }
 
@@ -77,6 +79,7 @@ export function checkPodTemplate(errors: Errors, path: string, template: Loose<P
   checkAnnotations(errors, `${path}.annotations`, metadata?.annotations);
   checkPodAnnotations(errors, `${path}.annotations`, metadata?.annotations, spec);
   checkPodSpec(errors, `${path}.spec`, spec, { isPod: false });
+  checkProfileAnnotations(errors, `${path}.spec`, metadata?.annotations, spec);
   if ((spec.ephemeralContainers?.length ?? 0) > 0) {
     errors.push(forbidden(`${path}.spec.ephemeralContainers`, "ephemeral containers not allowed in pod template"));
   }

@@ -2,14 +2,21 @@ import type { Container, ContainerPort, Pod, PodSpec, PodTemplateSpec } from "..
 import { tryParseQuantity } from "../../quantity.js";
 import { legacyIpWarnings } from "../ip-warnings.js";
 import { type Dictionary, type Loose, ownValue } from "../loose.js";
-import { appArmorPrefix, seccompContainerPrefix, seccompPodAnnotation } from "./pod-annotations.js";
+import { appArmorPrefix, appArmorWarning, seccompContainerPrefix, seccompPodAnnotation } from "./pod-annotations.js";
 import { schedulingWarnings } from "./scheduling-warnings.js";
 import { claimSpecWarnings } from "./storage-validation.js";
+import { volumePathWarnings } from "./volume-path-warnings.js";
 
 type Meta = { readonly annotations?: Dictionary | undefined } | undefined;
 
 export function podWarnings(pod: Loose<Pod>): readonly string[] {
   return pod.spec === undefined ? [] : warningsOf("", pod.metadata, pod.spec);
+}
+
+export function podStatusWarnings({ status }: Loose<Pod>): readonly string[] {
+  return (["podIPs", "hostIPs"] as const).flatMap((list) =>
+    (status?.[list] ?? []).flatMap(({ ip = "" }, index) => legacyIpWarnings(`status.${list}[${index}].ip`, ip)),
+  );
 }
 
 /** `path` leads to the template. */
@@ -23,20 +30,27 @@ function warningsOf(prefix: string, meta: Meta, spec: Loose<PodSpec>): readonly 
   const annotations = (key: string): string => `${prefix}metadata.annotations[${key}]`;
   const seccompInstead = 'non-functional in v1.27+; use the "seccompProfile" field instead';
   const warnings: string[] = [...schedulingWarnings(path, spec)];
-  warnings.push(...volumeWarnings(path, spec), ...listWarnings(path, spec));
+  for (const [key, instead] of goneAnnotations) {
+    if (ownValue(meta?.annotations, key) !== undefined) warnings.push(`${annotations(key)}: ${instead}`);
+  }
+  warnings.push(...volumeWarnings(path, spec), ...volumePathWarnings(spec), ...listWarnings(path, spec));
   for (const name of byteResources) warnFraction(warnings, `${path}.overhead[${name}]`, ownValue(spec.overhead, name));
-  if (spec.securityContext?.seccompProfile === undefined && ownValue(meta?.annotations, seccompPodAnnotation)) {
+  if (
+    spec.securityContext?.seccompProfile === undefined &&
+    ownValue(meta?.annotations, seccompPodAnnotation) !== undefined
+  ) {
     warnings.push(`${annotations(seccompPodAnnotation)}: ${seccompInstead}`);
   }
   for (const { container, path: at } of containersOf(path, spec)) {
     const seccomp = `${seccompContainerPrefix}${container.name ?? ""}`;
-    if (container.securityContext?.seccompProfile === undefined && ownValue(meta?.annotations, seccomp)) {
+    if (container.securityContext?.seccompProfile === undefined && ownValue(meta?.annotations, seccomp) !== undefined) {
       warnings.push(`${annotations(seccomp)}: ${seccompInstead}`);
     }
     const appArmor = `${appArmorPrefix}${container.name ?? ""}`;
     const confined = container.securityContext?.appArmorProfile ?? spec.securityContext?.appArmorProfile;
-    if (confined === undefined && ownValue(meta?.annotations, appArmor)) {
-      warnings.push(`${annotations(appArmor)}: deprecated since v1.30; use the "appArmorProfile" field instead`);
+    // A pod's annotation became its field before this.
+    if (prefix !== "" && confined === undefined && ownValue(meta?.annotations, appArmor) !== undefined) {
+      warnings.push(`${annotations(appArmor)}: ${appArmorWarning}`);
     }
     warnings.push(...containerWarnings(at, container));
   }
@@ -53,6 +67,13 @@ function warningsOf(prefix: string, meta: Meta, spec: Loose<PodSpec>): readonly 
   });
   return warnings;
 }
+
+const sysctlsInstead = 'non-functional in v1.11+; use the "sysctls" field instead';
+const goneAnnotations = [
+  ["scheduler.alpha.kubernetes.io/critical-pod", 'non-functional in v1.16+; use the "priorityClassName" field instead'],
+  ["security.alpha.kubernetes.io/sysctls", sysctlsInstead],
+  ["security.alpha.kubernetes.io/unsafe-sysctls", sysctlsInstead],
+] as const;
 
 const goneSources = {
   photonPersistentDisk: "photonPersistentDisk: deprecated in v1.11, non-functional in v1.16+",
