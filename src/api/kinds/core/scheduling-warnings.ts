@@ -2,8 +2,8 @@ import type { NodeSelectorTerm, PodAffinity, PodSpec } from "../../gen/types.js"
 import { validateLabelValue } from "../../names.js";
 import type { Loose } from "../loose.js";
 
-/** Labels of nodes that have new names. */
-const deprecatedNodeLabels: ReadonlyMap<string, string> = new Map([
+/** Labels of nodes that have new names, and what to say of them. */
+export const deprecatedNodeLabels: ReadonlyMap<string, string> = new Map([
   ["beta.kubernetes.io/arch", 'deprecated since v1.14; use "kubernetes.io/arch" instead'],
   ["beta.kubernetes.io/os", 'deprecated since v1.14; use "kubernetes.io/os" instead'],
   ["failure-domain.beta.kubernetes.io/region", 'deprecated since v1.17; use "topology.kubernetes.io/region" instead'],
@@ -41,7 +41,7 @@ export function schedulingWarnings(path: string, spec: Loose<PodSpec>): readonly
 }
 
 /** Bad values in what is only preferred are no errors: they just never match. */
-function warnTerm(warnings: string[], path: string, term: Loose<NodeSelectorTerm>, checkValues: boolean): void {
+export function warnTerm(warnings: string[], path: string, term: Loose<NodeSelectorTerm>, checkValues: boolean): void {
   term.matchExpressions?.forEach(({ key = "", values = [] }, index) => {
     const at = `${path}.matchExpressions[${index}]`;
     const deprecated = deprecatedNodeLabels.get(key);

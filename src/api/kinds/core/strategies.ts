@@ -45,6 +45,7 @@ import { defaultEndpoints } from "./service-defaults.js";
 import { serviceStrategy } from "./service-strategy.js";
 import { claimWarnings, validateClaim, validateClaimStatusUpdate, validateClaimUpdate } from "./storage-validation.js";
 import { validatePersistentVolume, validatePersistentVolumeUpdate } from "./volume-object-validation.js";
+import { volumeObjectWarnings } from "./volume-object-warnings.js";
 
 const eventTtlSeconds = 3600;
 
@@ -184,6 +185,7 @@ export const coreStrategies: readonly StrategyEntry[] = [
       prepareForUpdate: stampPhase,
       validate: validatePersistentVolume,
       validateUpdate: validatePersistentVolumeUpdate,
+      warnings: (volume, _old, subresource) => (subresource === undefined ? volumeObjectWarnings(volume) : []),
       generation: false,
     }),
   ],

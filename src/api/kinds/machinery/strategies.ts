@@ -7,6 +7,7 @@ import type {
   PriorityLevelConfiguration,
   RuntimeClass,
 } from "../../gen/types.js";
+import { deprecatedNodeLabels } from "../core/scheduling-warnings.js";
 import { validatePathSegmentName } from "../checks.js";
 import { withDefaults } from "../defaulting.js";
 import { gated } from "../gated-fields.js";
@@ -54,6 +55,11 @@ export const machineryStrategies: readonly StrategyEntry[] = [
     strategyOf<RuntimeClass>({
       validate: validateRuntimeClass,
       validateUpdate: validateRuntimeClassUpdate,
+      warnings: ({ scheduling }) =>
+        Object.keys(scheduling?.nodeSelector ?? {}).flatMap((key) => {
+          const deprecated = deprecatedNodeLabels.get(key);
+          return deprecated === undefined ? [] : [`scheduling.nodeSelector: ${deprecated}`];
+        }),
       unconditionalUpdate: false,
     }),
   ],

@@ -28,6 +28,7 @@ import {
   validateVolumeAttributesClass,
   validateVolumeAttributesClassUpdate,
 } from "./validation.js";
+import { storageCapacityWarnings, storageClassWarnings } from "./warnings.js";
 
 export const storageStrategies: readonly StrategyEntry[] = [
   [
@@ -36,6 +37,7 @@ export const storageStrategies: readonly StrategyEntry[] = [
       defaults: defaultStorageClass,
       validate: validateStorageClass,
       validateUpdate: validateStorageClassUpdate,
+      warnings: storageClassWarnings,
     }),
   ],
   [
@@ -70,6 +72,7 @@ export const storageStrategies: readonly StrategyEntry[] = [
     strategyOf<CSIStorageCapacity>({
       validate: validateStorageCapacity,
       validateUpdate: validateStorageCapacityUpdate,
+      warnings: storageCapacityWarnings,
       unconditionalUpdate: false,
     }),
   ],
