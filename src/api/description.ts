@@ -138,8 +138,10 @@ export interface ResourceStrategy {
   ) => Generator<undefined, readonly FieldError[]>;
   /** How names are checked; absent: DNS-1123 subdomain. */
   readonly validateName?: (name: string) => readonly string[];
-  /** Warnings to send along with a write; `subresource` is the one that is written. */
-  readonly warnings?: (object: JsonObject, old: JsonObject | undefined, subresource?: string) => readonly string[];
+  /** Warnings to send along with a write of anything but status. */
+  readonly warnings?: (object: JsonObject, old: JsonObject | undefined) => readonly string[];
+  /** Warnings to send along with a write of status. */
+  readonly statusWarnings?: (object: JsonObject) => readonly string[];
   /**
    * Seconds between the request and the end of the object, when deletion is graceful; 0 deletes at once. Absent: kinds
    * without grace. `requested` is what the client asked for.

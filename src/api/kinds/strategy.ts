@@ -15,6 +15,7 @@ export interface TypedStrategy<T>
     | "validateUpdate"
     | "validateStatusUpdate"
     | "warnings"
+    | "statusWarnings"
     | "gracePeriodSeconds"
   > {
   readonly defaults?: (object: Loose<T>) => Loose<T>;
@@ -24,7 +25,8 @@ export interface TypedStrategy<T>
   readonly validateCreate?: (object: Loose<T>) => readonly FieldError[];
   readonly validateUpdate?: (object: Loose<T>, old: Loose<T>, context?: StrategyContext) => readonly FieldError[];
   readonly validateStatusUpdate?: (object: Loose<T>, old: Loose<T>) => readonly FieldError[];
-  readonly warnings?: (object: Loose<T>, old: Loose<T> | undefined, subresource?: string) => readonly string[];
+  readonly warnings?: (object: Loose<T>, old: Loose<T> | undefined) => readonly string[];
+  readonly statusWarnings?: (object: Loose<T>) => readonly string[];
   readonly gracePeriodSeconds?: (object: Loose<T>, requested: number | undefined) => number;
 }
 

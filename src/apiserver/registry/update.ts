@@ -143,7 +143,9 @@ async function changed(
   const given = claim?.object ?? numbered;
   await validateChange(context, endpoint, request, given, old);
   const object = ignoreTimes(given, old);
-  for (const warning of strategy.warnings?.(object, old, request.subresource) ?? []) request.warn?.(warning);
+  const warnings =
+    request.subresource === "status" ? strategy.statusWarnings?.(object) : strategy.warnings?.(object, old);
+  for (const warning of warnings ?? []) request.warn?.(warning);
   await validateAdmission(context, endpoint, request, "UPDATE", object, old);
   return object;
 }

@@ -19,11 +19,9 @@ export const podStrategy: ResourceStrategy = strategyOf<Pod>({
   validateCreate: validateNewPod,
   validateUpdate: validatePodUpdate,
   validateStatusUpdate: validatePodStatusUpdate,
-  warnings: (pod, old, subresource) => {
-    if (old === undefined)
-      return [...podNameWarnings(pod.metadata?.name, "in the Pod's hostname"), ...podWarnings(pod)];
-    return subresource === "status" ? podStatusWarnings(pod) : [];
-  },
+  warnings: (pod, old) =>
+    old === undefined ? [...podNameWarnings(pod.metadata?.name, "in the Pod's hostname"), ...podWarnings(pod)] : [],
+  statusWarnings: podStatusWarnings,
   gracePeriodSeconds: podGracePeriodSeconds,
   returnsDeleted: true,
 });

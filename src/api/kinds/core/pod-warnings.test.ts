@@ -146,8 +146,8 @@ describe("warnings about pods", () => {
 
   it("tell of long addresses in a status", () => {
     const object = { status: { podIPs: [{ ip: "1.2.3.4" }, { ip: "2001:DB8::1" }], hostIPs: [{ ip: "::0" }] } };
-    const { warnings } = strategyFor("/pods");
-    expect(warnings?.(object, {}, "status")).toEqual([
+    const { warnings, statusWarnings } = strategyFor("/pods");
+    expect(statusWarnings?.(object)).toEqual([
       'status.podIPs[1].ip: IPv6 address "2001:DB8::1" should be in RFC 5952 canonical format ("2001:db8::1")',
       'status.hostIPs[0].ip: IPv6 address "::0" should be in RFC 5952 canonical format ("::")',
     ]);

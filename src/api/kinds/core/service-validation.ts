@@ -13,17 +13,15 @@ import {
   checkSubdomain,
   type Errors,
 } from "../checks.js";
-import { semanticallyEqual } from "../equality.js";
 import { checkCidr, checkIp, checkNotSpecialIp, ipFamily } from "../ip.js";
-import { legacyCidrWarnings, legacyIpWarnings } from "../ip-warnings.js";
 import { type Dictionary, type Loose, ownValue } from "../loose.js";
 import { checkAddressUpdate, checkServiceAddresses, isHeadless } from "./service-addresses.js";
 import { isExternallyAccessible } from "./service-defaults.js";
 
 const types = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
 const maxAffinitySeconds = 86400;
-const topologyMode = "service.kubernetes.io/topology-mode";
-const topologyHints = "service.kubernetes.io/topology-aware-hints";
+export const topologyMode = "service.kubernetes.io/topology-mode";
+export const topologyHints = "service.kubernetes.io/topology-aware-hints";
 const sourceRanges = "service.beta.kubernetes.io/load-balancer-source-ranges";
 const onlyBalanced = "may only be used when `type` is 'LoadBalancer'";
 
@@ -266,42 +264,4 @@ export function checkIngressPoints(errors: Errors, path: string, points: readonl
       errors.push(invalid(`${at}.hostname`, point.hostname, "must be a DNS name, not an IP address"));
     }
   });
-}
-
-const headlessIgnores = "is ignored for headless services";
-
-export function serviceWarnings(service: Loose<Service>, old: Loose<Service> | undefined): readonly string[] {
-  const warnings: string[] = [];
-  const spec = service.spec ?? {};
-  const annotations = service.metadata?.annotations;
-  if (ownValue(annotations, topologyHints) !== undefined) {
-    warnings.push(`annotation ${topologyHints} is deprecated, please use ${topologyMode} instead`);
-  }
-  if (isHeadless(spec)) {
-    if (spec.loadBalancerIP) warnings.push(`spec.loadBalancerIP ${headlessIgnores}`);
-    if ((spec.externalIPs?.length ?? 0) > 0) warnings.push(`spec.externalIPs ${headlessIgnores}`);
-    if (spec.sessionAffinity !== undefined && spec.sessionAffinity !== "None") {
-      warnings.push(`spec.SessionAffinity ${headlessIgnores}`);
-    }
-  }
-  // What has been there is not warned of again.
-  if (old === undefined || !semanticallyEqual(spec.externalIPs, old.spec?.externalIPs)) {
-    if ((spec.externalIPs?.length ?? 0) > 0) warnings.push("spec.externalIPs is deprecated");
-  }
-  for (const field of ["externalIPs", "clusterIPs"] as const) {
-    spec[field]?.forEach((address, index) => {
-      warnings.push(...legacyIpWarnings(`spec.${field}[${index}]`, address));
-    });
-  }
-  if (spec.loadBalancerIP) warnings.push(...legacyIpWarnings("spec.loadBalancerIP", spec.loadBalancerIP));
-  spec.loadBalancerSourceRanges?.forEach((range, index) => {
-    warnings.push(...legacyCidrWarnings(`spec.loadBalancerSourceRanges[${index}]`, range));
-  });
-  if (spec.type === "ExternalName" && (spec.externalIPs?.length ?? 0) > 0) {
-    warnings.push(`spec.externalIPs is ignored when spec.type is "ExternalName"`);
-  }
-  if (spec.type !== "ExternalName" && spec.externalName) {
-    warnings.push(`spec.externalName is ignored when spec.type is not "ExternalName"`);
-  }
-  return warnings;
 }

@@ -154,3 +154,22 @@ describe("updating a service", () => {
     expect(object).not.toHaveProperty("spec.clusterIPs");
   });
 });
+
+describe("warnings about services", () => {
+  const { warnings, statusWarnings } = strategyFor("/services");
+  it("name what should be written otherwise", () => {
+    const spec = { clusterIPs: ["2001:DB8::1"], externalIPs: ["2001:DB8::2"], trafficDistribution: "PreferClose" };
+    expect(warnings?.({ spec }, { spec })).toEqual([
+      'spec.clusterIPs[0]: IPv6 address "2001:DB8::1" should be in RFC 5952 canonical format ("2001:db8::1")',
+      'spec.externalIPs[0]: IPv6 address "2001:DB8::2" should be in RFC 5952 canonical format ("2001:db8::2")',
+      'spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"',
+    ]);
+  });
+
+  it("of a status are about its addresses alone", () => {
+    const status = { loadBalancer: { ingress: [{ hostname: "a" }, { ip: "::00" }] } };
+    expect(statusWarnings?.({ spec: { externalIPs: ["::00"] }, status })).toEqual([
+      'status.loadBalancer.ingress[1]: IPv6 address "::00" should be in RFC 5952 canonical format ("::")',
+    ]);
+  });
+});

@@ -185,7 +185,7 @@ export const coreStrategies: readonly StrategyEntry[] = [
       prepareForUpdate: stampPhase,
       validate: validatePersistentVolume,
       validateUpdate: validatePersistentVolumeUpdate,
-      warnings: (volume, _old, subresource) => (subresource === undefined ? volumeObjectWarnings(volume) : []),
+      warnings: volumeObjectWarnings,
       generation: false,
     }),
   ],
