@@ -215,9 +215,9 @@ const rows: readonly Row[] = [
     },
     errors: [
       "spec.devices.requests[0].exactly.deviceClassName: Required value",
-      'spec.devices.requests[1].name: Duplicate value: "a"',
       "spec.devices.requests[1].exactly.count: Invalid value: -1: must be greater than zero",
       "spec.devices.requests[2]: Required value: exactly one of `exactly` or `firstAvailable` is required",
+      'spec.devices.requests[1]: Duplicate value: "a"',
     ],
   },
   {

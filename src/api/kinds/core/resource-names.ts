@@ -45,7 +45,7 @@ function isStandardResource(name: string): boolean {
 }
 
 /** Of a vendor: with a domain that is not Kubernetes' own. */
-function isExtendedResource(name: string): boolean {
+export function isExtendedResource(name: string): boolean {
   if (isNative(name) || name.startsWith("requests.")) return false;
   return validateQualifiedName(`requests.${name}`).length === 0;
 }

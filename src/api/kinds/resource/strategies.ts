@@ -2,15 +2,15 @@ import type { DeviceClass, ResourceClaim, ResourceClaimTemplate, ResourceSlice }
 import { gated } from "../gated-fields.js";
 import { startsWithStatus } from "../status-zero.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
-import { defaultResourceClaim, defaultResourceClaimTemplate, stampTaints } from "./defaults.js";
+import { validateResourceClaimStatus } from "./claim-status-validation.js";
 import {
   validateDeviceClass,
-  validateResourceClaim,
-  validateResourceClaimTemplate,
-  validateResourceSlice,
-  validateResourceSliceUpdate,
+  validateNewResourceClaim,
+  validateNewResourceClaimTemplate,
   validateSpecImmutable,
-} from "./validation.js";
+} from "./claim-validation.js";
+import { defaultResourceClaim, defaultResourceClaimTemplate, stampTaints } from "./defaults.js";
+import { validateNewResourceSlice, validateResourceSliceUpdate } from "./slice-validation.js";
 
 const group = "resource.k8s.io";
 
@@ -20,8 +20,9 @@ export const resourceStrategies: readonly StrategyEntry[] = [
     `${group}/resourceclaims`,
     strategyOf<ResourceClaim>({
       defaults: defaultResourceClaim,
-      validate: validateResourceClaim,
+      validateCreate: validateNewResourceClaim,
       validateUpdate: validateSpecImmutable,
+      validateStatusUpdate: validateResourceClaimStatus,
       prepareForCreate: startsWithStatus({}),
       generation: false,
     }),
@@ -29,7 +30,7 @@ export const resourceStrategies: readonly StrategyEntry[] = [
   [
     `${group}/resourceclaimtemplates`,
     strategyOf<ResourceClaimTemplate>({
-      validate: validateResourceClaimTemplate,
+      validateCreate: validateNewResourceClaimTemplate,
       validateUpdate: validateSpecImmutable,
       defaults: defaultResourceClaimTemplate,
       generation: false,
@@ -46,7 +47,7 @@ export const resourceStrategies: readonly StrategyEntry[] = [
         ),
         gated("DRANodeAllocatableResources", ["spec.devices[].nodeAllocatableResourceMappings"]),
       ],
-      validate: validateResourceSlice,
+      validateCreate: validateNewResourceSlice,
       validateUpdate: validateResourceSliceUpdate,
       prepareForUpdate: (slice, _old, context) => stampTaints(slice, context.now),
       generation: true,
