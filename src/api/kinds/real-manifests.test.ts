@@ -256,7 +256,7 @@ spec: {type: Limited, limited: {nominalConcurrencyShares: 10, limitResponse: {ty
 apiVersion: flowcontrol.apiserver.k8s.io/v1
 kind: FlowSchema
 metadata: {name: exempt}
-spec: {matchingPrecedence: 1, priorityLevelConfiguration: {name: exempt}, rules: [{subjects: [{kind: Group, group: {name: "system:masters"}}], nonResourceRules: [{verbs: ["*"], nonResourceURLs: ["*"]}]}]}
+spec: {matchingPrecedence: 1, priorityLevelConfiguration: {name: exempt}, rules: [{subjects: [{kind: Group, group: {name: "system:masters"}}], resourceRules: [{verbs: ["*"], apiGroups: ["*"], resources: ["*"], namespaces: ["*"], clusterScope: true}], nonResourceRules: [{verbs: ["*"], nonResourceURLs: ["*"]}]}]}
 ---
 apiVersion: batch/v1
 kind: CronJob

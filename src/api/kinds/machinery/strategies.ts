@@ -20,12 +20,11 @@ import {
   validateRequestUpdate,
 } from "./certificate-request.js";
 import { defaultFlowSchema, defaultPriorityLevel } from "./flowcontrol-defaults.js";
+import { validateFlowControlStatus, validateFlowSchema, validatePriorityLevel } from "./flowcontrol-validation.js";
 import {
-  validateFlowSchema,
   validateLease,
   validatePriorityClass,
   validatePriorityClassUpdate,
-  validatePriorityLevel,
   validateRuntimeClass,
   validateRuntimeClassUpdate,
 } from "./validation.js";
@@ -83,6 +82,7 @@ export const machineryStrategies: readonly StrategyEntry[] = [
     "flowcontrol.apiserver.k8s.io/flowschemas",
     strategyOf<FlowSchema>({
       validate: validateFlowSchema,
+      validateStatusUpdate: validateFlowControlStatus,
       defaults: defaultFlowSchema,
       prepareForCreate: startsWithStatus({}),
     }),
@@ -91,6 +91,7 @@ export const machineryStrategies: readonly StrategyEntry[] = [
     "flowcontrol.apiserver.k8s.io/prioritylevelconfigurations",
     strategyOf<PriorityLevelConfiguration>({
       validate: validatePriorityLevel,
+      validateStatusUpdate: validateFlowControlStatus,
       defaults: defaultPriorityLevel,
       prepareForCreate: startsWithStatus({}),
     }),

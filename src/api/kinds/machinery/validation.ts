@@ -1,6 +1,6 @@
-import { type FieldError, forbidden, invalid, notSupported, required } from "../../field-error.js";
-import type { FlowSchema, Lease, PriorityClass, PriorityLevelConfiguration, RuntimeClass } from "../../gen/types.js";
-import { checkImmutable, checkLabel, checkLabels, checkNonNegative, checkRange, type Errors } from "../checks.js";
+import { type FieldError, forbidden, invalid, notSupported } from "../../field-error.js";
+import type { Lease, PriorityClass, RuntimeClass } from "../../gen/types.js";
+import { checkImmutable, checkLabel, checkLabels, type Errors } from "../checks.js";
 import { checkResourceName, checkResourceQuantity } from "../core/resource-names.js";
 import { checkTolerations } from "../core/scheduling-validation.js";
 import { entriesOf, type Loose } from "../loose.js";
@@ -85,57 +85,5 @@ export function validateRuntimeClassUpdate(
 ): readonly FieldError[] {
   const errors: Errors = [];
   checkImmutable(errors, "handler", runtimeClass.handler, old.handler);
-  return errors;
-}
-
-export function validateFlowSchema(schema: Loose<FlowSchema>): readonly FieldError[] {
-  const errors: Errors = [];
-  const spec = schema.spec ?? {};
-  const precedence = spec.matchingPrecedence ?? 0;
-  if (precedence <= 0) errors.push(invalid("spec.matchingPrecedence", precedence, "must be a positive value"));
-  if (precedence > 10_000) {
-    errors.push(invalid("spec.matchingPrecedence", precedence, "must not be greater than 10000"));
-  }
-  if (precedence === 1 && schema.metadata?.name !== "exempt") {
-    errors.push(
-      invalid("spec.matchingPrecedence", precedence, "only the schema named 'exempt' may have matchingPrecedence 1"),
-    );
-  }
-  const method = spec.distinguisherMethod?.type;
-  if (spec.distinguisherMethod !== undefined && method !== "ByNamespace" && method !== "ByUser") {
-    errors.push(notSupported("spec.distinguisherMethod", spec.distinguisherMethod, ["ByNamespace", "ByUser"]));
-  }
-  if (!spec.priorityLevelConfiguration?.name) {
-    errors.push(required("spec.priorityLevelConfiguration.name", "must reference a priority level"));
-  }
-  spec.rules?.forEach((rule, index) => {
-    if ((rule.subjects?.length ?? 0) === 0) {
-      errors.push(required(`spec.rules[${index}].subjects`, "subjects must contain at least one value"));
-    }
-    if ((rule.resourceRules?.length ?? 0) === 0 && (rule.nonResourceRules?.length ?? 0) === 0) {
-      const why = "at least one of resourceRules and nonResourceRules has to be non-empty";
-      errors.push(required(`spec.rules[${index}]`, why));
-    }
-  });
-  return errors;
-}
-
-export function validatePriorityLevel(level: Loose<PriorityLevelConfiguration>): readonly FieldError[] {
-  const errors: Errors = [];
-  const { type = "", limited, exempt } = level.spec ?? {};
-  if (type === "Exempt") {
-    if (limited !== undefined) errors.push(forbidden("spec.limited", "must be nil if the type is not Limited"));
-  } else if (type === "Limited") {
-    if (exempt !== undefined) errors.push(forbidden("spec.exempt", "must be nil if the type is Limited"));
-    if (limited === undefined) errors.push(required("spec.limited", "must not be empty when type is Limited"));
-    checkNonNegative(errors, "spec.limited.nominalConcurrencyShares", limited?.nominalConcurrencyShares);
-    checkRange(errors, "spec.limited.lendablePercent", limited?.lendablePercent, 0, 100);
-    const response = limited?.limitResponse;
-    if (limited !== undefined && response?.type !== "Queue" && response?.type !== "Reject") {
-      errors.push(notSupported("spec.limited.limitResponse.type", response?.type ?? "", ["Queue", "Reject"]));
-    }
-  } else {
-    errors.push(notSupported("spec.type", type, ["Exempt", "Limited"]));
-  }
   return errors;
 }
