@@ -19,6 +19,8 @@ export interface ResourceDescription extends ResourceType {
   readonly subresources: ReadonlyMap<string, SubresourceDescription>;
   readonly storage: StorageDescription;
   readonly columns: readonly PrinterColumn[];
+  /** What a table says of an object beside its cells: that it is done with. Absent: nothing. */
+  readonly rowConditions?: (object: JsonObject) => readonly RowCondition[];
   /** Field selectors beyond metadata.name and metadata.namespace: path to its value as text (`""` when unset) in the object as it is stored. */
   readonly selectableFields: ReadonlyMap<string, (object: JsonObject) => string>;
   /** What a client is told that selects by another field than these. */
@@ -85,6 +87,14 @@ export interface PrinterColumn {
   readonly priority: number;
   /** The cell as `kubectl get` prints it. `nowMs` is the time to count ages from. Dates of custom columns are printed as ages. */
   readonly cell: (object: JsonObject, nowMs: number) => string | number | boolean | null;
+}
+
+/** A condition of a row of a table, as meta.k8s.io has it. */
+export interface RowCondition {
+  readonly type: "Completed";
+  readonly status: "True";
+  readonly reason: string;
+  readonly message: string;
 }
 
 export interface StrategyContext {

@@ -28,6 +28,7 @@ export type {
   PrinterColumn,
   ResourceDescription,
   ResourceStrategy,
+  RowCondition,
   ScalePaths,
   StorageDescription,
   StrategyContext,

@@ -59,7 +59,7 @@ export const autoscalerV1Columns: readonly PrinterColumn[] = autoscalerColumns.m
 export const scaleColumns: readonly PrinterColumn[] = columns<
   Scale & { readonly metadata: ObjectMeta & { readonly name: string } }
 >(
-  name,
+  text("Name", name.description, name.cell),
   integer("Desired", "How many replicas are wanted.", ({ spec }) => spec?.replicas ?? 0),
   integer("Available", "How many replicas there are.", ({ status }) => status?.replicas ?? 0),
   ageColumn,

@@ -317,7 +317,80 @@ describe("builtinColumns", () => {
     {
       type: "flowcontrol.apiserver.k8s.io/v1/flowschemas",
       object: { spec: { priorityLevelConfiguration: { name: "exempt" }, matchingPrecedence: 1 } },
-      row: ["x", "exempt", "1", "<none>", "2d", "?"],
+      row: ["x", "exempt", 1, "<none>", "2d", "?"],
+    },
+    {
+      type: "flowcontrol.apiserver.k8s.io/v1/prioritylevelconfigurations",
+      object: { spec: { type: "Exempt", exempt: { nominalConcurrencyShares: 0 } } },
+      row: ["x", "Exempt", "<none>", "<none>", "<none>", "<none>", "2d"],
+    },
+    {
+      type: "flowcontrol.apiserver.k8s.io/v1/prioritylevelconfigurations",
+      object: {
+        spec: {
+          type: "Limited",
+          limited: {
+            nominalConcurrencyShares: 5,
+            limitResponse: { type: "Queue", queuing: { queues: 64, handSize: 8, queueLengthLimit: 50 } },
+          },
+        },
+      },
+      row: ["x", "Limited", 5, 64, 8, 50, "2d"],
+    },
+    {
+      type: "admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
+      object: { spec: { policyName: "p", paramRef: { name: "a" } } },
+      row: ["x", "p", "*/a", "2d"],
+    },
+    {
+      type: "admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings",
+      object: {
+        spec: {
+          policyName: "p",
+          paramRef: {
+            selector: {
+              matchLabels: { b: "2", a: "1" },
+              matchExpressions: [{ key: "k", operator: "In", values: ["v", "w"] }],
+            },
+          },
+        },
+      },
+      row: [
+        "x",
+        "p",
+        "&LabelSelector{MatchLabels:map[string]string{a: 1,b: 2,},MatchExpressions:[]LabelSelectorRequirement{LabelSelectorRequirement{Key:k,Operator:In,Values:[v w],},},}",
+        "2d",
+      ],
+    },
+    {
+      type: "networking.k8s.io/v1/ingresses",
+      object: {
+        spec: { rules: [{ host: "a" }, {}, { host: "b" }, { host: "c" }, {}] },
+        status: { loadBalancer: { ingress: [{ ip: "9.9.9.9" }, { hostname: "b" }, { ip: "1.1.1.1" }] } },
+      },
+      row: ["x", "<none>", "a,b,c + 2 more...", "1.1.1.1,9.9.9.9,b", "80", "2d"],
+    },
+    {
+      type: "/v1/persistentvolumes",
+      object: { spec: { volumeAttributesClassName: "" }, status: {} },
+      row: ["x", "0", "", "", "", "", "", "", "", "2d", "<unset>"],
+    },
+    {
+      type: "/v1/events",
+      object: {
+        involvedObject: { kind: "Pod", name: "p" },
+        source: { component: "kubelet" },
+        reportingComponent: "other",
+        reportingInstance: "node-1",
+        lastTimestamp: "2026-01-01T00:00:00Z",
+        series: { count: 3, lastObservedTime: "2026-01-02T23:59:00Z" },
+      },
+      row: ["60s", "", "", "pod/p", "", "kubelet, node-1", "", "<unknown>", 3, "x"],
+    },
+    {
+      type: "/v1/componentstatuses",
+      object: { conditions: [{ type: "Healthy", status: "Unknown", message: "m" }] },
+      row: ["x", "Unhealthy", "m", ""],
     },
     {
       type: "resource.k8s.io/v1/resourceclaims",

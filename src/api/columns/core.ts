@@ -86,7 +86,7 @@ export const componentStatusColumns: readonly PrinterColumn[] = columns<Componen
   name,
   text("Status", "Whether the component is healthy.", (component) => {
     const status = component.conditions?.find((condition) => condition.type === "Healthy")?.status;
-    return status === "True" ? "Healthy" : status === "False" ? "Unhealthy" : "Unknown";
+    return status === undefined ? "Unknown" : status === "True" ? "Healthy" : "Unhealthy";
   }),
   text("Message", "What it says.", (c) => c.conditions?.find(({ type }) => type === "Healthy")?.message ?? ""),
   text("Error", "What is wrong with it.", (c) => c.conditions?.find(({ type }) => type === "Healthy")?.error ?? ""),
@@ -95,7 +95,7 @@ export const componentStatusColumns: readonly PrinterColumn[] = columns<Componen
 function quotaText(quota: ResourceQuota, limits: boolean): string {
   const used = new Map(Object.entries(quota.status?.used ?? {}));
   return Object.entries(quota.status?.hard ?? {})
-    .filter(([resource]) => resource.startsWith("limits") === limits)
+    .filter(([resource]) => resource.startsWith("limits.") === limits)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([resource, hard]) => `${resource}: ${used.get(resource) ?? "0"}/${hard}`)
     .join(", ");
@@ -123,11 +123,11 @@ export const runtimeClassColumns: readonly PrinterColumn[] = columns<RuntimeClas
 const firstSeen = (event: CoreEvent): string | undefined => event.firstTimestamp ?? event.eventTime ?? undefined;
 
 const lastSeen = (event: CoreEvent): string | undefined =>
-  event.series?.lastObservedTime ?? event.lastTimestamp ?? firstSeen(event);
+  event.series === undefined ? (event.lastTimestamp ?? firstSeen(event)) : event.series.lastObservedTime;
 
 function eventSource(event: CoreEvent): string {
   const component = event.source?.component || event.reportingComponent || "";
-  const host = event.source?.component ? event.source.host : event.source?.host || event.reportingInstance;
+  const host = event.source?.host || event.reportingInstance;
   return host ? `${component}, ${host}` : component;
 }
 
@@ -144,7 +144,9 @@ export const coreEventColumns: readonly PrinterColumn[] = columns<CoreEvent>(
   wide("Source", "Who says so.", eventSource),
   text("Message", "What happened.", (event) => (event.message ?? "").trim()),
   wide("First Seen", "The time since it happened first.", (event, nowMs) => age(firstSeen(event), nowMs)),
-  wide("Count", "How often it happened.", (event) => event.series?.count ?? (event.count || 1)),
+  wide("Count", "How often it happened.", (event) =>
+    event.series === undefined ? event.count || 1 : (event.series.count ?? 0),
+  ),
   { ...name, priority: 1 },
 );
 

@@ -92,3 +92,4 @@ export { defaultColumns } from "./column.js";
 export { type CustomColumn, customColumns } from "./custom.js";
 export { age, humanDuration } from "./human-duration.js";
 export { compileJsonPath, type JsonPath, JsonPathError } from "./json-path.js";
+export { podRowConditions } from "./pods.js";

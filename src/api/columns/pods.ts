@@ -1,5 +1,7 @@
-import type { PrinterColumn } from "../description.js";
+import type { PrinterColumn, RowCondition } from "../description.js";
 import type { ContainerStateTerminated, ContainerStatus, Pod } from "../gen/types.js";
+import { isJsonObject } from "../kinds/strategy.js";
+import type { JsonObject } from "../object.js";
 import { ageColumn, columns, name, orNone, text, wide } from "./column.js";
 import { age } from "./human-duration.js";
 
@@ -117,6 +119,19 @@ function readinessGates(pod: Pod): string {
   const gates = pod.spec?.readinessGates ?? [];
   if (gates.length === 0) return "<none>";
   return `${gates.filter((gate) => hasCondition(pod, gate.conditionType)).length}/${gates.length}`;
+}
+
+const succeeded: readonly RowCondition[] = [
+  { type: "Completed", status: "True", reason: "Succeeded", message: "The pod has completed successfully." },
+];
+const failed: readonly RowCondition[] = [
+  { type: "Completed", status: "True", reason: "Failed", message: "The pod failed." },
+];
+
+/** By this clients that print may leave out pods that are done. */
+export function podRowConditions({ status }: JsonObject): readonly RowCondition[] {
+  const phase = isJsonObject(status) ? status["phase"] : undefined;
+  return phase === "Succeeded" ? succeeded : phase === "Failed" ? failed : [];
 }
 
 export const podColumns: readonly PrinterColumn[] = columns<Pod>(

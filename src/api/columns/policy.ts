@@ -2,6 +2,7 @@ import type { PrinterColumn } from "../description.js";
 import type {
   APIService,
   FlowSchema,
+  LabelSelector,
   MutatingAdmissionPolicy,
   MutatingAdmissionPolicyBinding,
   MutatingWebhookConfiguration,
@@ -12,7 +13,7 @@ import type {
   ValidatingAdmissionPolicyBinding,
   ValidatingWebhookConfiguration,
 } from "../gen/types.js";
-import { ageColumn, type ColumnOf, columns, flag, integer, name, text } from "./column.js";
+import { ageColumn, type Cell, type ColumnOf, columns, flag, integer, name, text } from "./column.js";
 
 export const podDisruptionBudgetColumns: readonly PrinterColumn[] = columns<PodDisruptionBudget>(
   name,
@@ -56,12 +57,26 @@ export const mutatingAdmissionPolicyColumns: readonly PrinterColumn[] = columns<
   ageColumn,
 );
 
+/** A selector as upstream's type writes itself. */
+function goSelector({ matchLabels = {}, matchExpressions = [] }: LabelSelector): string {
+  const labels = Object.entries(matchLabels)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => `${key}: ${value},`);
+  const expressions = matchExpressions.map(
+    ({ key, operator, values = [] }) =>
+      `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${values.join(" ")}],},`,
+  );
+  const requirements = `[]LabelSelectorRequirement{${expressions.join("")}}`;
+  return `&LabelSelector{MatchLabels:map[string]string{${labels.join("")}},MatchExpressions:${requirements},}`;
+}
+
 type PolicyBinding = ValidatingAdmissionPolicyBinding | MutatingAdmissionPolicyBinding;
 
 const paramRef: ColumnOf<PolicyBinding> = text("ParamRef", "Its parameters.", (binding) => {
   const reference = binding.spec?.paramRef;
-  if (reference === undefined) return "<unset>";
-  return reference.namespace ? `${reference.namespace}/${reference.name ?? ""}` : (reference.name ?? "");
+  // Without a namespace they may be in any: whether their kind has namespaces is not known here.
+  if (reference?.name) return `${reference.namespace || "*"}/${reference.name}`;
+  return reference?.selector === undefined ? "<unset>" : goSelector(reference.selector);
 });
 
 export const policyBindingColumns: readonly PrinterColumn[] = columns<PolicyBinding>(
@@ -74,7 +89,7 @@ export const policyBindingColumns: readonly PrinterColumn[] = columns<PolicyBind
 export const flowSchemaColumns: readonly PrinterColumn[] = columns<FlowSchema>(
   name,
   text("PriorityLevel", "Where its requests queue.", (schema) => schema.spec?.priorityLevelConfiguration.name ?? ""),
-  text("MatchingPrecedence", "The lowest that matches wins.", (schema) => `${schema.spec?.matchingPrecedence ?? 0}`),
+  text("MatchingPrecedence", "The lowest that matches wins.", (schema) => schema.spec?.matchingPrecedence ?? 0),
   text("DistinguisherMethod", "What makes one flow.", (schema) => schema.spec?.distinguisherMethod?.type ?? "<none>"),
   ageColumn,
   text(
@@ -84,8 +99,8 @@ export const flowSchemaColumns: readonly PrinterColumn[] = columns<FlowSchema>(
   ),
 );
 
-function queuing(level: PriorityLevelConfiguration, field: "queues" | "handSize" | "queueLengthLimit"): string {
-  return level.spec?.limited?.limitResponse?.queuing?.[field]?.toString() ?? "<none>";
+function queuing(level: PriorityLevelConfiguration, field: "queues" | "handSize" | "queueLengthLimit"): Cell {
+  return level.spec?.limited?.limitResponse?.queuing?.[field] ?? "<none>";
 }
 
 export const priorityLevelColumns: readonly PrinterColumn[] = columns<PriorityLevelConfiguration>(
@@ -94,7 +109,7 @@ export const priorityLevelColumns: readonly PrinterColumn[] = columns<PriorityLe
   text(
     "NominalConcurrencyShares",
     "Its share of the server.",
-    ({ spec }) => (spec?.limited ?? spec?.exempt)?.nominalConcurrencyShares?.toString() ?? "<none>",
+    ({ spec }) => spec?.limited?.nominalConcurrencyShares ?? "<none>",
   ),
   text("Queues", "How many queues.", (level) => queuing(level, "queues")),
   text("HandSize", "How many of them one flow uses.", (level) => queuing(level, "handSize")),

@@ -32,7 +32,8 @@ function externalAddresses(service: Service): string {
 function balancerAddresses(
   ingress: readonly { readonly ip?: string; readonly hostname?: string }[] | undefined,
 ): readonly string[] {
-  return [...new Set((ingress ?? []).map(({ ip, hostname }) => ip || hostname || ""))].filter((at) => at !== "");
+  const addresses = new Set((ingress ?? []).map(({ ip, hostname }) => ip || hostname || ""));
+  return [...addresses].filter((address) => address !== "").sort();
 }
 
 function servicePorts(service: Service): string {
@@ -97,9 +98,17 @@ export const endpointSliceColumns: readonly PrinterColumn[] = columns<EndpointSl
   ageColumn,
 );
 
+const maxHosts = 3;
+
+/** Rules without a host count among those that are left out, as upstream counts. */
 function hosts(ingress: Ingress): string {
-  const named = (ingress.spec?.rules ?? []).map((rule) => rule.host ?? "").filter((host) => host !== "");
-  return named.length === 0 ? "*" : firstOf(named, 3);
+  const rules = ingress.spec?.rules ?? [];
+  const named = rules.flatMap(({ host }, index) => (host ? [{ host, index }] : []));
+  if (named.length === 0) return "*";
+  const shown = named.slice(0, maxHosts);
+  const more = shown.length === maxHosts && (shown.at(-1)?.index ?? 0) < rules.length - 1;
+  const text = shown.map(({ host }) => host).join(",");
+  return more ? `${text} + ${rules.length - maxHosts} more...` : text;
 }
 
 export const ingressColumns: readonly PrinterColumn[] = columns<Ingress>(
@@ -119,7 +128,7 @@ export const ingressClassColumns: readonly PrinterColumn[] = columns<IngressClas
   text("Parameters", "The object with further settings.", (ingressClass) => {
     const parameters = ingressClass.spec?.parameters;
     if (parameters === undefined) return "<none>";
-    const kind = parameters.apiGroup ? `${parameters.kind}.${parameters.apiGroup}` : parameters.kind;
+    const kind = parameters.apiGroup === undefined ? parameters.kind : `${parameters.kind}.${parameters.apiGroup}`;
     return `${kind}/${parameters.name}`;
   }),
   ageColumn,
@@ -136,7 +145,7 @@ export const ipAddressColumns: readonly PrinterColumn[] = columns<IPAddress>(
   text("ParentRef", "The object that uses the address.", (address) => {
     const parent = address.spec?.parentRef;
     if (parent === undefined) return "<none>";
-    const resource = parent.group ? `${parent.resource}.${parent.group}` : parent.resource;
+    const resource = (parent.group ? `${parent.resource}.${parent.group}` : parent.resource).toLowerCase();
     return parent.namespace ? `${resource}/${parent.namespace}/${parent.name}` : `${resource}/${parent.name}`;
   }),
   ageColumn,

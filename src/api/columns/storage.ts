@@ -9,7 +9,9 @@ import type {
   VolumeAttachment,
   VolumeAttributesClass,
 } from "../gen/types.js";
-import { ageColumn, type ColumnOf, columns, flag, integer, name, orNone, orUnset, text, wide } from "./column.js";
+import { ageColumn, type ColumnOf, columns, flag, integer, name, orNone, text, wide } from "./column.js";
+
+const unset = "<unset>";
 
 const accessModes: readonly (readonly [mode: string, short: string])[] = [
   ["ReadWriteOnce", "RWO"],
@@ -38,7 +40,7 @@ function phaseOf(object: PersistentVolume | PersistentVolumeClaim): string {
 
 export const persistentVolumeColumns: readonly PrinterColumn[] = columns<PersistentVolume>(
   name,
-  text("Capacity", "The size of the volume.", (volume) => volume.spec?.capacity?.storage ?? ""),
+  text("Capacity", "The size of the volume.", (volume) => volume.spec?.capacity?.storage ?? "0"),
   text("Access Modes", "How it can be mounted.", (volume) => accessText(volume.spec?.accessModes)),
   text(
     "Reclaim Policy",
@@ -50,12 +52,14 @@ export const persistentVolumeColumns: readonly PrinterColumn[] = columns<Persist
     spec?.claimRef === undefined ? "" : `${spec.claimRef.namespace ?? ""}/${spec.claimRef.name ?? ""}`,
   ),
   text("StorageClass", "Its storage class.", classOf),
-  text("VolumeAttributesClass", "Its class of attributes.", (volume) =>
-    orUnset(volume.spec?.volumeAttributesClassName),
+  text(
+    "VolumeAttributesClass",
+    "Its class of attributes.",
+    (volume) => volume.spec?.volumeAttributesClassName ?? unset,
   ),
   text("Reason", "Why it is in that status.", (volume) => volume.status?.reason ?? ""),
   ageColumn,
-  wide("VolumeMode", "File system or block device.", (volume) => orUnset(volume.spec?.volumeMode)),
+  wide("VolumeMode", "File system or block device.", (volume) => volume.spec?.volumeMode ?? unset),
 );
 
 const isBound = (claim: PersistentVolumeClaim): boolean => Boolean(claim.spec?.volumeName);
@@ -71,11 +75,13 @@ export const persistentVolumeClaimColumns: readonly PrinterColumn[] = columns<Pe
     isBound(claim) ? accessText(claim.status?.accessModes) : "",
   ),
   text("StorageClass", "The storage class that it asks for.", classOf),
-  text("VolumeAttributesClass", "The class of attributes that it asks for.", (claim) =>
-    orUnset(claim.spec?.volumeAttributesClassName),
+  text(
+    "VolumeAttributesClass",
+    "The class of attributes that it asks for.",
+    (claim) => claim.spec?.volumeAttributesClassName ?? unset,
   ),
   ageColumn,
-  wide("VolumeMode", "File system or block device.", (claim) => orUnset(claim.spec?.volumeMode)),
+  wide("VolumeMode", "File system or block device.", (claim) => claim.spec?.volumeMode ?? unset),
 );
 
 /** The name, marked when one of `annotations` makes the class the default. */
@@ -127,7 +133,7 @@ export const csiDriverColumns: readonly PrinterColumn[] = columns<CSIDriver>(
   flag("PodInfoOnMount", "Whether it is told of the pod.", ({ spec }) => spec.podInfoOnMount ?? false),
   flag("StorageCapacity", "Whether it publishes capacity.", ({ spec }) => spec.storageCapacity ?? false),
   text("TokenRequests", "The audiences of the tokens that it gets.", ({ spec }) =>
-    orUnset((spec.tokenRequests ?? []).map((request) => request.audience).join(",")),
+    spec.tokenRequests === undefined ? unset : spec.tokenRequests.map((request) => request.audience).join(","),
   ),
   flag("RequiresRepublish", "Whether mounts are refreshed.", ({ spec }) => spec.requiresRepublish ?? false),
   text("Modes", "Persistent, ephemeral or both.", ({ spec }) => orNone((spec.volumeLifecycleModes ?? []).join(","))),
@@ -137,5 +143,5 @@ export const csiDriverColumns: readonly PrinterColumn[] = columns<CSIDriver>(
 export const csiStorageCapacityColumns: readonly PrinterColumn[] = columns<CSIStorageCapacity>(
   name,
   text("StorageClassName", "The storage class.", (capacity) => capacity.storageClassName),
-  text("Capacity", "What is left.", (capacity) => orUnset(capacity.capacity)),
+  text("Capacity", "What is left.", (capacity) => capacity.capacity ?? unset),
 );

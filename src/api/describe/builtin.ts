@@ -1,4 +1,4 @@
-import { builtinColumns } from "../columns/index.js";
+import { builtinColumns, podRowConditions } from "../columns/index.js";
 import type { ResourceDescription, ResourceStrategy } from "../description.js";
 import { type ResourceFacts, resourceFacts } from "../gen/resources.js";
 import { builtinStrategies } from "../kinds/index.js";
@@ -59,7 +59,7 @@ function describeResource(
     selectableFields: builtinSelectableFields(group, resource),
     ...(unselectable === undefined ? {} : { unselectable }),
     ...(deprecation === undefined ? {} : { deprecation }),
-    ...(key === "/pods" ? { indexedFields: podIndexes } : {}),
+    ...(key === "/pods" ? { indexedFields: podIndexes, rowConditions: podRowConditions } : {}),
     strategy: strategies.get(key) ?? noStrategy,
   };
 }

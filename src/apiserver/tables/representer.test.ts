@@ -64,6 +64,18 @@ describe("tableRepresenter", () => {
     });
   }
 
+  it.each([
+    { phase: "Succeeded", message: "The pod has completed successfully." },
+    { phase: "Failed", message: "The pod failed." },
+    { phase: "Running", message: undefined },
+  ])("says of a pod that is $phase whether it is done", ({ phase, message }) => {
+    const pods = builtinDescriptions().find(({ resource }) => resource === "pods") as ResourceDescription;
+    const pod = { ...object, kind: "Pod", status: { phase } };
+    const { rows } = tableRepresenter.object(pod, { ...context("Table"), description: pods }) as { rows: unknown[] };
+    const conditions = [{ type: "Completed", status: "True", reason: phase, message }];
+    expect(rows).toEqual([{ cells: expect.anything(), ...(message && { conditions }), object: expect.anything() }]);
+  });
+
   it("refuses another includeObject", () => {
     const ask = (): unknown => tableRepresenter.object(object, context("Table", "includeObject=All"));
     expect(ask).toThrow('includeObject: Invalid value: "All"');

@@ -56,7 +56,8 @@ function rows(
 function optionsOf(headers: boolean, { accepted, nowMs, description, query }: RepresentContext): TableOptions {
   const includeObject = parseIncludeObject(new URLSearchParams(query).get("includeObject"));
   const { asVersion: version = "v1" } = accepted;
-  return { columns: description.columns, includeObject, version, nowMs, headers };
+  const { columns, rowConditions } = description;
+  return { columns, rowConditions, includeObject, version, nowMs, headers };
 }
 
 function versionOf(object: KubeObject): ListMeta {

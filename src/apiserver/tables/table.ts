@@ -1,4 +1,11 @@
-import { type KubeObject, type ListMeta, type PrinterColumn, statusErrors } from "../../api/index.js";
+import {
+  type KubeObject,
+  type ListMeta,
+  type PrinterColumn,
+  type ResourceDescription,
+  type RowCondition,
+  statusErrors,
+} from "../../api/index.js";
 
 /** How much of each object a row carries beside its cells. */
 export type IncludeObject = "None" | "Metadata" | "Object";
@@ -25,6 +32,7 @@ export interface TableColumn {
 
 export interface TableRow {
   readonly cells: readonly (string | number | boolean | null)[];
+  readonly conditions?: readonly RowCondition[];
   /** null where none was asked for. */
   readonly object: KubeObject | PartialObjectMetadata | null;
 }
@@ -37,6 +45,7 @@ export interface PartialObjectMetadata {
 
 export interface TableOptions {
   readonly columns: readonly PrinterColumn[];
+  readonly rowConditions?: ResourceDescription["rowConditions"];
   readonly includeObject: IncludeObject;
   readonly version: MetaVersion;
   /** What ages are counted to. */
@@ -60,7 +69,8 @@ export function tableRow(object: KubeObject, options: TableOptions): TableRow {
   // The cells read fields of the kind that the columns are of; a KubeObject is JSON to them.
   const json: { readonly [key: string]: unknown } = { ...object };
   const cells = options.columns.map((column) => column.cell(json, options.nowMs));
-  return { cells, ...rowObject(object, options) };
+  const conditions = options.rowConditions?.(json) ?? [];
+  return { cells, ...(conditions.length > 0 && { conditions }), ...rowObject(object, options) };
 }
 
 function rowObject(object: KubeObject, { includeObject, version }: TableOptions): Pick<TableRow, "object"> {
