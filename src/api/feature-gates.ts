@@ -15,6 +15,7 @@ export const featureGates = {
   ImageVolumeWithDigest: false,
   MaxUnavailableStatefulSet: false,
   PodCertificateRequest: false,
+  SELinuxMount: false,
   VolumeLimitScaling: false,
 } as const;
 

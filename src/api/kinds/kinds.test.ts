@@ -259,6 +259,7 @@ const rows: readonly Row[] = [
     errors: [
       'metadata.name: Invalid value: "x": must be spec.names.plural+"."+spec.group',
       "spec.versions: Invalid value: []: must have exactly one version marked as storage version",
+      "status.storedVersions: Invalid value: null: must have at least one stored version",
     ],
   },
   {

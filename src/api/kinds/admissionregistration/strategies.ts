@@ -21,7 +21,7 @@ import {
   validateValidatingBinding,
   validateValidatingPolicy,
 } from "./policy-validation.js";
-import { validateWebhooks } from "./validation.js";
+import { validateNewWebhooks, validateWebhooksUpdate } from "./webhook-validation.js";
 
 const group = "admissionregistration.k8s.io";
 
@@ -30,7 +30,8 @@ export const admissionStrategies: readonly StrategyEntry[] = [
     `${group}/validatingwebhookconfigurations`,
     strategyOf<ValidatingWebhookConfiguration>({
       defaults: defaultValidatingWebhooks,
-      validate: validateWebhooks,
+      validateCreate: validateNewWebhooks,
+      validateUpdate: validateWebhooksUpdate,
       unconditionalUpdate: false,
       inForceAtOnce: true,
       generation: true,
@@ -40,7 +41,8 @@ export const admissionStrategies: readonly StrategyEntry[] = [
     `${group}/mutatingwebhookconfigurations`,
     strategyOf<MutatingWebhookConfiguration>({
       defaults: defaultMutatingWebhooks,
-      validate: validateWebhooks,
+      validateCreate: validateNewWebhooks,
+      validateUpdate: validateWebhooksUpdate,
       unconditionalUpdate: false,
       inForceAtOnce: true,
       generation: true,

@@ -20,6 +20,13 @@ interface Row {
 
 const rows: readonly Row[] = [
   {
+    name: "labels of SELinux by mounting, a feature that is off",
+    changes: { "spec.securityContext": { seLinuxChangePolicy: "MountOption" } },
+    errors: [
+      'spec.securityContext.seLinuxChangePolicy: Unsupported value: "MountOption": supported values: "Recursive"',
+    ],
+  },
+  {
     name: "a mount and a device of one volume at one place",
     changes: {
       "spec.volumes": [{ name: "v", persistentVolumeClaim: { claimName: "c" } }],

@@ -1,3 +1,4 @@
+import { featureGates } from "../../feature-gates.js";
 import { duplicate, forbidden, invalid, notSupported, required, tooLong } from "../../field-error.js";
 import type { AppArmorProfile, PodSecurityContext, PodSpec, SeccompProfile, SecurityContext } from "../../gen/types.js";
 import { checkOptionalEnum, checkRange, type Errors } from "../checks.js";
@@ -6,6 +7,7 @@ import { checkDescendingPath } from "./path-validation.js";
 import { checkWindowsOptions } from "./windows-validation.js";
 
 const maxId = 2147483647;
+const changePolicies = featureGates.SELinuxMount ? ["MountOption", "Recursive"] : ["Recursive"];
 const sysctlMaxLength = 253;
 const sysctlSegment = "[a-z0-9]([-_a-z0-9]*[a-z0-9])?";
 const sysctlSlashes = `^(${sysctlSegment}[\\./])*${sysctlSegment}$`;
@@ -27,7 +29,7 @@ export function checkPodSecurity(errors: Errors, path: string, spec: Loose<PodSp
   checkWindowsOptions(errors, `${path}.windowsOptions`, context.windowsOptions);
   checkAppArmor(errors, `${path}.appArmorProfile`, context.appArmorProfile);
   checkOptionalEnum(errors, `${path}.supplementalGroupsPolicy`, context.supplementalGroupsPolicy, ["Merge", "Strict"]);
-  checkOptionalEnum(errors, `${path}.seLinuxChangePolicy`, context.seLinuxChangePolicy, ["MountOption", "Recursive"]);
+  checkOptionalEnum(errors, `${path}.seLinuxChangePolicy`, context.seLinuxChangePolicy, changePolicies);
 }
 
 function checkIds<Key extends string>(

@@ -8,12 +8,14 @@ import { compileCheck } from "../../custom/validator.js";
 import { duplicate, type FieldError, invalid, required, tooMany } from "../../field-error.js";
 import type { CustomResourceDefinition } from "../../gen/types.js";
 import { jsonEqual } from "../../json-value.js";
-import type { Errors } from "../checks.js";
+import { checkRequired, type Errors } from "../checks.js";
 import type { Loose } from "../loose.js";
 
 type Definition = Loose<CustomResourceDefinition>;
 type Version = NonNullable<NonNullable<NonNullable<Definition["spec"]>["versions"]>[number]>;
+type Scale = NonNullable<NonNullable<Version["subresources"]>["scale"]>;
 
+const simplePath = "must be a simple json path starting with .";
 const columnTypes: readonly string[] = ["boolean", "date", "integer", "number", "string"];
 const columnFormats: readonly string[] = ["byte", "date", "date-time", "double", "float", "int32", "int64", "password"];
 const maxSelectableFields = 8;
@@ -35,8 +37,8 @@ export function validateSchemas(definition: Definition): readonly FieldError[] {
     if (schema === undefined) return;
     checkSchema(schema as JsonSchema, path("spec.validation", "schema", ".openAPIV3Schema"), errors);
   });
-  each(versions, "subresources", (version, path) => {
-    checkScale(version, path("spec.subresources", "subresources", ".scale"), errors);
+  each(versions, "subresources", ({ subresources }, path) => {
+    checkScale(errors, path("spec.subresources", "subresources", ".scale"), subresources?.scale);
   });
   each(versions, "additionalPrinterColumns", (version, path) => {
     checkColumns(version, path("spec.additionalPrinterColumns", "additionalPrinterColumns", ""), errors);
@@ -94,21 +96,26 @@ function checkDefaults(schema: JsonSchema, path: string, errors: Errors): void {
   if (additional !== undefined) checkDefaults(additional, `${path}.additionalProperties`, errors);
 }
 
-function checkScale({ subresources }: Version, path: string, errors: Errors): void {
-  const { scale } = subresources ?? {};
+function checkScale(errors: Errors, path: string, scale: Scale | undefined): void {
   if (scale === undefined) return;
-  const check = (field: "specReplicasPath" | "statusReplicasPath" | "labelSelectorPath", ...roots: string[]): void => {
+  for (const [field, root] of [
+    ["specReplicasPath", ".spec"],
+    ["statusReplicasPath", ".status"],
+  ] as const) {
     const value = scale[field];
-    if (!value) {
-      if (field !== "labelSelectorPath") errors.push(required(`${path}.${field}`));
-    } else if (!roots.some((root) => value.startsWith(`${root}.`))) {
-      const where = roots.length === 1 ? roots[0] : `either ${roots.join(" or ")}`;
-      errors.push(invalid(`${path}.${field}`, value, `should be a json path under ${where}`));
+    if (checkRequired(errors, `${path}.${field}`, value)) {
+      checkPathBelow(errors, `${path}.${field}`, value, [root], `should be a json path under ${root}`);
     }
-  };
-  check("specReplicasPath", ".spec");
-  check("statusReplicasPath", ".status");
-  check("labelSelectorPath", ".spec", ".status");
+  }
+  const { labelSelectorPath: selector = "" } = scale;
+  if (selector === "") return;
+  const why = "should be a json path under either .spec or .status";
+  checkPathBelow(errors, `${path}.labelSelectorPath`, selector, [".spec", ".status"], why);
+}
+
+function checkPathBelow(errors: Errors, path: string, value: string, roots: readonly string[], why: string): void {
+  if (!value.startsWith(".")) errors.push(invalid(path, value, simplePath));
+  else if (!roots.some((root) => value.startsWith(`${root}.`))) errors.push(invalid(path, value, why));
 }
 
 function checkColumns({ additionalPrinterColumns = [] }: Version, path: string, errors: Errors): void {
@@ -122,8 +129,10 @@ function checkColumns({ additionalPrinterColumns = [] }: Version, path: string, 
     if (format && !columnFormats.includes(format)) {
       errors.push(invalid(`${at}.format`, format, `must be one of ${columnFormats.join(",")}`));
     }
-    if (!jsonPath) {
-      errors.push(required(`${at}.JSONPath`));
+    // Upstream's spelling.
+    if (!checkRequired(errors, `${at}.JSONPath`, jsonPath)) return;
+    if (!jsonPath.startsWith(".")) {
+      errors.push(invalid(`${at}.JSONPath`, jsonPath, simplePath));
       return;
     }
     try {
@@ -136,25 +145,27 @@ function checkColumns({ additionalPrinterColumns = [] }: Version, path: string, 
 }
 
 function checkSelectableFields(version: Version, path: string, errors: Errors): void {
-  const fields = version.selectableFields ?? [];
-  if (fields.length > maxSelectableFields) errors.push(tooMany(path, fields.length, maxSelectableFields));
   const seen = new Set<string>();
-  fields.forEach(({ jsonPath = "" }, index) => {
+  version.selectableFields?.forEach(({ jsonPath }, index) => {
     const at = `${path}[${index}].jsonPath`;
-    if (jsonPath === "") errors.push(required(at));
-    else {
-      const schema = schemaAt(version.schema?.openAPIV3Schema as JsonSchema | undefined, jsonPath);
-      if (schema === undefined) {
-        errors.push(invalid(at, jsonPath, "is an invalid path: does not refer to a valid field"));
-      } else if (!["string", "boolean", "integer"].includes(schema.type ?? "")) {
-        const why =
-          "must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.";
-        errors.push(invalid(at, jsonPath, why));
-      }
+    if (!checkRequired(errors, at, jsonPath)) return;
+    if (/^\.metadata(\.|$)/.test(jsonPath)) {
+      errors.push(invalid(at, jsonPath, "must not point to fields in metadata"));
+    }
+    const schema = schemaAt(version.schema?.openAPIV3Schema as JsonSchema | undefined, jsonPath);
+    if (schema === undefined) {
+      errors.push(invalid(at, jsonPath, "is an invalid path: does not refer to a valid field"));
+      return;
+    }
+    if (!["string", "boolean", "integer"].includes(schema.type ?? "")) {
+      const why =
+        "must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.";
+      errors.push(invalid(at, jsonPath, why));
     }
     if (seen.has(jsonPath)) errors.push(duplicate(at, jsonPath));
     seen.add(jsonPath);
   });
+  if (seen.size > maxSelectableFields) errors.push(tooMany(path, seen.size, maxSelectableFields));
 }
 
 function schemaAt(schema: JsonSchema | undefined, path: string): JsonSchema | undefined {

@@ -1,6 +1,7 @@
 import type { APIService, CustomResourceDefinition } from "../../gen/types.js";
 import { validatePathSegmentName } from "../checks.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
+import { validateApiService, validateApiServiceStatus } from "./api-service-validation.js";
 import { defaultApiService, defaultCustomResourceDefinition } from "./defaults.js";
 import {
   holdsDefinition,
@@ -9,12 +10,11 @@ import {
   prepareDefinitionDelete,
   recordStoredVersions,
 } from "./prepare.js";
-import { validateSchemas } from "./schema-validation.js";
 import {
-  validateApiService,
   validateDefinition,
   validateDefinitionStatus,
   validateDefinitionUpdate,
+  validateNewDefinition,
 } from "./validation.js";
 
 export const extensionsStrategies: readonly StrategyEntry[] = [
@@ -27,7 +27,7 @@ export const extensionsStrategies: readonly StrategyEntry[] = [
       prepareForDelete: prepareDefinitionDelete,
       holdsDeletion: holdsDefinition,
       validate: validateDefinition,
-      validateCreate: validateSchemas,
+      validateCreate: validateNewDefinition,
       validateUpdate: validateDefinitionUpdate,
       validateStatusUpdate: validateDefinitionStatus,
       unconditionalUpdate: false,
@@ -40,6 +40,7 @@ export const extensionsStrategies: readonly StrategyEntry[] = [
       defaults: defaultApiService,
       prepareForCreate: prepareApiService,
       validate: validateApiService,
+      validateStatusUpdate: validateApiServiceStatus,
       // That of the core group ends with a dot.
       validateName: validatePathSegmentName,
       unconditionalUpdate: false,

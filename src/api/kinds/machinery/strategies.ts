@@ -7,8 +7,8 @@ import type {
   PriorityLevelConfiguration,
   RuntimeClass,
 } from "../../gen/types.js";
-import { deprecatedNodeLabels } from "../core/scheduling-warnings.js";
 import { validatePathSegmentName } from "../checks.js";
+import { deprecatedNodeLabels } from "../core/scheduling-warnings.js";
 import { withDefaults } from "../defaulting.js";
 import { gated } from "../gated-fields.js";
 import { startsWithStatus } from "../status-zero.js";

@@ -1,5 +1,6 @@
 import { Meter } from "../../custom/cel/budget.js";
-import { CompileError, celEnvironment, compileProgram } from "../../custom/cel/program.js";
+import { CompileError } from "../../custom/cel/compile-errors.js";
+import { celEnvironment, compileProgram } from "../../custom/cel/program.js";
 import { invalid, tooLong } from "../../field-error.js";
 import type { Errors } from "../checks.js";
 
