@@ -4,7 +4,10 @@ export interface IpRange {
   /** The first usable address: the `kubernetes` service's. */
   readonly first: string;
   readonly size: number;
+  /** Whether an address may be given out. */
   contains(ip: string): boolean;
+  /** Whether an address belongs to the block, if only as its network's or for all of it. */
+  covers(ip: string): boolean;
   /** The address at an offset from the network address. */
   at(offset: number): string;
 }
@@ -20,15 +23,14 @@ export function ipRange(cidr: string): IpRange {
   const size = 2 ** (32 - bits);
   const network = Math.floor(base / size) * size;
   const at = (offset: number): string => formatIpv4(network + offset);
+  const offsetOf = (ip: string): number => (parseIpv4(ip) ?? Number.NaN) - network;
   return {
     cidr: `${formatIpv4(network)}/${bits}`,
     first: at(1),
     size,
     at,
-    contains(ip) {
-      const address = parseIpv4(ip);
-      return address !== undefined && address > network && address < network + size - 1;
-    },
+    contains: (ip) => offsetOf(ip) > 0 && offsetOf(ip) < size - 1,
+    covers: (ip) => offsetOf(ip) >= 0 && offsetOf(ip) < size,
   };
 }
 

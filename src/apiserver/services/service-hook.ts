@@ -108,9 +108,12 @@ export class ServiceHook implements WriteHook {
   }
 
   async #takeIp(service: Service, ip: string, name: ServiceName, dryRun: boolean): Promise<string> {
-    if (!this.#ips.range.contains(ip)) {
-      const why = `failed to allocate IP ${ip}: the provided network does not match the current range`;
-      throw refused(service, [invalid("spec.clusterIPs", [ip], why)]);
+    const { range } = this.#ips;
+    if (!range.contains(ip)) {
+      const why = range.covers(ip)
+        ? `the provided IP (${ip}) is not in the valid range. The range of valid IPs is ${range.cidr}`
+        : "the provided network does not match the current range";
+      throw refused(service, [invalid("spec.clusterIPs", [ip], `failed to allocate IP ${ip}: ${why}`)]);
     }
     if (!(await this.#ips.take(ip, name, dryRun))) {
       throw refused(service, [

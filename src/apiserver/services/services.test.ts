@@ -66,6 +66,11 @@ const refusals: readonly { readonly name: string; readonly spec: Partial<Service
     why: 'spec.clusterIPs: Invalid value: ["10.0.0.1"]: failed to allocate IP 10.0.0.1: the provided network does not match the current range',
   },
   {
+    name: "the address of the network itself",
+    spec: { clusterIP: "10.96.0.0" },
+    why: 'spec.clusterIPs: Invalid value: ["10.96.0.0"]: failed to allocate IP 10.96.0.0: the provided IP (10.96.0.0) is not in the valid range. The range of valid IPs is 10.96.0.0/12',
+  },
+  {
     name: "a node port out of the range",
     spec: { type: "NodePort", ports: [{ ...port, nodePort: 80 }] },
     why: "spec.ports[0].nodePort: Invalid value: 80: provided port is not in the valid range. The range of valid ports is 30000-30003",

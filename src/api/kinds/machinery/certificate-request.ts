@@ -6,6 +6,7 @@ import type { Errors } from "../checks.js";
 import { semanticallyEqual } from "../equality.js";
 import type { Loose } from "../loose.js";
 import { checkSignerName } from "../signer-name.js";
+import { requestProblem } from "./pkcs10.js";
 
 type Request = Loose<CertificateSigningRequest>;
 type Condition = Loose<CertificateSigningRequestCondition>;
@@ -35,6 +36,7 @@ const usages = [
   "signing",
   "timestamping",
 ];
+const pemBlock = /-----BEGIN ([^\n-]*)-----\r?\n([^-]*)-----END \1-----/;
 const minSeconds = 600;
 const decisions = ["Approved", "Denied"];
 const verdicts = [...decisions, "Failed"];
@@ -42,10 +44,14 @@ const verdicts = [...decisions, "Failed"];
 export function validateCertificateRequest(request: Request): readonly FieldError[] {
   const errors: Errors = [];
   const spec = request.spec ?? {};
-  const pem = Buffer.from(spec.request ?? "", "base64").toString("latin1");
-  if (!/-----BEGIN (NEW )?CERTIFICATE REQUEST-----[\s\S]+-----END (NEW )?CERTIFICATE REQUEST-----/.test(pem)) {
-    errors.push(invalid("spec.request", spec.request ?? "", "PEM block type must be CERTIFICATE REQUEST"));
-  }
+  const { request: asText = "" } = spec;
+  const pem = Buffer.from(asText, "base64").toString("latin1");
+  const [, type, body = ""] = pemBlock.exec(pem) ?? [];
+  const why =
+    type === "CERTIFICATE REQUEST"
+      ? requestProblem(Buffer.from(body, "base64"))
+      : "PEM block type must be CERTIFICATE REQUEST";
+  if (why !== undefined) errors.push(invalid("spec.request", asText, why));
   const asked = spec.usages ?? [];
   if (asked.length === 0) errors.push(required("spec.usages"));
   asked.forEach((usage, index) => {
