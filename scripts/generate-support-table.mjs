@@ -22,6 +22,7 @@ const servedBy = {
   "disruption-controller": ["poddisruptionbudgets.policy"],
   "endpointslice-controller": ["services", "endpointslices.discovery.k8s.io"],
   "endpoints-controller": ["services", "endpoints"],
+  "endpointslice-mirroring-controller": ["endpoints"],
   "serviceaccount-controller": ["serviceaccounts"],
   "root-ca-certificate-publisher-controller": ["namespaces"],
   "namespace-controller": ["namespaces"],
@@ -98,7 +99,7 @@ function table(kinds) {
       fullVerbs.every((verb) => verbs.includes(verb)) ? "all" : verbs.join(", "),
       [...subresources.keys()].sort().join(", ") || "-",
       strategy.defaults === undefined ? "-" : "yes",
-      strategy.validate === undefined ? "-" : "yes",
+      (strategy.validate ?? strategy.validateCreate) === undefined ? "-" : "yes",
       acting.join(", ") || "-",
     ];
   });

@@ -11,6 +11,7 @@ import { deploymentController } from "./deployment/deployment.js";
 import { disruptionController } from "./disruption/disruption.js";
 import { endpointsController } from "./endpoints/endpoints.js";
 import { endpointSliceController } from "./endpointslice/endpointslice.js";
+import { endpointSliceMirroringController } from "./endpointslicemirroring/endpointslicemirroring.js";
 import { garbageCollector } from "./garbagecollector/garbagecollector.js";
 import { jobController, ttlAfterFinishedController } from "./job/job.js";
 import { type ControllerManager, createManager, type ManagerOptions } from "./manager.js";
@@ -58,6 +59,7 @@ export function builtinControllers(options: BuiltinOptions = {}): readonly Contr
     disruptionController,
     endpointSliceController,
     endpointsController,
+    endpointSliceMirroringController,
     serviceAccountController,
     ...(rootCa === undefined ? [] : [rootCaPublisher(rootCa)]),
     ...(signToken === undefined ? [] : [serviceAccountTokenController({ sign: signToken, rootCa })]),

@@ -408,7 +408,8 @@ describe("subresources", () => {
     } as Parameters<typeof codec.encode>[0]);
     const scale = { apiVersion: "autoscaling/v1", kind: "Scale", metadata: { name: "sub" }, spec: { replicas: 0 } };
     const scaled = await call("PUT", `${deployments}/sub/scale`, both, codec.encode(scale));
-    expect(codec.decode(scaled.body)).toMatchObject({ kind: "Scale", spec: { replicas: 0 } });
+    // What is zero is left out of a Scale in JSON.
+    expect(codec.decode(scaled.body)).toMatchObject({ kind: "Scale", spec: {} });
     const after = await call("GET", `${deployments}/sub`, { Accept: protobuf });
     expect(codec.decode(after.body)).toMatchObject({ spec: { replicas: 0 } });
   });
