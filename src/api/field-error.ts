@@ -53,6 +53,10 @@ export function forbidden(path: string, detail: string): FieldError {
   return { path, reason: "FieldValueForbidden", message: withDetail("Forbidden", detail) };
 }
 
+export function internalError(path: string, why: string): FieldError {
+  return { path, reason: "InternalError", message: `Internal error: ${why}` };
+}
+
 export function tooLong(path: string, maxBytes: number): FieldError {
   return { path, reason: "FieldValueTooLong", message: `Too long: may not be more than ${maxBytes} bytes` };
 }

@@ -48,7 +48,7 @@ function typedCompiler(
   const { paramKind, variables = [] } = policy.spec ?? {};
   const params = paramKind && served.find((each) => isKind(each, paramKind.apiVersion ?? "", paramKind.kind ?? ""));
   const environments = new AdmissionEnvironments(new Meter(), (environment) => {
-    const types = new CelTypes(environment);
+    const types = new CelTypes(environment, { unknown: "dynamic" });
     const typeOf = ({ schema }: ResourceDescription): CelType => types.typeOf(jsonSchemaOf(schema));
     return { object: typeOf(description).name, params: params && typeOf(params).name };
   });

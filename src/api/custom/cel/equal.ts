@@ -1,5 +1,5 @@
 import { Optional } from "@marcbachmann/cel-js";
-import { fieldValues, SchemaObject } from "./schema-object.js";
+import { fieldValues, SchemaObject, sameUnknown } from "./schema-object.js";
 
 /** Whether two values of expressions are equal: numbers across their types, lists in order, maps and objects by their fields. */
 export function celEqual(a: unknown, b: unknown): boolean {
@@ -21,7 +21,7 @@ export function celEqual(a: unknown, b: unknown): boolean {
   }
   if (a instanceof SchemaObject) {
     const theirs = fieldValues(b as SchemaObject);
-    return fieldValues(a).every((value, index) => celEqual(value, theirs[index]));
+    return fieldValues(a).every((value, index) => celEqual(value, theirs[index])) && sameUnknown(a, b as SchemaObject);
   }
   if (a instanceof Uint8Array) return Buffer.compare(a, b as Uint8Array) === 0;
   const left = Object.entries(a);

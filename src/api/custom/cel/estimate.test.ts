@@ -19,7 +19,7 @@ function errorsOf(inner: JsonSchema, ...rules: readonly string[]): readonly stri
 function costOf(self: JsonSchema, rule: string): number {
   const meter = new Meter();
   const environment = celEnvironment(meter);
-  const { name } = new CelTypes(environment).typeOf(self);
+  const { name } = new CelTypes(environment, { unknown: "hidden" }).typeOf(self);
   const { ast } = compileProgram(environment.registerVariable("self", name), rule, meter);
   return estimateCost(ast, self);
 }

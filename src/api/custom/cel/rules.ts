@@ -1,5 +1,5 @@
 import type { Environment } from "@marcbachmann/cel-js";
-import { type FieldError, invalid, notSupported, required } from "../../field-error.js";
+import { type FieldError, internalError, invalid, notSupported, required } from "../../field-error.js";
 import type { ValidationRule } from "../../gen/types.js";
 import { correlatesFields } from "../correlate.js";
 import { additionalOf, itemsOf, type JsonSchema, propertiesOf } from "../json-schema.js";
@@ -53,7 +53,7 @@ export function compileRules(schema: JsonSchema, path: string): CompiledRules {
   const errors: FieldError[] = [];
   if (!hasRules(schema)) return { root: undefined, meter, errors, broken: errors };
   const environment = celEnvironment(meter);
-  const types = new CelTypes(environment);
+  const types = new CelTypes(environment, { unknown: "hidden" });
   // Declared before any environment is derived from this one, because that closes it.
   types.typeOf(schema, true);
   const costs = new SchemaCosts(errors);
@@ -80,6 +80,9 @@ interface Place {
   readonly uncorrelated: string | undefined;
   readonly cardinality: Cardinality;
 }
+
+const noType =
+  "internal error: failed to construct type information for x-kubernetes-validations rules: unable to convert structural schema to CEL declarations";
 
 interface Compilation {
   readonly meter: Meter;
@@ -111,7 +114,9 @@ class RuleCompiler {
     const pathOf = (index: number): string => `${path}.x-kubernetes-validations[${index}]`;
     const fieldPaths = given.map((rule, index) => this.#checkForm(rule, schema, pathOf(index)));
     const rules: CompiledRule[] = [];
-    if (this.#malformed === before) {
+    if (given.length > 0 && type.unknown) {
+      this.#compilation.errors.push(internalError(`${path}.x-kubernetes-validations`, noType));
+    } else if (this.#malformed === before) {
       for (const [index, rule] of given.entries()) {
         const fieldPath = fieldPaths[index] ?? "";
         const compiled = this.#rule(rule, type, { schema, path: pathOf(index), place, fieldPath });

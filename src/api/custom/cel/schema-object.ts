@@ -1,4 +1,4 @@
-import { getOwn } from "../../json-value.js";
+import { getOwn, jsonEqual } from "../../json-value.js";
 
 type Json = { readonly [key: string]: unknown };
 
@@ -21,6 +21,11 @@ export class SchemaObject {
   /** The values of what an object was made of. */
   static jsonValues(object: SchemaObject): readonly unknown[] {
     return Object.values(object.#json);
+  }
+
+  /** What an object was made of, without some fields. */
+  static without(object: SchemaObject, names: ReadonlySet<string>): Json {
+    return Object.fromEntries(Object.entries(object.#json).filter(([name]) => !names.has(name)));
   }
 
   /** The field at a place among those of the type. One that is null counts as absent. */
@@ -51,6 +56,12 @@ export function objectType(fields: readonly FieldOfType[]): typeof SchemaObject 
   }
   fieldsOf.set(Type, fields);
   return Type;
+}
+
+/** Whether what the type of two objects does not know of them is the same. */
+export function sameUnknown(a: SchemaObject, b: SchemaObject): boolean {
+  const known = new Set((fieldsOf.get(a.constructor) ?? []).map(({ name }) => name));
+  return jsonEqual(SchemaObject.without(a, known), SchemaObject.without(b, known));
 }
 
 /** The values of an object in the order of its type's fields; undefined where it has none. */

@@ -12,6 +12,8 @@ export interface CelType {
   readonly name: string;
   /** The value as the engine wants it. Values that do not fit the schema must not get here. */
   readonly convert: (value: unknown) => unknown;
+  /** Nobody knows what there may be: a field of it is none for expressions. */
+  readonly unknown?: true;
 }
 
 const timestamp = "google.protobuf.Timestamp";
@@ -25,10 +27,14 @@ const identityFields: readonly (readonly [string, JsonSchema])[] = [
 export class CelTypes {
   readonly #environment: Environment;
   readonly #known = new Map<JsonSchema, CelType>();
+  readonly #anything: CelType;
   #objects = 0;
 
-  constructor(environment: Environment) {
+  /** Where schemas do not say what there may be, expressions may look at anything, or at nothing. */
+  constructor(environment: Environment, { unknown }: { readonly unknown: "dynamic" | "hidden" }) {
     this.#environment = environment;
+    const dynamic = { name: "dyn", convert: dynamicValue };
+    this.#anything = unknown === "hidden" ? { ...dynamic, unknown: true } : dynamic;
   }
 
   typeOf(schema: JsonSchema, isRoot = false): CelType {
@@ -52,29 +58,35 @@ export class CelTypes {
         return { name: "bool", convert: asItIs };
       case "array": {
         const items = itemsOf(schema);
-        const { name, convert } = items === undefined ? { name: "dyn", convert: dynamicValue } : this.typeOf(items);
+        const item = items === undefined ? this.#anything : this.typeOf(items);
+        if (item.unknown) return this.#anything;
+        const { name, convert } = item;
         if (convert === asItIs) return { name: `list<${name}>`, convert: asItIs };
         return { name: `list<${name}>`, convert: (value) => (Array.isArray(value) ? value.map(convert) : value) };
       }
       case "object":
         return this.#object(schema, isRoot);
       default:
-        return { name: "dyn", convert: dynamicValue };
+        return this.#anything;
     }
   }
 
   #object(schema: JsonSchema, isRoot: boolean): CelType {
     const additional = additionalOf(schema);
-    if (additional !== undefined) return this.#map(this.typeOf(additional));
+    if (additional !== undefined) {
+      const type = this.typeOf(additional);
+      return type.unknown ? this.#anything : this.#map(type);
+    }
     const embedded = isRoot || schema["x-kubernetes-embedded-resource"] === true;
     const properties = new Map([...propertiesOf(schema), ...(embedded ? identityFields : [])]);
-    if (properties.size === 0) return { name: "dyn", convert: dynamicValue };
+    if (properties.size === 0 && !this.#anything.unknown) return this.#anything;
     const fields: FieldOfType[] = [];
     const declared: { [escaped: string]: string } = {};
     for (const [name, property] of properties) {
       const escaped = escapeFieldName(name);
       if (escaped === undefined) continue;
-      const { name: type, convert } = this.typeOf(property);
+      const { name: type, convert, unknown } = this.typeOf(property);
+      if (unknown) continue;
       fields.push({ name, escaped, convert });
       declared[escaped] = type;
     }
