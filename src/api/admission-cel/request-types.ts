@@ -1,5 +1,5 @@
 import type { Environment } from "@marcbachmann/cel-js";
-import { dynamicValue } from "../custom/cel/types.js";
+import { dynamicValue } from "../custom/cel/dynamic.js";
 import { isJsonObject } from "../json-value.js";
 
 /** The types of one record's fields: a type of the language, a record, or a list of records. */

@@ -162,7 +162,7 @@ async function conditionsHold(deps: WebhookDeps, configured: Configured, { reque
   if ((webhook.matchConditions ?? []).length === 0) return true;
   const { environments, conditions } = configured.conditions();
   const answers = new AccessAnswers(deps.authorizer, environments.meter);
-  const inputs = view.inputs(environments, { answers, namespace: undefined });
+  const inputs = await view.inputs(environments, { answers, namespace: undefined });
   const budget = costLimits.matchConditions;
   const evaluation = new Evaluation(inputs, { meter: environments.meter, answers, variables: [], budget });
   const outcome = await conditionsMatch(conditions, evaluation, webhook.failurePolicy);

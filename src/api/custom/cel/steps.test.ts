@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../../../internal/random.js";
 import { Meter } from "./budget.js";
+import { dynamicValue } from "./dynamic.js";
 import { celEnvironment, compileProgram, type Program } from "./program.js";
 import { atOnce, type Steps } from "./steps.js";
-import { dynamicValue } from "./types.js";
 
 const meter = new Meter();
 const environment = celEnvironment(meter)

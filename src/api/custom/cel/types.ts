@@ -2,6 +2,7 @@ import type { Environment } from "@marcbachmann/cel-js";
 import { Duration } from "@marcbachmann/cel-js/evaluator";
 import { isJsonObject } from "../../json-value.js";
 import { additionalOf, itemsOf, type JsonSchema, propertiesOf } from "../json-schema.js";
+import { dynamicValue } from "./dynamic.js";
 import { celEqual } from "./equal.js";
 import { escapeFieldName } from "./names.js";
 import { type FieldOfType, objectType } from "./schema-object.js";
@@ -156,12 +157,4 @@ function durationOf(text: string): Duration {
     ms += Number(number) * (unitMs.get(unit) ?? 0);
   }
   return Duration.fromMilliseconds(text.startsWith("-") ? -ms : ms);
-}
-
-/** A value without a schema: whole numbers are integers. */
-export function dynamicValue(value: unknown): unknown {
-  if (typeof value === "number") return Number.isInteger(value) ? BigInt(value) : value;
-  if (Array.isArray(value)) return value.map(dynamicValue);
-  if (!isJsonObject(value)) return value;
-  return new Map(Object.entries(value).map(([key, inner]) => [key, dynamicValue(inner)]));
 }

@@ -1,11 +1,17 @@
 import { AuthorizerValue } from "../../../api/admission-cel/authorizer-library.js";
 import type { AdmissionEnvironments } from "../../../api/admission-cel/environments.js";
-import { dynamicValue } from "../../../api/custom/cel/types.js";
+import { dynamicSteps } from "../../../api/custom/cel/dynamic.js";
 import type { JsonObject, Namespace } from "../../../api/index.js";
+import { inSlices } from "../../registry/slices.js";
 import type { AdmissionRequest } from "../admission.js";
 import type { MatchedResource } from "../rule-match.js";
 import type { AccessAnswers, Inputs } from "./evaluation.js";
 import type { PolicyDeps } from "./policy-deps.js";
+
+interface InputContext {
+  readonly answers: AccessAnswers;
+  readonly namespace: Namespace | undefined;
+}
 
 /** One request as one resource, as it is shown to expressions. Objects are converted when first needed, and then shared by all policies. */
 export class RequestView {
@@ -14,7 +20,7 @@ export class RequestView {
   readonly object: JsonObject | undefined;
   readonly oldObject: JsonObject | undefined;
   /** By environment, whose own types they have. */
-  readonly #values = new Map<AdmissionEnvironments, Inputs>();
+  readonly #values = new Map<AdmissionEnvironments, Promise<Inputs>>();
 
   constructor(
     request: AdmissionRequest,
@@ -28,17 +34,21 @@ export class RequestView {
   }
 
   /** Everything but params. */
-  inputs(
-    environments: AdmissionEnvironments,
-    context: { readonly answers: AccessAnswers; readonly namespace: Namespace | undefined },
-  ): Inputs {
-    const known = this.#values.get(environments);
-    if (known !== undefined) return known;
+  inputs(environments: AdmissionEnvironments, context: InputContext): Promise<Inputs> {
+    let known = this.#values.get(environments);
+    if (known === undefined) {
+      known = this.#inputs(environments, context);
+      this.#values.set(environments, known);
+    }
+    return known;
+  }
+
+  async #inputs(environments: AdmissionEnvironments, context: InputContext): Promise<Inputs> {
     const { records } = environments;
     const { group, resource, subresource, namespace, name, user } = this.request;
-    const values = {
-      object: this.object === undefined ? null : dynamicValue(this.object),
-      oldObject: this.oldObject === undefined ? null : dynamicValue(this.oldObject),
+    return {
+      object: await inSlices(dynamicSteps(this.object ?? null)),
+      oldObject: await inSlices(dynamicSteps(this.oldObject ?? null)),
       request: records.request(requestRecord(this.request, this.matched)),
       namespaceObject: records.namespace(context.namespace && namespaceRecord(context.namespace)),
       authorizer: new AuthorizerValue(context.answers.ask, user, {
@@ -49,8 +59,6 @@ export class RequestView {
         ...(name === "" ? {} : { name }),
       }),
     };
-    this.#values.set(environments, values);
-    return values;
   }
 }
 

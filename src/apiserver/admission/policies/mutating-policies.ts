@@ -1,6 +1,6 @@
 import { type CompiledExpression, type CompiledVariable, PolicyCompiler } from "../../../api/admission-cel/compiler.js";
 import type { AdmissionEnvironments } from "../../../api/admission-cel/environments.js";
-import { dynamicValue } from "../../../api/custom/cel/types.js";
+import { dynamicValue } from "../../../api/custom/cel/dynamic.js";
 import {
   type JsonObject,
   type MutatingAdmissionPolicy,
@@ -180,7 +180,7 @@ class MutationRun {
     const view = await viewOf({ ...this.#request, object }, given.matched, this.#deps.convert);
     this.#answers ??= new AccessAnswers(this.#deps.authorizer, meter);
     const inputs: Inputs = {
-      ...view.inputs(environments, { answers: this.#answers, namespace: this.#namespace }),
+      ...(await view.inputs(environments, { answers: this.#answers, namespace: this.#namespace })),
       ...(policy.spec?.paramKind === undefined ? {} : { params: dynamicValue(given.param ?? null) }),
     };
     return new Evaluation(inputs, { meter, answers: this.#answers, variables, budget: given.budget });

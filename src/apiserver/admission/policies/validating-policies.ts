@@ -1,4 +1,4 @@
-import { dynamicValue } from "../../../api/custom/cel/types.js";
+import { dynamicValue } from "../../../api/custom/cel/dynamic.js";
 import {
   type KubeObject,
   type Namespace,
@@ -82,7 +82,7 @@ class ValidationRun {
     this.#namespace ??= requestNamespace(this.#request, this.#deps);
     const context = { answers: this.#answers, namespace: await this.#namespace };
     const inputs = {
-      ...view.inputs(compiled.environments, context),
+      ...(await view.inputs(compiled.environments, context)),
       ...(policy.spec?.paramKind === undefined ? {} : { params: param === undefined ? null : dynamicValue(param) }),
     };
     const failurePolicy = policy.spec?.failurePolicy;
