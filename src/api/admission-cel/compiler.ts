@@ -2,7 +2,7 @@ import type { Environment } from "@marcbachmann/cel-js";
 import { CompileError } from "../custom/cel/compile-errors.js";
 import { compileProgram, type Program } from "../custom/cel/program.js";
 import { celTypeName } from "../custom/cel/type-names.js";
-import type { AdmissionEnvironments } from "./environments.js";
+import { type AdmissionEnvironments, registerEscapeKey } from "./environments.js";
 import { type MessageLiteral, rewriteMessageLiterals } from "./message-literals.js";
 import { checkLiteral, registerMessages } from "./messages.js";
 
@@ -63,6 +63,7 @@ export class PolicyCompiler {
     const options = { authorizer: true, returns: [returns] };
     const rewritten = rewriteMessageLiterals(source);
     const environment = this.#environment(options).clone();
+    registerEscapeKey(environment);
     registerMessages(environment, rewritten.literals, ["Object", "JSONPatch"]);
     const wrong = firstWrong(rewritten.literals);
     if (wrong !== undefined) return { source, error: `compilation failed: ERROR: <input>:1:1: ${wrong}` };

@@ -1,6 +1,6 @@
 import type { Environment } from "@marcbachmann/cel-js";
 import type { Meter } from "../custom/cel/budget.js";
-import { type Define, definer } from "../custom/cel/library.js";
+import { definer } from "../custom/cel/library.js";
 import { celEnvironment } from "../custom/cel/program.js";
 import { registerAuthorizer } from "./authorizer-library.js";
 import { type AdmissionRecords, registerRequest } from "./request-types.js";
@@ -32,7 +32,6 @@ export class AdmissionEnvironments {
     this.meter = meter;
     const base = celEnvironment(meter);
     this.records = registerRequest(base);
-    registerEscapeKey(definer(base), base);
     this.#types = declare(base);
     base.registerVariable("object", this.#types.object).registerVariable("oldObject", this.#types.object);
     this.#base = base;
@@ -50,11 +49,11 @@ export class AdmissionEnvironments {
 
 class JsonPatchNamespace {}
 
-/** `jsonpatch.escapeKey("a/b")`. */
-function registerEscapeKey(define: Define, environment: Environment): void {
+/** `jsonpatch.escapeKey("a/b")`, which only what makes patches may use. */
+export function registerEscapeKey(environment: Environment): void {
   environment.registerType("JSONPatchNamespace", JsonPatchNamespace);
   environment.registerConstant("jsonpatch", "JSONPatchNamespace", new JsonPatchNamespace());
-  define("JSONPatchNamespace.escapeKey(string): string", (_: unknown, key: string) =>
+  definer(environment)("JSONPatchNamespace.escapeKey(string): string", (_: unknown, key: string) =>
     key.replaceAll("~", "~0").replaceAll("/", "~1"),
   );
 }

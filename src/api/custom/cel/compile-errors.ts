@@ -1,4 +1,5 @@
 import type { Environment } from "@marcbachmann/cel-js";
+import { compileRegex } from "../regex.js";
 import { type AstNode, isAstNode, walkAst } from "./ast.js";
 import { matchesFunction } from "./library.js";
 import { celTypeName } from "./type-names.js";
@@ -69,6 +70,7 @@ export class CompileErrors {
       checked = program.check();
     }
     if (found.length === 0) mixedLiterals(program.ast, found);
+    if (found.length === 0) wrongLiterals(program.ast, found);
     if (found.length === 0) return checked;
     const shown = found.toSorted((a, b) => a.at - b.at).map((error) => this.#shown(error));
     throw new CompileError(shown.join("\n"), { cause: checked.error });
@@ -298,5 +300,37 @@ function mixedLiterals(root: unknown, errors: Placed[]): void {
     if (op === "list" && Array.isArray(args)) check(args);
     if (op !== "map" || !Array.isArray(args)) return;
     for (const side of [0, 1]) check(args.map((entry: unknown) => (Array.isArray(entry) ? entry[side] : undefined)));
+  });
+}
+
+const duration = /^[-+]?(0|((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))+)$/;
+const timestamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
+
+/** By the function: whether it takes a text that stands in the expression. */
+const takes: ReadonlyMap<string, (text: string) => boolean> = new Map([
+  ["duration", (text: string) => duration.test(text)],
+  ["timestamp", (text: string) => timestamp.test(text) && !Number.isNaN(Date.parse(text))],
+  [matchesFunction, isPattern],
+]);
+
+function isPattern(text: string): boolean {
+  try {
+    compileRegex(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Durations, times and patterns that an expression writes down and that are none. */
+function wrongLiterals(root: unknown, errors: Placed[]): void {
+  walkAst(root, ({ op, args }) => {
+    if ((op !== "call" && op !== "rcall") || !Array.isArray(args)) return;
+    const [name, ...rest] = args;
+    const literal: unknown = rest.at(-1)?.at(-1);
+    if (!isAstNode(literal) || literal.op !== "value" || typeof literal.args !== "string") return;
+    if (takes.get(name)?.(literal.args) !== false) return;
+    const text = `invalid ${name === matchesFunction ? "matches" : name} argument`;
+    errors.push({ at: literal.start ?? 0, text: () => text });
   });
 }

@@ -209,6 +209,12 @@ describe("rules that do not compile", () => {
       "expression of type 'int' cannot be range of a comprehension (must be list, map, or dynamic)",
     ],
     ["self.size.nope", "type 'int' does not support field selection"],
+    [
+      "self.wait == duration('1 h')",
+      "ERROR: <input>:1:23: invalid duration argument\n | self.wait == duration('1 h')\n | ......................^",
+    ],
+    ["self.when == timestamp('now')", "ERROR: <input>:1:24: invalid timestamp argument"],
+    ["self.name.matches('[a')", "ERROR: <input>:1:19: invalid matches argument"],
     ["has(self)", "invalid argument to has() macro"],
     ["cel.bind(a, 1, a == 1)", "undeclared reference to 'cel' (in container '')"],
     ["self.name.reverse() == ''", "found no matching overload for 'reverse' applied to 'string.()'"],
