@@ -1,36 +1,43 @@
 import { forbidden, invalid, required } from "../field-error.js";
-import type { LabelSelector } from "../gen/types.js";
+import type { LabelSelector, LabelSelectorRequirement } from "../gen/types.js";
 import { validateLabelValue } from "../names.js";
 import { addInvalid, checkLabels, checkQualifiedName, type Errors } from "./checks.js";
 import { isEmptyMap, type Loose } from "./loose.js";
+
+const operators = ["In", "NotIn", "Exists", "DoesNotExist"];
 
 export function checkLabelSelector(errors: Errors, path: string, selector: Loose<LabelSelector> | undefined): void {
   if (selector === undefined) return;
   checkLabels(errors, `${path}.matchLabels`, selector.matchLabels);
   selector.matchExpressions?.forEach((requirement, index) => {
     const at = `${path}.matchExpressions[${index}]`;
-    const values = requirement.values ?? [];
-    switch (requirement.operator) {
-      case "In":
-      case "NotIn":
-        if (values.length === 0) {
-          errors.push(required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
-        }
-        break;
-      case "Exists":
-      case "DoesNotExist":
-        if (values.length > 0) {
-          errors.push(forbidden(`${at}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
-        }
-        break;
-      default:
-        errors.push(invalid(`${at}.operator`, requirement.operator ?? "", "not a valid selector operator"));
+    if (!operators.includes(requirement.operator ?? "")) {
+      errors.push(invalid(`${at}.operator`, requirement.operator ?? "", "not a valid selector operator"));
     }
-    checkQualifiedName(errors, `${at}.key`, requirement.key ?? "");
-    values.forEach((value, position) => {
-      addInvalid(errors, `${at}.values[${position}]`, value, validateLabelValue(value));
-    });
+    checkRequirement(errors, at, requirement);
   });
+}
+
+/** One requirement, whose operator need not be known. */
+export function checkRequirement(errors: Errors, path: string, requirement: Loose<LabelSelectorRequirement>): void {
+  checkRequirementValues(errors, path, requirement);
+  checkQualifiedName(errors, `${path}.key`, requirement.key ?? "");
+  requirement.values?.forEach((value, index) => {
+    addInvalid(errors, `${path}.values[${index}]`, value, validateLabelValue(value));
+  });
+}
+
+export function checkRequirementValues(
+  errors: Errors,
+  path: string,
+  { operator, values = [] }: Loose<LabelSelectorRequirement>,
+): void {
+  if ((operator === "In" || operator === "NotIn") && values.length === 0) {
+    errors.push(required(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
+  }
+  if ((operator === "Exists" || operator === "DoesNotExist") && values.length > 0) {
+    errors.push(forbidden(`${path}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
+  }
 }
 
 /** Whether it selects everything. */

@@ -1,5 +1,5 @@
-import { invalid } from "../../api/field-error.js";
-import { type FieldError, type KubeObject, type PolicyRule, statusErrors, type UserInfo } from "../../api/index.js";
+import { type KubeObject, type PolicyRule, statusErrors, type UserInfo } from "../../api/index.js";
+import { validateAccessReview } from "../../api/kinds/authorization/review-validation.js";
 import { mastersGroup } from "../authn/authenticator.js";
 import type { ServerRequest } from "../request.js";
 import type { AuthorizationAttributes, Authorizer } from "./authorizer.js";
@@ -32,8 +32,8 @@ type Evaluator = (request: ServerRequest) => Promise<KubeObject>;
 /** May this user do this? Of anybody, for those who may ask. */
 export function subjectAccessReviewEvaluator(authorizer: Authorizer): Evaluator {
   return async (request) => {
+    check("SubjectAccessReview", request, "others");
     const spec = specOf(request);
-    check("SubjectAccessReview", spec, true);
     return answer("SubjectAccessReview", request, spec, authorizer, userIn(spec));
   };
 }
@@ -41,15 +41,8 @@ export function subjectAccessReviewEvaluator(authorizer: Authorizer): Evaluator 
 /** The same within one namespace, for those who may ask only there. */
 export function localSubjectAccessReviewEvaluator(authorizer: Authorizer): Evaluator {
   return async (request) => {
+    check("LocalSubjectAccessReview", request, { namespace: request.namespace ?? "" });
     const spec = specOf(request);
-    check("LocalSubjectAccessReview", spec, true);
-    if (spec.resourceAttributes === undefined) {
-      throw statusErrors.badRequest("spec.resourceAttributes is required on a LocalSubjectAccessReview");
-    }
-    const namespace = request.namespace ?? "";
-    if ((spec.resourceAttributes.namespace ?? "") !== namespace) {
-      throw statusErrors.badRequest(`spec.resourceAttributes.namespace must match namespace: ${namespace}`);
-    }
     return answer("LocalSubjectAccessReview", request, spec, authorizer, userIn(spec));
   };
 }
@@ -57,8 +50,8 @@ export function localSubjectAccessReviewEvaluator(authorizer: Authorizer): Evalu
 /** May I do this? */
 export function selfSubjectAccessReviewEvaluator(authorizer: Authorizer): Evaluator {
   return async (request) => {
+    check("SelfSubjectAccessReview", request, "own");
     const spec = specOf(request);
-    check("SelfSubjectAccessReview", spec, false);
     return answer("SelfSubjectAccessReview", request, spec, authorizer, request.user);
   };
 }
@@ -144,21 +137,8 @@ function userIn(spec: ReviewSpec): UserInfo {
   };
 }
 
-function check(kind: string, spec: ReviewSpec, needsUser: boolean): void {
-  const errors: FieldError[] = [];
-  const both = spec.resourceAttributes !== undefined && spec.nonResourceAttributes !== undefined;
-  const neither = spec.resourceAttributes === undefined && spec.nonResourceAttributes === undefined;
-  if (both) {
-    const detail = "cannot be specified in combination with resourceAttributes";
-    errors.push(invalid("spec.nonResourceAttributes", spec.nonResourceAttributes, detail));
-  }
-  if (neither) {
-    const detail = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
-    errors.push(invalid("spec.resourceAttributes", spec.resourceAttributes, detail));
-  }
-  if (needsUser && !spec.user && !spec.groups?.length) {
-    errors.push(invalid("spec.user", spec.user ?? "", "at least one of user or group must be specified"));
-  }
+function check(kind: string, request: ServerRequest, about: Parameters<typeof validateAccessReview>[1]): void {
+  const errors = validateAccessReview((request.body ?? {}) as Parameters<typeof validateAccessReview>[0], about);
   if (errors.length > 0) throw statusErrors.invalid(group, kind, "", errors);
 }
 
