@@ -13,6 +13,7 @@ import { type Logger, silentLogger } from "../internal/logger.js";
 import { type Random, systemRandom } from "../internal/random.js";
 import type { Store } from "../store/index.js";
 import type { AdmissionPlugin, CacheReader } from "./admission/admission.js";
+import { liveDeps } from "./admission/live-deps.js";
 import { attributesOf, authorizeOrThrow } from "./authz/attributes.js";
 import type { Authorizer } from "./authz/authorizer.js";
 import { inProcessTransport } from "./in-process.js";
@@ -20,6 +21,7 @@ import { ownReads, ownWrites } from "./own/own-objects.js";
 import { type OwnResource, withStorage } from "./own/own-resource.js";
 import { ownWatch } from "./own/own-watch.js";
 import type { ResourceStorage } from "./own/resource-storage.js";
+import { adminAccessHooks } from "./registry/admin-access-hook.js";
 import { admitConnect } from "./registry/connect.js";
 import type { RegistryContext, WriteHook } from "./registry/context.js";
 import { dispatch } from "./registry/dispatch.js";
@@ -90,7 +92,7 @@ export class ApiServer implements RequestHandler {
     this.cacheReader = this.#reader();
     this.#reads = new Reader(store, this.cache);
     const admission: AdmissionPlugin[] = [];
-    const hooks = new Map<string, WriteHook>();
+    const hooks = new Map<string, WriteHook>(adminAccessHooks(liveDeps(this).liveNamespace));
     this.context = {
       cache: this.cache,
       reader: this.#reads,

@@ -1,4 +1,3 @@
-import { required } from "../../api/field-error.js";
 import type { KubeObject, UserInfo } from "../../api/index.js";
 import { statusErrors } from "../../api/index.js";
 import { formatTime } from "../../api/time.js";
@@ -15,9 +14,7 @@ export function tokenReviewEvaluator(options: {
   return async (request) => {
     const body = request.body as { spec?: { token?: string; audiences?: readonly string[] }; metadata?: object };
     const token = body.spec?.token ?? "";
-    if (token === "") {
-      throw statusErrors.invalid("authentication.k8s.io", "TokenReview", "", [required("spec.token")]);
-    }
+    if (token === "") throw statusErrors.badRequest("token is required for TokenReview in authentication");
     const wanted = body.spec?.audiences?.length ? body.spec.audiences : options.audiences;
     return {
       kind: "TokenReview",
