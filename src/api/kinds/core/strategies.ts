@@ -169,6 +169,8 @@ export const coreStrategies: readonly StrategyEntry[] = [
       validateCreate: validateNewNode,
       validateStatusUpdate: (node, old) => [...validateNodeUpdate(node, old), ...validateNode(node)],
       validateUpdate: validateNodeUpdate,
+      warnings: ({ spec }) =>
+        spec?.externalID ? ["spec.externalID: this field is deprecated, and is unused by Kubernetes"] : [],
       generation: false,
       keepsStatusOnCreate: true,
     }),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { created, updated, withPath } from "../testing.js";
+import { created, strategyFor, updated, withPath } from "../testing.js";
 
 const kind = "apiextensions.k8s.io/customresourcedefinitions";
 const label1035 =
@@ -179,6 +179,20 @@ describe("definitions", () => {
     expect(updated(kind, renamed, stored).errors).toEqual([
       'status.storedVersions[0]: Invalid value: "v1": missing from spec.versions; v1 was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in v1 and removes v1 from status.storedVersions',
     ]);
+  });
+
+  it("warn of formats that nobody knows", () => {
+    const { warnings } = strategyFor(kind);
+    const withFormats = withPath(definition, `${version}.schema.openAPIV3Schema.properties`, {
+      a: { type: "string", format: "date-time" },
+      b: { type: "integer", format: "int64" },
+      c: { type: "array", items: { type: "number", format: "int64" } },
+      d: { type: "object", additionalProperties: { anyOf: [{ format: "int-or-string" }, { format: "quantity" }] } },
+    });
+    const all = ['unrecognized format "int64"', 'unrecognized format "int-or-string"'];
+    expect(warnings?.(withFormats, undefined)).toEqual(all);
+    expect(warnings?.(withFormats, definition)).toEqual(all);
+    expect(warnings?.(withFormats, withFormats)).toEqual([]);
   });
 
   it("have names in their status that could be theirs", () => {

@@ -3,6 +3,7 @@ import { validatePathSegmentName } from "../checks.js";
 import { type StrategyEntry, strategyOf } from "../strategy.js";
 import { validateApiService, validateApiServiceStatus } from "./api-service-validation.js";
 import { defaultApiService, defaultCustomResourceDefinition } from "./defaults.js";
+import { definitionWarnings } from "./format-warnings.js";
 import {
   holdsDefinition,
   prepareApiService,
@@ -30,6 +31,7 @@ export const extensionsStrategies: readonly StrategyEntry[] = [
       validateCreate: validateNewDefinition,
       validateUpdate: validateDefinitionUpdate,
       validateStatusUpdate: validateDefinitionStatus,
+      warnings: definitionWarnings,
       unconditionalUpdate: false,
       anyFinalizer: true,
     }),
