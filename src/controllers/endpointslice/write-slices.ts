@@ -5,8 +5,10 @@ import {
   type KubeObject,
   type ResourceType,
 } from "../../api/index.js";
+import type { ControllerContext } from "../controller.js";
 import type { ReconcileContext } from "../define-controller.js";
 import { equalJson } from "../shared/hash.js";
+import { OwnWrites } from "../shared/own-writes.js";
 import { controllerReference } from "../shared/owners.js";
 import { messageOf } from "../shared/pod-control.js";
 import type { SliceChanges } from "./slices.js";
@@ -14,13 +16,42 @@ import type { SliceChanges } from "./slices.js";
 export const serviceName = "kubernetes.io/service-name";
 export const managedBy = "endpointslice.kubernetes.io/managed-by";
 
-/** The key of the service that a slice is of; undefined when somebody else than `manager` keeps the slice. */
-export function serviceKeyOf(
-  { metadata: { namespace = "", labels } }: EndpointSlice,
-  manager: string,
-): string | undefined {
-  const name = labels?.[serviceName];
-  return name === undefined || labels?.[managedBy] !== manager ? undefined : `${namespace}/${name}`;
+/** The slices that one manager keeps, by service. */
+export interface OwnSlices {
+  of(serviceKey: string): EndpointSlice[];
+  /** Of what was written: 0 when the cache shows it all, else how long to wait for it. */
+  waitMs(serviceKey: string): number;
+  wrote(serviceKey: string, slice: EndpointSlice): void;
+  deleted(serviceKey: string, slice: EndpointSlice): void;
+  forget(serviceKey: string): void;
+}
+
+const byService = "service";
+
+/** Follows the slices of `manager`: whatever happens to one, its service is looked at again. */
+export function followSlices(context: ControllerContext, manager: string, enqueue: (key: string) => void): OwnSlices {
+  const slices = context.informer(endpointSlices);
+  const writes = new OwnWrites<EndpointSlice>(context.clock);
+  const keyOf = ({ metadata: { namespace = "", labels } }: EndpointSlice): string | undefined => {
+    const name = labels?.[serviceName];
+    return name === undefined || labels?.[managedBy] !== manager ? undefined : `${namespace}/${name}`;
+  };
+  slices.addIndex(byService, (slice) => {
+    const key = keyOf(slice);
+    return key === undefined ? [] : [key];
+  });
+  const mend = (slice: EndpointSlice): void => {
+    const key = keyOf(slice);
+    if (key !== undefined) enqueue(key);
+  };
+  slices.addHandler({ add: mend, update: (_, slice) => mend(slice), delete: mend });
+  return {
+    of: (key) => [...slices.byIndex(byService, key)],
+    waitMs: (key) => writes.waitMs(key, slices),
+    wrote: (key, slice) => writes.wrote(key, slice),
+    deleted: (key, slice) => writes.deleted(key, slice),
+    forget: (key) => writes.forget(key),
+  };
 }
 
 export interface SliceWrites {
@@ -29,26 +60,24 @@ export interface SliceWrites {
   readonly ownerResource: ResourceType;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
-  /** All slices there are: their labels and annotations follow too. */
-  readonly existing: readonly EndpointSlice[];
+  readonly slices: OwnSlices;
   /** How the event about a failure begins. */
   readonly failure: string;
-  wrote(slice: EndpointSlice): void;
-  deleted(slice: EndpointSlice): void;
 }
 
-/** Carries a plan out. */
+/** Carries a plan for a service out. Labels and annotations of slices that stay as they are follow too. */
 export async function writeSlices(
   { client, events, signal }: ReconcileContext,
+  key: string,
   { create, update, remove }: SliceChanges,
-  { owner, ownerResource, labels, annotations, existing, failure, wrote, deleted }: SliceWrites,
+  { owner, ownerResource, labels, annotations, slices, failure }: SliceWrites,
 ): Promise<void> {
   const follows = ({ metadata }: EndpointSlice): boolean =>
     equalJson(metadata.labels, labels) &&
     (annotations === undefined || equalJson(metadata.annotations ?? {}, annotations));
   const marks = annotations === undefined ? { labels } : { labels, annotations };
   const updates = new Map(update.map(({ slice, endpoints }) => [slice, endpoints]));
-  for (const slice of existing) {
+  for (const slice of slices.of(key)) {
     if (!updates.has(slice) && !remove.includes(slice) && !follows(slice)) updates.set(slice, slice.endpoints ?? []);
   }
   try {
@@ -69,16 +98,16 @@ export async function writeSlices(
         endpoints,
         ports,
       } as const;
-      wrote(await client.create(endpointSlices, slice, { signal }));
+      slices.wrote(key, await client.create(endpointSlices, slice, { signal }));
     }
     for (const [slice, endpoints] of updates) {
       const next = { ...slice, metadata: { ...slice.metadata, ...marks }, endpoints };
-      wrote(await client.update(endpointSlices, next, { signal }));
+      slices.wrote(key, await client.update(endpointSlices, next, { signal }));
     }
     for (const slice of remove) {
       const { namespace, name, uid } = slice.metadata;
       await client.delete(endpointSlices, { namespace, name }, { preconditions: { uid }, signal });
-      deleted(slice);
+      slices.deleted(key, slice);
     }
   } catch (error) {
     if (isStatusError(error, "Forbidden") || signal.aborted) return;

@@ -1,10 +1,8 @@
 import {
   type Endpoint,
   type EndpointAddress,
-  type EndpointSlice,
   type EndpointSubset,
   type Endpoints,
-  endpointSlices,
   endpoints,
   keyOf,
   services,
@@ -13,9 +11,8 @@ import type { Controller } from "../controller.js";
 import { defineStatefulController } from "../define-controller.js";
 import { hasSelector } from "../endpoints/service-pods.js";
 import { type PortGroup, planSlices } from "../endpointslice/slices.js";
-import { managedBy, serviceKeyOf, serviceName, writeSlices } from "../endpointslice/write-slices.js";
+import { followSlices, managedBy, serviceName, writeSlices } from "../endpointslice/write-slices.js";
 import { canonicalJson } from "../shared/hash.js";
-import { OwnWrites } from "../shared/own-writes.js";
 
 const manager = "endpointslicemirroring-controller.k8s.io";
 const skipMirror = "endpointslice.kubernetes.io/skip-mirror";
@@ -26,7 +23,6 @@ const ownAnnotations = [
   "endpoints.kubernetes.io/last-change-trigger-time",
 ];
 const maxPerSubset = 1000;
-const byService = "service";
 
 /** Copies the Endpoints that people keep by hand, for services without a selector, into EndpointSlices. */
 export const endpointSliceMirroringController: Controller = defineStatefulController<Endpoints>({
@@ -37,39 +33,26 @@ export const endpointSliceMirroringController: Controller = defineStatefulContro
   prepare: (context, enqueue) => {
     const originals = context.informer(endpoints);
     const serviceInformer = context.informer(services);
-    const slices = context.informer(endpointSlices);
-    const writes = new OwnWrites<EndpointSlice>(context.clock);
-    slices.addIndex(byService, (slice) => {
-      const key = serviceKeyOf(slice, manager);
-      return key === undefined ? [] : [key];
-    });
-    const mend = (slice: EndpointSlice): void => {
-      const key = serviceKeyOf(slice, manager);
-      if (key !== undefined) enqueue(key);
-    };
-    slices.addHandler({ add: mend, update: (_, slice) => mend(slice), delete: mend });
+    const slices = followSlices(context, manager, enqueue);
     serviceInformer.addHandler({
       add: (service) => enqueue(keyOf(service)),
       update: (_, service) => enqueue(keyOf(service)),
       delete: (service) => enqueue(keyOf(service)),
     });
     return async (key, reconcile) => {
-      const requeueAfterMs = writes.waitMs(key, slices);
-      if (requeueAfterMs > 0) return { requeueAfterMs };
       const original = originals.get(key);
-      const service = serviceInformer.get(key);
-      const existing = [...slices.byIndex(byService, key)];
       // What goes with its owner is the garbage collector's.
-      if (original === undefined) return writes.forget(key);
+      if (original === undefined) return slices.forget(key);
+      const requeueAfterMs = slices.waitMs(key);
+      if (requeueAfterMs > 0) return { requeueAfterMs };
+      const service = serviceInformer.get(key);
       const mirrored = service !== undefined && !hasSelector(service) && isMirrored(original);
-      await writeSlices(reconcile, planSlices(mirrored ? groupsOf(original) : [], existing, []), {
+      await writeSlices(reconcile, key, planSlices(mirrored ? groupsOf(original) : [], slices.of(key), []), {
         owner: original,
         ownerResource: endpoints,
         ...marksOf(original),
-        existing,
+        slices,
         failure: `Error updating Endpoint Slices for Endpoints ${key}`,
-        wrote: (slice) => writes.wrote(key, slice),
-        deleted: (slice) => writes.deleted(key, slice),
       });
     };
   },
