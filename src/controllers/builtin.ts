@@ -12,12 +12,14 @@ import { disruptionController } from "./disruption/disruption.js";
 import { endpointsController } from "./endpoints/endpoints.js";
 import { endpointSliceController } from "./endpointslice/endpointslice.js";
 import { endpointSliceMirroringController } from "./endpointslicemirroring/endpointslicemirroring.js";
+import { ephemeralVolumeController } from "./ephemeralvolume/ephemeralvolume.js";
 import { garbageCollector } from "./garbagecollector/garbagecollector.js";
 import { jobController, ttlAfterFinishedController } from "./job/job.js";
 import { type ControllerManager, createManager, type ManagerOptions } from "./manager.js";
 import { namespaceController } from "./namespace/namespace.js";
 import { type NodeIpamOptions, nodeIpamController } from "./nodeipam/nodeipam.js";
 import { type NodeLifecycleOptions, nodeLifecycleController } from "./nodelifecycle/nodelifecycle.js";
+import { persistentVolumeBinder } from "./persistentvolume/persistentvolume.js";
 import { podGarbageCollector } from "./podgc/podgc.js";
 import { replicaSetController } from "./replicaset/replicaset.js";
 import { replicationControllerController } from "./replicationcontroller/replicationcontroller.js";
@@ -27,6 +29,7 @@ import { serviceAccountTokenController, type TokenSecretOptions } from "./servic
 import { statefulSetController } from "./statefulset/statefulset.js";
 import { taintEvictionController } from "./tainteviction/tainteviction.js";
 import { validatingAdmissionPolicyStatusController } from "./validatingadmissionpolicystatus/validatingadmissionpolicystatus.js";
+import { pvcProtectionController, pvProtectionController } from "./volumeprotection/volumeprotection.js";
 
 export interface BuiltinOptions {
   /** PEM of the authorities that signed the API server's certificate, put into every namespace. Absent: not published. */
@@ -72,6 +75,10 @@ export function builtinControllers(options: BuiltinOptions = {}): readonly Contr
     nodeLifecycleController(nodeLifecycle),
     taintEvictionController,
     podGarbageCollector(),
+    persistentVolumeBinder,
+    ephemeralVolumeController,
+    pvcProtectionController,
+    pvProtectionController,
     clusterRoleAggregationController,
     validatingAdmissionPolicyStatusController(served),
     ...(quota === undefined ? [] : [resourceQuotaController(quota)]),

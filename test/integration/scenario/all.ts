@@ -4,7 +4,17 @@ import { draining, dyingNodes } from "./nodes.js";
 import type { Scenario } from "./scenario.js";
 import { services } from "./services.js";
 import { streams } from "./streams.js";
+import { volumes } from "./volumes.js";
 import { workloads } from "./workloads.js";
 
 /** What every cluster must do with kubectl, in this order. */
-export const scenarios: readonly Scenario[] = [workloads, streams, access, services, lifecycle, draining, dyingNodes];
+export const scenarios: readonly Scenario[] = [
+  workloads,
+  streams,
+  access,
+  services,
+  lifecycle,
+  volumes,
+  draining,
+  dyingNodes,
+];

@@ -39,7 +39,7 @@ export interface StepContext {
   readonly cluster: ScenarioCluster;
   /** In the scenario's own namespace. */
   readonly kubectl: Kubectl;
-  /** The text of testdata/scenario/<file> with this cluster's images. */
+  /** The text of testdata/scenario/<file> with this cluster's images, and its second node. */
   manifest(file: string): Promise<string>;
 }
 
@@ -114,10 +114,9 @@ export function describeScenarios(
 
 async function readManifest(file: string, cluster: ScenarioCluster): Promise<string> {
   const text = await readFile(new URL(file, folder), "utf8");
-  return text.replace(
-    /\{\{(web|webNew|shell)\}\}/g,
-    (_, image: keyof ScenarioCluster["images"]) => cluster.images[image],
-  );
+  return text
+    .replace("{{node}}", cluster.nodes[1] ?? "")
+    .replace(/\{\{(web|webNew|shell)\}\}/g, (_, image: keyof ScenarioCluster["images"]) => cluster.images[image]);
 }
 
 /** The names of the pods with these labels that are not going. */
