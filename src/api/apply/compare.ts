@@ -1,8 +1,8 @@
 import { isJsonObject, jsonEqual, maxDepth } from "../json-value.js";
 import type { Schema } from "../schema.js";
-import { type FieldsV1, hasFields } from "./fields-v1.js";
+import { type FieldsV1, hasFields, noFields } from "./fields-v1.js";
 import { PathSet } from "./path-set.js";
-import { fieldSchema, isAlwaysPresent, itemsByElement, shapeOf } from "./shape.js";
+import { fieldSchema, isAlwaysPresent, itemElement, itemsByElement, shapeOf } from "./shape.js";
 
 /** The fields in which two objects differ. */
 export interface Comparison {
@@ -56,13 +56,21 @@ class Comparing {
 
   compare(schema: Schema, before: unknown, after: unknown): void {
     if (before === after) return;
+    if (before === undefined && this.#isOwnable()) {
+      this.added.graft(this.#path, this.#depth, fieldsOf(schema, after, this.#depth));
+      return;
+    }
+    if (after === undefined && this.#isOwnable()) {
+      this.removed.graft(this.#path, this.#depth, fieldsOf(schema, before, this.#depth));
+      return;
+    }
     const shape = this.#depth > maxDepth ? "leaf" : shapeOf(schema, before, after);
     if (shape === "leaf" || (isBare(before) && isBare(after))) this.#leaf(before, after);
-    else if (shape === "map") this.#map(schema, asObject(before), asObject(after), before, after);
+    else if (shape === "map") this.#map(schema, asObject(before), asObject(after));
     else this.#list(schema, before, after);
   }
 
-  #map(schema: Schema, before: Fields | undefined, after: Fields | undefined, left: unknown, right: unknown): void {
+  #map(schema: Schema, before: Fields | undefined, after: Fields | undefined): void {
     if (after !== undefined) {
       for (const key in after) {
         const value = after[key];
@@ -85,7 +93,6 @@ class Comparing {
         if (field !== undefined) this.#descend(`f:${key}`, field, old, undefined);
       }
     }
-    this.#container(left, right);
   }
 
   #list(schema: Schema, before: unknown, after: unknown): void {
@@ -109,7 +116,6 @@ class Comparing {
       if (earlier.length === 1) this.#descend(element, items, earlier[0], undefined);
       else this.#mark(this.removed, element);
     }
-    this.#container(before, after);
   }
 
   #descend(element: string, schema: Schema, before: unknown, after: unknown): void {
@@ -131,23 +137,42 @@ class Comparing {
     this.#ascend();
   }
 
-  /** A container is a field too when it comes or goes. */
-  #container(before: unknown, after: unknown): void {
-    if (this.#isWithoutOwner()) return;
-    if (before === undefined) this.added.insert(this.#path, this.#depth);
-    else if (after === undefined) this.removed.insert(this.#path, this.#depth);
-  }
-
-  #isWithoutOwner(): boolean {
-    return this.#depth === 0 || (this.#depth === 1 && this.#path[0] === "f:metadata");
+  /** Neither the object nor its metadata are fields that somebody owns. */
+  #isOwnable(): boolean {
+    return this.#depth > 1 || (this.#depth === 1 && this.#path[0] !== "f:metadata");
   }
 
   #leaf(before: unknown, after: unknown): void {
-    if (this.#isWithoutOwner()) return;
-    if (before === undefined) this.added.insert(this.#path, this.#depth);
-    else if (after === undefined) this.removed.insert(this.#path, this.#depth);
-    else if (!jsonEqual(before ?? emptyLike(after), after)) this.modified.insert(this.#path, this.#depth);
+    if (this.#isOwnable() && !jsonEqual(before ?? emptyLike(after), after))
+      this.modified.insert(this.#path, this.#depth);
   }
+}
+
+/** All fields of a value that comes or goes as a whole; a container is a field too. */
+function fieldsOf(schema: Schema, value: unknown, depth: number): FieldsV1 {
+  const shape = depth > maxDepth || isBare(value) ? "leaf" : shapeOf(schema, undefined, value);
+  if (shape === "leaf") return noFields;
+  const fields: { [element: string]: FieldsV1 } = { ".": noFields };
+  let empty = true;
+  if (shape === "map") {
+    const object = value as Fields;
+    for (const key in object) {
+      const field = object[key] === undefined ? undefined : fieldSchema(schema, key);
+      if (field === undefined) continue;
+      fields[`f:${key}`] = fieldsOf(field, object[key], depth + 1);
+      empty = false;
+    }
+  } else {
+    const { items } = schema;
+    for (const item of asList(value)) {
+      const element = items && itemElement(schema, item);
+      if (items === undefined || element === undefined) return noFields;
+      // Of items that are the same to a list, nobody owns what is in them.
+      fields[element] = Object.hasOwn(fields, element) ? noFields : fieldsOf(items, item, depth + 1);
+      empty = false;
+    }
+  }
+  return empty ? noFields : fields;
 }
 
 type Fields = { readonly [key: string]: unknown };

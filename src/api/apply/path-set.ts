@@ -22,6 +22,24 @@ export class PathSet {
       if (node !== undefined && depth > 0 && hasFields(node)) node["."] ??= {};
       return;
     }
+    this.#reach(path, depth);
+  }
+
+  /** Adds a path with all that is below it. The walker does not go there. */
+  graft(path: readonly string[], depth: number, below: FieldsV1): void {
+    this.#reach(path, depth - 1);
+    const parent = this.#nodes[depth - 1];
+    if (parent !== undefined) parent[path[depth - 1] ?? ""] = below as MutableFields;
+  }
+
+  /** The walker goes on to a sibling below the first `depth` elements. */
+  leave(depth: number): void {
+    if (this.#nodes.length > depth + 1) this.#nodes.length = depth + 1;
+  }
+
+  /** Makes the nodes down to the path of the first `depth` elements. */
+  #reach(path: readonly string[], depth: number): void {
+    const nodes = this.#nodes;
     for (let index = nodes.length - 1; index < depth; index++) {
       const element = path[index] ?? "";
       const parent = nodes[index];
@@ -33,10 +51,5 @@ export class PathSet {
       }
       nodes.push(child);
     }
-  }
-
-  /** The walker goes on to a sibling below the first `depth` elements. */
-  leave(depth: number): void {
-    if (this.#nodes.length > depth + 1) this.#nodes.length = depth + 1;
   }
 }
