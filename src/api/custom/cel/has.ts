@@ -1,3 +1,4 @@
+import { Optional } from "@marcbachmann/cel-js";
 import { type AstNode, type Context, type Evaluator, isAstNode } from "./ast.js";
 
 interface FieldType {
@@ -49,5 +50,6 @@ function typeCheck(checker: Checker, { tested }: Has, context: Context): unknown
 /** Whether the tested field is in the value of the operand. */
 export function isThere(evaluator: Evaluator, { tested }: Has, object: unknown): boolean {
   const [, field]: unknown[] = Array.isArray(tested.args) ? tested.args : [];
-  return (evaluator as Reading).debugType(object).fieldLazy(object, field, tested, evaluator) !== undefined;
+  const found = (evaluator as Reading).debugType(object).fieldLazy(object, field, tested, evaluator);
+  return found instanceof Optional ? found.hasValue() : found !== undefined;
 }

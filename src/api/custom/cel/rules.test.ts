@@ -103,6 +103,7 @@ describe("rules that hold", () => {
     "format.dns1123Label().validate('abc') == [] && format.dns1123Label().validate('A b').size() > 0",
     "self.objects[?9].?a.orValue(7) == 7 && self.objects[?0].?a.orValue(7) == 1",
     "has([{'a': 1}][0].a) && !has([{'a': 1}][0].b)",
+    "has(self.?inner.a) && has(self.objects[?0].a) && !has(self.objects[?1].a) && !has(self.objects[?9].a)",
     "[3, 1, 2].sort() == [1, 2, 3] && ['b', 'a'].sort() == ['a', 'b'] && [true, false].sort() == [false, true]",
     "self.words.sortBy(w, w == 'b' ? '' : w) == ['b', 'a', 'c'] && [{'n': 2}, {'n': 1}].sortBy(x, x.n)[0].n == 1",
     "[1, 2, 2, 1, 3].distinct() == [1, 2, 3] && [1, 2, 3].reverse() == [3, 2, 1] && lists.range(3) == [0, 1, 2]",

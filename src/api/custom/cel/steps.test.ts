@@ -56,6 +56,7 @@ describe("an evaluation in steps", () => {
     "any.list.exists(x, x == 'two') && any.list.all(x, x > 1)",
     "any.list[?numbers.filter(x, x == 1)[0]].orValue(words.map(w, w)[1])",
     "has(any.list.filter(x, type(x) == map)[0].three)",
+    "has(any.list.filter(x, true)[?7].three) || numbers.map(x, has(any.?nope.text))[0]",
     "!(numbers.all(x, x > 1) || any.text)",
     "any.text.all(x, true)",
     "numbers.map(x, words[x])",
