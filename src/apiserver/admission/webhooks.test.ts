@@ -88,6 +88,36 @@ describe("webhooks", () => {
     else expect(got).toContain(said);
   });
 
+  test("are shown the options of a connect", async () => {
+    const reviews: unknown[] = [];
+    const exec = { operations: ["CONNECT"], apiGroups: [""], apiVersions: ["v1"], resources: ["pods/exec"] };
+    const { validating } = setup([hook({ rules: [exec] })], async (_, review) => {
+      reviews.push(review);
+      return answer(review, { allowed: true });
+    });
+    const options = { kind: "PodExecOptions", apiVersion: "v1", command: ["ls"] };
+    const connect = { operation: "CONNECT", kind: "PodExecOptions" } as const;
+    await validating.validate?.(request(options, { ...connect, subresource: "exec" }));
+    await validating.validate?.(request(options, { ...connect, subresource: "attach" }));
+    expect(reviews).toMatchObject([
+      {
+        request: {
+          kind: { group: "", version: "v1", kind: "PodExecOptions" },
+          resource: { group: "", version: "v1", resource: "pods" },
+          subResource: "exec",
+          requestSubResource: "exec",
+          name: "web",
+          namespace: "a",
+          operation: "CONNECT",
+          object: options,
+          oldObject: null,
+          dryRun: false,
+          options: null,
+        },
+      },
+    ]);
+  });
+
   test("may see a write of another version of the kind as theirs", async () => {
     const reviews: unknown[] = [];
     const { validating } = setup(
