@@ -1,9 +1,9 @@
 import type { Environment } from "@marcbachmann/cel-js";
 import { CompileError } from "../custom/cel/compile-errors.js";
 import { compileProgram, type Program } from "../custom/cel/program.js";
+import { type MessageLiteral, rewriteMessageLiterals } from "../custom/cel/rewrite-literals.js";
 import { celTypeName } from "../custom/cel/type-names.js";
 import { type AdmissionEnvironments, registerEscapeKey } from "./environments.js";
-import { type MessageLiteral, rewriteMessageLiterals } from "./message-literals.js";
 import { checkLiteral, registerMessages } from "./messages.js";
 
 /** An expression, or why it cannot be compiled. */

@@ -1,6 +1,6 @@
 import type { Environment } from "@marcbachmann/cel-js";
 import { Optional } from "@marcbachmann/cel-js";
-import type { MessageLiteral } from "./message-literals.js";
+import type { MessageLiteral } from "../custom/cel/rewrite-literals.js";
 
 /** A value of a type `Object...` or `JSONPatch`, made by an expression. */
 export class Message {

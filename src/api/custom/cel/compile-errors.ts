@@ -2,6 +2,7 @@ import type { Environment } from "@marcbachmann/cel-js";
 import { compileRegex } from "../regex.js";
 import { type AstNode, isAstNode, walkAst } from "./ast.js";
 import { matchesFunction } from "./library.js";
+import { optionalElement } from "./rewrite-literals.js";
 import { celTypeName } from "./type-names.js";
 
 /** Why an expression cannot be compiled, with the places in its text, as cel-go prints it. */
@@ -133,6 +134,7 @@ export class CompileErrors {
     if (node.op === "call" || node.op === "rcall") {
       if (!this.#isFunction(name)) return undeclared(name);
       const args = typesOf(operands.at(-1));
+      if (name === optionalElement) return `expected type 'optional_type(${args})' but found '${args}'`;
       const applied = node.op === "call" ? `(${args})` : `${typesOf([operands[1]])}.(${args})`;
       return noOverload(name === matchesFunction ? "matches" : name, applied);
     }

@@ -28,6 +28,8 @@ export function callEstimate(name: string, target: Estimate | undefined, args: r
 function callOnly(name: string, operands: readonly Estimate[], sizes: readonly Size[]): Untyped {
   const [first = nothing, second = nothing, third = nothing] = sizes;
   switch (name) {
+    case "optionalElement":
+      return { ...operands[0], cost: 0 };
     case "dyn":
       return { ...operands[0], cost: 1 };
     case "isSorted":

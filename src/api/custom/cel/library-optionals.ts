@@ -3,7 +3,9 @@ import type { Meter } from "./budget.js";
 import { celEqual } from "./equal.js";
 import type { Define } from "./library.js";
 import { macroOf, type Run } from "./macro.js";
+import { optionalElement } from "./rewrite-literals.js";
 import type { Steps } from "./steps.js";
+import { absent } from "./tolls.js";
 
 type Optionals = readonly Optional[];
 
@@ -38,6 +40,7 @@ export function registerOptionals(define: Define, environment: Environment, mete
     list.flatMap((optional) => (optional.hasValue() ? [optional.value()] : []));
   define("OptionalNamespace.unwrap(list<optional<A>>): list<A>", (_: unknown, list: Optionals) => unwrap(list));
   define("list<optional<A>>.unwrapOpt(): list<A>", unwrap);
+  define(`${optionalElement}(optional<A>): A`, (value: Optional) => (value.hasValue() ? value.value() : absent));
   define("list<A>.first(): optional<A>", (list: readonly unknown[]) => Optional.of(list[0]));
   define("list<A>.last(): optional<A>", (list: readonly unknown[]) => Optional.of(list.at(-1)));
 }

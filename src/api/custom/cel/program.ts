@@ -4,6 +4,7 @@ import type { Meter } from "./budget.js";
 import { CompileError, CompileErrors, type Rewritten } from "./compile-errors.js";
 import { replaceHas } from "./has.js";
 import { matchesFunction, registerLibrary } from "./library.js";
+import { rewriteOptionalElements } from "./rewrite-literals.js";
 import { loopingNodes, Stepper, type Steps, turnCost } from "./steps.js";
 import { instrument } from "./tolls.js";
 
@@ -40,7 +41,7 @@ export function compileProgram(
   environment: Environment,
   source: string,
   meter: Meter,
-  rewritten: Rewritten = { text: source, originalOffset: (offset) => offset },
+  rewritten: Rewritten = rewriteOptionalElements(source),
 ): Program {
   if (source.length > maxLength) throw new CompileError("ERROR: <input>:-1:0: expression is too long");
   const errors = new CompileErrors(environment, source, rewritten);

@@ -114,6 +114,9 @@ describe("rules that hold", () => {
     "optional.unwrap([optional.of(1), optional.none(), optional.of(2)]) == [1, 2] && [optional.of(1)].unwrapOpt() == [1]",
     "strings.quote('a\"b\\n') == '\"a\\\\\"b\\\\n\"'",
     "optional.of(1).hasValue()",
+    "[?self.objects[?0].?a, 2, ?self.objects[?1].?a] == [1, 2] && [?optional.none(), ?optional.of(7)].size() == 1",
+    "{'x': 1, ?'y': optional.of(2), ?(true ? 'z' : 'w'): self.objects[?9].?a} == {'x': 1, 'y': 2}",
+    "self.words.map(w, [?self.words[?7], w])[0] == ['a'] && [[?optional.of(1)].size()][0] == 1 && self.words[?0].orValue(',?') == 'a'",
   ])("%s", (rule) => {
     expect(compileRules(schemaOf([{ rule }]), "s").errors).toEqual([]);
     expect(judge([{ rule }], value)).toEqual([]);
@@ -216,6 +219,7 @@ describe("rules that do not compile", () => {
     ],
     ["self.when == timestamp('now')", "ERROR: <input>:1:24: invalid timestamp argument"],
     ["self.name.matches('[a')", "ERROR: <input>:1:19: invalid matches argument"],
+    ["[?1] == [1]", "expected type 'optional_type(int)' but found 'int'"],
     ["has(self)", "invalid argument to has() macro"],
     ["cel.bind(a, 1, a == 1)", "undeclared reference to 'cel' (in container '')"],
     ["self.name.reverse() == ''", "found no matching overload for 'reverse' applied to 'string.()'"],

@@ -60,6 +60,7 @@ describe("an evaluation in steps", () => {
     "!(numbers.all(x, x > 1) || any.text)",
     "any.text.all(x, true)",
     "numbers.map(x, words[x])",
+    "[?numbers.map(x, x)[?7], n, ?numbers.filter(x, x > 1)[?0]].size()",
     "-numbers.map(x, x)[1] in numbers.map(x, -x)",
   ])("comes to what it comes to in one: %s", (source) => {
     const program = compile(source);

@@ -1,7 +1,8 @@
-import { type AstNode, aroundEvaluation, type Comprehension, isComprehension, walkAst } from "./ast.js";
+import { type AstNode, aroundEvaluation, type Comprehension, isAstNode, isComprehension, walkAst } from "./ast.js";
 import type { Meter } from "./budget.js";
 import { callCost, comparisonCost, concatenationCost, membershipCost } from "./costs.js";
 import { isHas } from "./has.js";
+import { optionalElement } from "./rewrite-literals.js";
 
 /** What a list or a map that an expression writes down costs. */
 export const listCost = 10;
@@ -24,6 +25,22 @@ export function instrument(root: unknown, meter: Meter): void {
       });
     }
     payForOperands(node, meter);
+    leaveOutAbsent(node);
+  });
+}
+
+/** What stands in a list or map for an optional value that has none, until it is left out. */
+export const absent: unique symbol = Symbol("absent");
+
+function leaveOutAbsent(node: AstNode): void {
+  if ((node.op !== "list" && node.op !== "map") || !Array.isArray(node.args)) return;
+  const isOptional = (part: unknown): boolean =>
+    isAstNode(part) && part.op === "call" && Array.isArray(part.args) && part.args[0] === optionalElement;
+  if (!node.args.flat().some(isOptional)) return;
+  aroundEvaluation(node, (inner) => (evaluator, ast, context) => {
+    const made = inner.call(node, evaluator, ast, context);
+    if (Array.isArray(made)) return made.filter((item) => item !== absent);
+    return Object.fromEntries(Object.entries(made ?? {}).filter(([, value]) => value !== absent));
   });
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { rewriteMessageLiterals } from "./message-literals.js";
+import { rewriteMessageLiterals } from "./rewrite-literals.js";
 
 describe("rewriteMessageLiterals", () => {
   const cases: readonly { readonly name: string; readonly source: string; readonly text: string }[] = [

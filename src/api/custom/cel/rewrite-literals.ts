@@ -1,4 +1,4 @@
-import { escapedFieldNames } from "../custom/cel/names.js";
+import { escapedFieldNames } from "./names.js";
 
 /** `Object.spec{replicas: 1, ?paused: x}`, which the engine's grammar does not have. */
 export interface MessageLiteral {
@@ -18,12 +18,28 @@ export interface RewrittenSource {
   readonly originalOffset: (offset: number) => number;
 }
 
+/** The function that takes what is optional in a list or map. */
+export const optionalElement = "optionalElement";
+
 const roots: ReadonlySet<string> = new Set(["Object", "JSONPatch"]);
 const maxNesting = 100;
 
 /** Rewrites literals of `Object...` and `JSONPatch`. What is no valid literal is left as it is, for the parser to refuse. */
 export function rewriteMessageLiterals(source: string): RewrittenSource {
-  const rewriter = new Rewriter(source);
+  return rewrite(source, roots);
+}
+
+/** Whether there may be something optional in a list or map that a source writes down. */
+const maybeOptional = /[[{,]\s*\?/;
+
+/** Rewrites `[?a]` and `{?k: a}`, which the engine's grammar does not have either. */
+export function rewriteOptionalElements(source: string): Omit<RewrittenSource, "literals"> {
+  if (!maybeOptional.test(source)) return { text: source, originalOffset: (offset) => offset };
+  return rewrite(source, new Set());
+}
+
+function rewrite(source: string, messages: ReadonlySet<string>): RewrittenSource {
+  const rewriter = new Rewriter(source, messages);
   if (rewriter.expression(0, 0) === source.length) return rewriter.result();
   return { text: source, literals: [], originalOffset: (offset) => offset };
 }
@@ -41,8 +57,11 @@ class Rewriter {
   readonly #places: (readonly [number, number])[] = [[0, 0]];
   #text = "";
 
-  constructor(source: string) {
+  readonly #messages: ReadonlySet<string>;
+
+  constructor(source: string, messages: ReadonlySet<string>) {
     this.#source = source;
+    this.#messages = messages;
   }
 
   result(): RewrittenSource {
@@ -57,34 +76,48 @@ class Rewriter {
     };
   }
 
-  /** Copies up to what ends the expression: a bracket that it did not open, a comma, the end. Gives where that is; -1 for what cannot be read. */
-  expression(start: number, nesting: number): number {
+  /**
+   * Copies up to what ends the expression: a bracket that it did not open, a comma, the end, and of a key the colon. Gives where that is; -1 for
+   * what cannot be read.
+   */
+  expression(start: number, nesting: number, isKey = false): number {
     if (nesting > maxNesting) return -1;
     let at = start;
     let member = false;
+    // Whether what comes next would belong to a value before it: a bracket is then an index.
+    let operand = false;
+    let conditions = 0;
     while (at < this.#source.length) {
       const char = this.#source[at] ?? "";
-      const literal = this.#match(text, at) || this.#match(blank, at);
+      const space = this.#match(blank, at);
+      const literal = space || this.#match(text, at);
       if (literal !== "") {
         this.#copy(at, literal.length);
         at += literal.length;
+        operand = operand || space === "";
         continue;
       }
       if (/[A-Za-z_]/.test(char)) {
         at = member ? this.#word(at) : this.#name(at, nesting);
         if (at < 0) return -1;
         member = false;
+        operand = true;
         continue;
       }
       const close = closing.get(char);
       if (close !== undefined) {
-        at = this.#bracket(at, close, nesting);
+        at = this.#bracket(at, close, nesting, !operand);
         if (at < 0) return -1;
         member = false;
+        operand = true;
         continue;
       }
       if (nesting > 0 && ends.has(char)) return at;
-      member = char === ".";
+      if (isKey && char === ":" && conditions === 0) return at;
+      if (char === "?" && !member) conditions++;
+      if (char === ":") conditions--;
+      member = char === "." || (member && char === "?");
+      operand = /[0-9]/.test(char);
       const number = this.#match(/[0-9][0-9A-Za-z_.]*/y, at);
       const length = Math.max(1, number.length);
       this.#copy(at, length);
@@ -94,17 +127,34 @@ class Rewriter {
   }
 
   /** A bracket with expressions in it, separated by commas. */
-  #bracket(start: number, close: string, nesting: number): number {
+  #bracket(start: number, close: string, nesting: number, isLiteral: boolean): number {
     this.#copy(start, 1);
     let at = start + 1;
     for (;;) {
-      at = this.expression(at, nesting + 1);
+      const marked = this.#skip(at);
+      const isOptional = isLiteral && close !== ")" && this.#source[marked] === "?";
+      at = isOptional ? this.#element(marked + 1, close, nesting + 1) : this.expression(at, nesting + 1);
       const char = at < 0 ? undefined : this.#source[at];
       if (char === undefined || (char !== "," && char !== close)) return -1;
       this.#copy(at, 1);
       at++;
       if (char === close) return at;
     }
+  }
+
+  /** What is only there if the optional value has one. */
+  #element(start: number, close: string, nesting: number): number {
+    let at = start;
+    if (close === "}") {
+      at = this.expression(at, nesting, true);
+      if (at < 0 || this.#source[at] !== ":") return -1;
+      this.#copy(at, 1);
+      at++;
+    }
+    this.#write(`${optionalElement}(`, at);
+    at = this.expression(at, nesting);
+    if (at >= 0) this.#write(")", at);
+    return at;
   }
 
   #word(at: number): number {
@@ -117,7 +167,7 @@ class Rewriter {
     const name = this.#match(path, at);
     const type = name.replace(/\s/g, "");
     const open = this.#skip(at + name.length);
-    if (roots.has(type.split(".")[0] ?? "") && this.#source[open] === "{") {
+    if (this.#messages.has(type.split(".")[0] ?? "") && this.#source[open] === "{") {
       return this.#literal(at, { type, open }, nesting);
     }
     return this.#word(at);
