@@ -99,6 +99,7 @@ class ProgramEvaluation {
     const once = this.#looping.size === 0 || budget <= turn;
     meter.reset(once ? budget : turn);
     const outcome = this.#attempt(variables);
+    if (meter.interruption !== undefined) throw meter.interruption;
     if (!once && meter.left >= 0) meter.reset(budget - turn + meter.left);
     else if (!once) return yield* this.#inSteps(variables, budget, turn);
     if ("error" in outcome) throw outcome.error;

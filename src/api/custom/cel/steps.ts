@@ -59,7 +59,10 @@ export class Stepper {
 
   *run(root: AstNode, evaluator: Evaluator, context: Context): Steps {
     this.#next = this.#meter.left - this.#turn;
-    return yield* this.#node(root, evaluator, context);
+    const value = yield* this.#node(root, evaluator, context);
+    // What did not count where the error was may have to be asked for all the same.
+    if (this.#meter.interruption !== undefined) throw this.#meter.interruption;
+    return value;
   }
 
   *#node(node: AstNode, evaluator: Evaluator, context: Context): Steps {
@@ -200,7 +203,8 @@ export class Stepper {
   }
 
   *#pause(): Steps {
-    const { left } = this.#meter;
+    const { left, interruption } = this.#meter;
+    if (interruption !== undefined) throw interruption;
     if (left > this.#next) return;
     yield undefined;
     this.#meter.reset(left);

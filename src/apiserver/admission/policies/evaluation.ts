@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { AccessAnswer, AccessQuestion } from "../../../api/admission-cel/authorizer-library.js";
 import { type CompiledExpression, type CompiledVariable, VariablesValue } from "../../../api/admission-cel/compiler.js";
-import type { Meter } from "../../../api/custom/cel/budget.js";
+import { BudgetExceeded, type Meter } from "../../../api/custom/cel/budget.js";
 import type { Program } from "../../../api/custom/cel/program.js";
 import { turnCost } from "../../../api/custom/cel/steps.js";
 import type { Authorizer } from "../../authz/authorizer.js";
@@ -29,7 +29,7 @@ export class OutOfBudget extends EvaluationError {
 }
 
 /** Ends an evaluation that needs an answer of the authorizer; it starts again when the answer is there. */
-class Undecided extends Error {
+class Undecided extends BudgetExceeded {
   readonly question: AccessQuestion;
   constructor(question: AccessQuestion) {
     super("not decided yet");
@@ -38,7 +38,7 @@ class Undecided extends Error {
 }
 
 /** Ends an evaluation that needs a variable; it starts again when its value is there. */
-class NotComputed extends Error {
+class NotComputed extends BudgetExceeded {
   readonly variable: CompiledVariable;
   constructor(variable: CompiledVariable) {
     super("not computed yet");
@@ -61,7 +61,7 @@ export class AccessAnswers {
   readonly ask = (question: AccessQuestion): AccessAnswer => {
     this.#meter.spend(questionCost);
     const known = this.#known.get(JSON.stringify(question));
-    if (known === undefined) throw new Undecided(question);
+    if (known === undefined) this.#meter.interrupt(new Undecided(question));
     return known;
   };
 
@@ -150,7 +150,7 @@ export class Evaluation {
       }
     }
     const cost = costLimits.perExpression - this.#meter.left;
-    this.#turnLeft -= cost;
+    if (this.#meter.interruption === undefined) this.#turnLeft -= cost;
     return { outcome, cost };
   }
 
@@ -161,7 +161,7 @@ export class Evaluation {
 
   #variable(variable: CompiledVariable): unknown {
     const known = this.#values.get(variable.name);
-    if (known === undefined) throw new NotComputed(variable);
+    if (known === undefined) this.#meter.interrupt(new NotComputed(variable));
     if ("failure" in known) throw known.failure;
     return known.value;
   }

@@ -210,6 +210,19 @@ it("ends an expression that costs too much", async () => {
 describe("a costly policy", () => {
   const numbers = (length: number): string => JSON.stringify(Array.from({ length }, (_, index) => index));
 
+  it("pays nothing for what was evaluated before a variable was there", async () => {
+    const variables = [
+      { name: "zero", expression: "0" },
+      { name: "one", expression: "1" },
+    ];
+    const validations = [
+      { expression: "lists.range(200000).exists(x, x == variables.zero)" },
+      { expression: "lists.range(20000).all(x, x < 10000 || variables.one == 1 || true)" },
+    ];
+    await bindValidating(server.client, "demo", { variables, validations });
+    expect(await create(1)).toBe("");
+  });
+
   it("comes to its answer while others get their turn", async () => {
     const variables = [{ name: "many", expression: numbers(300) }];
     const expression = "variables.many.all(a, variables.many.exists(b, a == b))";
