@@ -8,7 +8,7 @@ import type { Endpoint } from "./endpoint.js";
 import { metadataOf, text } from "./metadata.js";
 import type { Decision } from "./writer.js";
 
-/** POST pods/NAME/binding: puts a pod on a node, once. */
+/** POST pods/NAME/binding, or bindings: puts a pod on a node, once. */
 export async function bind(
   context: RegistryContext,
   endpoint: Endpoint,
@@ -45,9 +45,13 @@ function readBinding(request: ServerRequest): BindingRequest {
   if (kind !== "" && kind !== "Node") errors.push(notSupported("target.kind", kind, ["Node", "<empty>"]));
   if (node === "") errors.push(required("target.name"));
   const name = text(metadata["name"]);
-  if (errors.length > 0) throw statusErrors.invalid("", "Binding", request.name ?? name, errors);
-  if (request.name !== undefined && name !== "" && name !== request.name) {
+  if (request.name !== undefined && name !== request.name) {
     throw statusErrors.badRequest("name in URL does not match name in Binding object");
+  }
+  if (errors.length > 0) {
+    // Upstream gives these errors as they are, without making them a Status of their own.
+    const lines = errors.map(({ path, message }) => `${path}: ${message}`);
+    throw statusErrors.unclassified(lines.length === 1 ? (lines[0] ?? "") : `[${lines.join(", ")}]`);
   }
   const map = (value: unknown): JsonObject | undefined => (isJsonObject(value) ? value : undefined);
   return {

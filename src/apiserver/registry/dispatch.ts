@@ -1,4 +1,4 @@
-import { type ResourceType, statusErrors, type Verb } from "../../api/index.js";
+import { pods, type ResourceType, statusErrors, type Verb } from "../../api/index.js";
 import type { ServerRequest, ServerResult } from "../request.js";
 import { apply } from "./apply.js";
 import { bind } from "./binding.js";
@@ -44,6 +44,16 @@ const special: ReadonlyMap<string, (endpointOf: EndpointOf) => Operation> = new 
   ],
 ]);
 
+/** Resources that are another's subresource under an older name. */
+const aliases: ReadonlyMap<string, (endpointOf: EndpointOf) => Operation> = new Map([
+  [
+    "/bindings",
+    (endpointOf: EndpointOf): Operation =>
+      (context, _endpoint, request) =>
+        bind(context, endpointOf(pods), request),
+  ],
+]);
+
 /** Carries out one authorized request. Throws at once, before it promises anything: NotFound for an unknown subresource, MethodNotAllowed for a verb it lacks. */
 export function dispatch(
   context: RegistryContext,
@@ -66,5 +76,6 @@ export function dispatch(
     const message = "create not allowed while custom resource definition is terminating";
     throw statusErrors.methodNotAllowed(description, verb, message);
   }
-  return whole[verb](context, endpoint, request);
+  const operation = aliases.get(`${description.group}/${description.resource}`)?.(endpointOf) ?? whole[verb];
+  return operation(context, endpoint, request);
 }

@@ -28,6 +28,9 @@ export async function evict(
 ): Promise<ServerResult> {
   const podEndpoint = endpointOf(pods);
   const eviction = (isJsonObject(request.body) ? request.body : {}) as Partial<Eviction>;
+  if (eviction.metadata?.name !== request.name) {
+    throw statusErrors.badRequest("name in URL does not match name in Eviction object");
+  }
   const options = { ...eviction.deleteOptions, ...(isDryRun(request) ? { dryRun: ["All"] } : {}) };
   const stored = await context.reader.get(podEndpoint, { ...request, options: {} });
   const pod = stored.object as unknown as Pod;
