@@ -1,4 +1,4 @@
-import { isAlias, isMap, isScalar, isSeq, type YAMLMap, type YAMLSeq } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, type Scalar, type YAMLMap, type YAMLSeq } from "yaml";
 import { isJsonObject, type MutableJsonObject, maxDepth, setOwn } from "../json-value.js";
 import { DecodeError } from "./decode-error.js";
 
@@ -40,7 +40,7 @@ export class YamlToJson {
   #value(node: unknown, depth: number): unknown {
     if (isMap(node)) return this.#map(node, depth);
     if (isSeq(node)) return (node as YAMLSeq).items.map((item) => this.convert(item, depth + 1));
-    return isScalar(node) ? scalar(node.value) : null;
+    return isScalar(node) ? scalar(node) : null;
   }
 
   #alias(name: string): unknown {
@@ -80,7 +80,7 @@ export class YamlToJson {
   }
 
   #key(key: unknown): string {
-    const value = isAlias(key) ? this.#alias(key.source) : isScalar(key) ? scalar(key.value) : undefined;
+    const value = isAlias(key) ? this.#alias(key.source) : isScalar(key) ? scalar(key) : undefined;
     if (value === null) return "null";
     if (typeof value === "string") return value;
     if (typeof value === "number" || typeof value === "boolean") return String(value);
@@ -88,10 +88,16 @@ export class YamlToJson {
   }
 }
 
-function scalar(value: unknown): unknown {
+function scalar({ value, source = "" }: Scalar): unknown {
   if (typeof value === "bigint") return exactNumber(value);
+  // A dot or an exponent alone is text: `.` stands in every managedFields, and `e5` may be a commit.
+  if (typeof value === "number" && !/\d|nan|inf/i.test(mantissaOf(source))) return source;
   if (typeof value === "number" && !Number.isFinite(value)) throw yamlError("json: unsupported value");
   return value === undefined ? null : value;
+}
+
+function mantissaOf(source: string): string {
+  return source.replace(/[eE][-+]?\d+$/, "");
 }
 
 function exactNumber(value: bigint): number {

@@ -1,9 +1,9 @@
 import { gzip } from "node:zlib";
-import { stringify as stringifyYaml } from "yaml";
 import { type Status, StatusError, statusErrors } from "../../api/index.js";
 import type { Exchange } from "./exchange.js";
 import { acceptsGzip, protobufType } from "./negotiate.js";
 import { headerOf } from "./wire.js";
+import { yamlText } from "./yaml-text.js";
 
 /** Upstream's threshold: smaller answers are not worth the time. */
 export const gzipThresholdBytes: number = 128 * 1024;
@@ -40,8 +40,7 @@ function encode(exchange: Exchange, object: unknown): { readonly contentType: st
   const bytes = format === "protobuf" ? exchange.protobuf?.objects.tryEncode(object) : undefined;
   if (bytes !== undefined) return { contentType: protobufType, bytes };
   if (format === "yaml") {
-    const yaml = stringifyYaml(object, { aliasDuplicateObjects: false, keepUndefined: false });
-    return { contentType: "application/yaml", bytes: Buffer.from(yaml) };
+    return { contentType: "application/yaml", bytes: Buffer.from(yamlText(object)) };
   }
   const text = JSON.stringify(object, null, wantsPretty(exchange) ? 2 : undefined);
   return { contentType: "application/json", bytes: Buffer.from(`${text}\n`) };

@@ -1,4 +1,3 @@
-import { stringify as stringifyYaml } from "yaml";
 import { Turns } from "../../internal/turns.js";
 import type { StoredObject } from "../request.js";
 import type { Exchange } from "./exchange.js";
@@ -6,6 +5,7 @@ import { sendProtobufItems } from "./protobuf-list.js";
 import type { ListShape } from "./represent.js";
 import { sendObject, wantsPretty } from "./respond.js";
 import { type Stall, sendPieces } from "./send-pieces.js";
+import { yamlText } from "./yaml-text.js";
 
 /** What is stored in so many bytes is written in one go. */
 const wholeBytes = 128 * 1024;
@@ -39,7 +39,7 @@ interface Form {
   head(envelope: object, field: string): string;
   element(value: unknown): string;
   readonly separator: string;
-  readonly tail: string;
+  tail(envelope: object, field: string): string;
 }
 
 const denseForm: Form = {
@@ -47,7 +47,7 @@ const denseForm: Form = {
   head: (envelope, field) => `${JSON.stringify({ ...envelope, [field]: [] }).slice(0, -2)}`,
   element: (value) => JSON.stringify(value),
   separator: ",",
-  tail: "]}\n",
+  tail: () => "]}\n",
 };
 
 const prettyForm: Form = {
@@ -55,18 +55,22 @@ const prettyForm: Form = {
   head: (envelope, field) => `${JSON.stringify({ ...envelope, [field]: [] }, null, 2).slice(0, -"]\n}".length)}\n    `,
   element: (value) => JSON.stringify(value, null, 2).replaceAll("\n", "\n    "),
   separator: ",\n    ",
-  tail: "\n  ]\n}\n",
+  tail: () => "\n  ]\n}\n",
 };
-
-const yamlOptions = { aliasDuplicateObjects: false, keepUndefined: false };
 
 const yamlForm: Form = {
   contentType: "application/yaml",
-  head: (envelope, field) => `${stringifyYaml(envelope, yamlOptions)}${field}:\n`,
-  element: (value) => stringifyYaml([value], yamlOptions),
+  head: (envelope, field) => `${yamlOf(envelope, (key) => key < field)}${field}:\n`,
+  element: (value) => yamlText([value]),
   separator: "",
-  tail: "",
+  tail: (envelope, field) => yamlOf(envelope, (key) => key > field),
 };
+
+/** Some of the fields: sorted, the list stands among them. */
+function yamlOf(envelope: object, where: (key: string) => boolean): string {
+  const fields = Object.entries(envelope).filter(([key]) => where(key));
+  return fields.length === 0 ? "" : yamlText(Object.fromEntries(fields));
+}
 
 const pieceLength = 64 * 1024;
 
@@ -84,5 +88,5 @@ async function* parts(shape: ListShape, items: readonly StoredObject[], form: Fo
     yield Buffer.from(text);
     text = "";
   }
-  yield Buffer.from(text + form.tail);
+  yield Buffer.from(text + form.tail(shape.envelope, shape.field));
 }
