@@ -1,5 +1,7 @@
+import protobufjs from "protobufjs";
 import { beforeAll, describe, expect, test } from "vitest";
 import type { JsonObject } from "../../src/api/index.js";
+import { readEnvelope } from "../../src/api/protobuf/envelope.js";
 import { createProtobufCodec } from "../../src/api/protobuf/index.js";
 import { define, definition, pathOf, version } from "./support/definitions.js";
 import { everyKind, placed, type SampleKind } from "./support/every-kind.js";
@@ -176,15 +178,70 @@ describe("answers in protobuf", () => {
     });
   });
 
-  test.each(["/api", "/apis", "/api/v1", "/apis/apps", "/apis/apps/v1", "/version"])(
-    "of %s are JSON for who takes that too",
+  test.each(["/api", "/apis", "/api/v1", "/apis/apps", "/apis/apps/v1"])(
+    "of %s say what they say in JSON",
     async (path) => {
-      const answer = await cp.wire.send(path, { headers: { Accept: `${protobuf},application/json` } });
-      expect(answer).toMatchObject({ code: 200, headers: { "content-type": json } });
-      expect(answer.json()).toEqual((await cp.wire.send(path, { headers: { Accept: json } })).json());
+      const inJson = (await cp.wire.send(path, { headers: { Accept: json } })).json();
+      for (const accept of [protobuf, `${protobuf},${json}`]) {
+        const answer = await cp.wire.send(path, { headers: { Accept: accept } });
+        expect([answer.code, answer.headers["content-type"]]).toEqual([200, protobuf]);
+        const { apiVersion, kind, raw } = readEnvelope(answer.body);
+        expect({ apiVersion, kind }).toEqual({ apiVersion: inJson["apiVersion"] ?? "", kind: inJson["kind"] });
+        const message = discovered.lookupType(kind).decode(raw);
+        const { apiVersion: _, kind: __, ...rest } = inJson;
+        expect(withoutNothing(message.toJSON())).toEqual(withoutNothing(rest));
+      }
     },
   );
+
+  test("of /version are JSON, whatever is asked for", async () => {
+    expect((await send("/version")).headers["content-type"]).toBe(json);
+  });
 });
+
+const rows = {
+  Address: ["string clientCIDR", "string serverAddress"],
+  GroupVersion: ["string groupVersion", "string version"],
+  Verbs: ["repeated string items"],
+  Resource: [
+    "string name",
+    "bool namespaced",
+    "string kind",
+    "Verbs verbs",
+    "repeated string shortNames",
+    "string singularName",
+    "repeated string categories",
+    "string group",
+    "string version",
+    "string storageVersionHash",
+  ],
+  APIVersions: ["repeated string versions", "repeated Address serverAddressByClientCIDRs"],
+  APIGroup: [
+    "string name",
+    "repeated GroupVersion versions",
+    "GroupVersion preferredVersion",
+    "repeated Address serverAddressByClientCIDRs",
+  ],
+  APIGroupList: ["repeated APIGroup groups"],
+  APIResourceList: ["string groupVersion", "repeated Resource resources"],
+};
+const discovered = protobufjs.parse(
+  `syntax = "proto3"; ${Object.entries(rows)
+    .map(([name, fields]) => `message ${name} { ${fields.map((field, at) => `${field} = ${at + 1};`).join(" ")} }`)
+    .join(" ")}`,
+  { keepCase: true },
+).root;
+
+/** What JSON leaves out, or protobuf has one level deeper. */
+function withoutNothing(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNothing);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, each]) => each !== "" && each !== false)
+      .map(([key, each]) => [key, key === "verbs" && !Array.isArray(each) ? each.items : withoutNothing(each)]),
+  );
+}
 
 describe("custom resources in protobuf", () => {
   const path = "/apis/plains.example.com/v1/namespaces/default/plains";

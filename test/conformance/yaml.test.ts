@@ -118,3 +118,16 @@ test.each([3, 300])(
     expect(answer.text).toMatch(/\nkind: ConfigMapList\nmetadata:\n {2}resourceVersion: "\d+"\n$/);
   },
 );
+
+test.each(["/api", "/apis", "/api/v1", "/apis/apps", "/apis/apps/v1"])(
+  "discovery at %s is there in YAML too",
+  async (path) => {
+    const answer = await cp.wire.send(path, { headers: { Accept: "application/yaml" } });
+    expect(parsed(answer, 200)).toEqual((await cp.wire.send(path)).json());
+    const refused = await cp.wire.send(path, { headers: { Accept: "text/html" } });
+    expect(refused.code).toBe(406);
+    expect(refused.text).toContain(
+      "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf",
+    );
+  },
+);

@@ -1,4 +1,5 @@
 import { statusErrors } from "../../api/index.js";
+import { type Accepted, mediaTypes, protobufType } from "../http/negotiate.js";
 import type { AggregatedVersion } from "./documents.js";
 
 export const plainJson = "application/json";
@@ -6,17 +7,32 @@ export const plainJson = "application/json";
 /** What a client of `/api` or `/apis` gets: one version of the aggregated document, or the legacy one. */
 export type DiscoveryForm = AggregatedVersion | "legacy";
 
+export interface AcceptedDiscovery {
+  readonly form: DiscoveryForm;
+  /** Aggregated documents are JSON. */
+  readonly format: Accepted["format"];
+}
+
+const formats: ReadonlyMap<string, Accepted["format"]> = new Map([
+  [plainJson, "json"],
+  ["*/*", "json"],
+  ["application/*", "json"],
+  ["application/yaml", "yaml"],
+  [protobufType, "protobuf"],
+]);
+
 /** Clients parse this to the letter to see that they got what they asked for. */
 export function discoveryContentType(form: DiscoveryForm): string {
   return form === "legacy" ? plainJson : `application/json;g=apidiscovery.k8s.io;v=${form};as=APIGroupDiscoveryList`;
 }
 
 /** The first form of an Accept header that there is. Throws 406 where there is none. */
-export function acceptDiscovery(header: string | undefined): DiscoveryForm {
-  if (header === undefined || header.trim() === "") return "legacy";
+export function acceptDiscovery(header: string | undefined): AcceptedDiscovery {
+  if (header === undefined || header.trim() === "") return { form: "legacy", format: "json" };
   for (const clause of header.split(",").slice(0, 64)) {
     const [type = "", ...rest] = clause.split(";").map((part) => part.trim());
-    if (type !== plainJson && type !== "*/*" && type !== "application/*") continue;
+    const format = formats.get(type);
+    if (format === undefined) continue;
     const parameters = new Map(
       rest.map((part): [string, string] => {
         const equals = part.indexOf("=");
@@ -24,10 +40,10 @@ export function acceptDiscovery(header: string | undefined): DiscoveryForm {
       }),
     );
     const as = parameters.get("as");
-    if (as === undefined) return "legacy";
+    if (as === undefined) return { form: "legacy", format };
     const version = parameters.get("v");
-    if (as !== "APIGroupDiscoveryList" || parameters.get("g") !== "apidiscovery.k8s.io") continue;
-    if (version === "v2" || version === "v2beta1") return version;
+    if (format !== "json" || as !== "APIGroupDiscoveryList" || parameters.get("g") !== "apidiscovery.k8s.io") continue;
+    if (version === "v2" || version === "v2beta1") return { form: version, format };
   }
-  throw statusErrors.notAcceptable([plainJson, discoveryContentType("v2"), discoveryContentType("v2beta1")]);
+  throw statusErrors.notAcceptable(mediaTypes);
 }

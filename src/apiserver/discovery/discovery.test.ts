@@ -242,7 +242,7 @@ describe("legacy discovery", () => {
 });
 
 describe("aggregated discovery", () => {
-  const accepts: readonly { readonly accept: string; readonly form: string }[] = [
+  const accepts: readonly { readonly accept: string; readonly form: string; readonly format?: string }[] = [
     { accept: `${v2},${v2beta1},application/json`, form: "v2" },
     { accept: `${v2beta1},application/json`, form: "v2beta1" },
     { accept: "application/json", form: "legacy" },
@@ -252,13 +252,14 @@ describe("aggregated discovery", () => {
       accept: "application/json; g=apidiscovery.k8s.io; v=v3; as=APIGroupDiscoveryList, application/json",
       form: "legacy",
     },
-    { accept: "application/vnd.kubernetes.protobuf,application/json", form: "legacy" },
+    { accept: "application/vnd.kubernetes.protobuf,application/json", form: "legacy", format: "protobuf" },
+    { accept: "application/yaml", form: "legacy", format: "yaml" },
   ];
-  for (const { accept, form } of accepts)
-    it(`${accept} gets ${form}`, () => expect(acceptDiscovery(accept)).toBe(form));
+  for (const { accept, form, format = "json" } of accepts)
+    it(`${accept} gets ${form} in ${format}`, () => expect(acceptDiscovery(accept)).toEqual({ form, format }));
 
   it("refuses what it cannot give", () => {
-    expect(() => acceptDiscovery("application/vnd.kubernetes.protobuf")).toThrow("only the following media types");
+    expect(() => acceptDiscovery("text/html")).toThrow("only the following media types");
   });
 
   it("has the core group at /api and the others at /apis, with the form in the content type", () => {

@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
-import type { ResourceDescription } from "../../api/index.js";
+import type { JsonObject, ResourceDescription } from "../../api/index.js";
+import { protobufType } from "../http/negotiate.js";
 import type { PathRequest, PathResponse, PathRoute } from "../http/routes.js";
-import { acceptDiscovery, type DiscoveryForm, discoveryContentType } from "./accept.js";
+import { yamlText } from "../http/yaml-text.js";
+import { type AcceptedDiscovery, acceptDiscovery, type DiscoveryForm, discoveryContentType } from "./accept.js";
 import {
   aggregatedDocument,
   apiVersionsDocument,
@@ -10,6 +12,7 @@ import {
   resourceListDocument,
 } from "./documents.js";
 import { type ExtraGroup, type ServedGroup, servedGroups } from "./groups.js";
+import { discoveryProtobuf } from "./protobuf.js";
 
 /** The resources that are served; `generation` changes whenever they do. */
 export interface ResourceSource {
@@ -24,6 +27,14 @@ export interface DiscoveryOptions {
   /** `host:port` as clients reach it, for `/api`. */
   readonly serverAddress?: string;
 }
+
+const encode: Readonly<Record<AcceptedDiscovery["format"], (document: object) => Buffer>> = {
+  json: (document) => Buffer.from(`${JSON.stringify(document)}\n`),
+  yaml: (document) => Buffer.from(yamlText(document)),
+  protobuf: (document) => discoveryProtobuf(document as JsonObject),
+};
+
+const contentTypes = { yaml: "application/yaml", protobuf: protobufType } as const;
 
 /** `/api`, `/apis` and below, legacy and aggregated. Documents are made when first asked for and kept until resources change. */
 export class DiscoveryRoute implements PathRoute {
@@ -50,15 +61,14 @@ export class DiscoveryRoute implements PathRoute {
     const [root, group, version, ...rest] = path.slice(1).split("/");
     if ((root !== "api" && root !== "apis") || group === "" || rest.length > 0) return undefined;
     this.#refresh();
-    if (group === undefined) {
-      const accept = request.headers["accept"];
-      const form = acceptDiscovery(Array.isArray(accept) ? accept.join(",") : accept);
-      return this.#document(`${form} ${root}`, form, () => this.#rootDocument(root, form));
-    }
+    const accept = request.headers["accept"];
+    const accepted = acceptDiscovery(Array.isArray(accept) ? accept.join(",") : accept);
+    if (group === undefined) return this.#document(root, accepted, () => this.#rootDocument(root, accepted.form));
+    const legacy = { form: "legacy", format: accepted.format } as const;
     if (root === "api") {
-      return version === undefined ? this.#document(path, "legacy", () => this.#versionDocument("", group)) : undefined;
+      return version === undefined ? this.#document(path, legacy, () => this.#versionDocument("", group)) : undefined;
     }
-    return this.#document(path, "legacy", () =>
+    return this.#document(path, legacy, () =>
       version === undefined ? this.#groupDocument(group) : this.#versionDocument(group, version),
     );
   }
@@ -73,15 +83,20 @@ export class DiscoveryRoute implements PathRoute {
   }
 
   /** Only what exists is kept, so the paths that clients make up take no memory. */
-  #document(key: string, form: DiscoveryForm, build: () => object | undefined): PathResponse | undefined {
+  #document(
+    path: string,
+    { form, format }: AcceptedDiscovery,
+    build: () => object | undefined,
+  ): PathResponse | undefined {
+    const key = `${path} ${form} ${format}`;
     const known = this.#documents.get(key);
     if (known !== undefined) return known;
     const document = build();
     if (document === undefined) return undefined;
-    const body = Buffer.from(`${JSON.stringify(document)}\n`);
+    const body = encode[format](document);
     const response: PathResponse = {
       code: 200,
-      contentType: discoveryContentType(form),
+      contentType: format === "json" ? discoveryContentType(form) : contentTypes[format],
       body,
       headers:
         form === "legacy" ? { Vary: "Accept" } : { Vary: "Accept", ETag: etagOf(body), "Cache-Control": "public" },
