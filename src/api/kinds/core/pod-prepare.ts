@@ -53,22 +53,26 @@ function bookkeepingOf(pod: Loose<Pod>): Loose<Pick<ObjectMeta, "resourceVersion
   return { ...(resourceVersion !== undefined && { resourceVersion }), ...(managedFields && { managedFields }) };
 }
 
+/** A list that is not the old one with other resources stays as it is wanted, which validation then refuses. */
 function resizedOf(spec: Loose<PodSpec>, old: Loose<PodSpec>): Loose<PodSpec> {
   const resize = (
-    containers: readonly Loose<Container>[],
-    wanted: readonly Loose<Container>[] | undefined,
+    containers: readonly Loose<Container>[] = [],
+    wanted: readonly Loose<Container>[] = [],
   ): readonly Loose<Container>[] => {
-    const byName = new Map((wanted ?? []).map((container) => [container.name, container]));
-    return mapItems(containers, (container) => {
-      const next = byName.get(container.name);
-      if (next === undefined) return container;
-      return withField(withField(container, "resources", next.resources), "resizePolicy", next.resizePolicy);
+    const sameOnes =
+      wanted.length === containers.length && wanted.every(({ name }, at) => name === containers[at]?.name);
+    if (!sameOnes) return wanted;
+    return mapItems(containers, (container, at) => {
+      const { resources, resizePolicy } = wanted[at] ?? {};
+      return withField(withField(container, "resources", resources), "resizePolicy", resizePolicy);
     });
   };
   return {
-    containers: resize(old.containers ?? [], spec.containers),
-    ...(old.initContainers && { initContainers: resize(old.initContainers, spec.initContainers) }),
-    ...(old.resources && spec.resources && { resources: spec.resources }),
+    containers: resize(old.containers, spec.containers),
+    ...((old.initContainers ?? spec.initContainers) && {
+      initContainers: resize(old.initContainers, spec.initContainers),
+    }),
+    resources: spec.resources,
   };
 }
 

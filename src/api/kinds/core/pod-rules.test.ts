@@ -366,4 +366,100 @@ describe("resizing a pod", () => {
       "spec: Forbidden: only cpu and memory resources are mutable",
     ]);
   });
+
+  const amounts = (cpu: string): object => ({ requests: { cpu } });
+  const pair = [
+    { name: "a", image: "a", resources: amounts("1") },
+    { name: "b", image: "b" },
+  ];
+  const first = { name: "i", image: "i", resources: amounts("1"), restartPolicy: "Always" };
+
+  it.each([
+    {
+      name: "in another order",
+      before: { containers: pair },
+      after: { containers: pair.toReversed() },
+      errors: [
+        "spec.containers[0].name: Forbidden: containers may not be renamed or reordered on resize",
+        "spec.containers[1].name: Forbidden: containers may not be renamed or reordered on resize",
+      ],
+    },
+    {
+      name: "of fewer",
+      before: { containers: pair, initContainers: [first] },
+      after: { containers: pair.slice(0, 1), initContainers: [] },
+      errors: [
+        "spec.containers: Forbidden: containers may not be added or removed on resize",
+        "spec.initContainers: Forbidden: initContainers may not be added or removed on resize",
+      ],
+    },
+    {
+      name: "that take a promise back",
+      before: { containers: pair, initContainers: [first] },
+      after: {
+        containers: [{ ...pair[0], resources: { requests: { memory: "1Gi" } } }, pair[1]],
+        initContainers: [{ ...first, resources: {} }],
+      },
+      errors: [
+        "spec.initContainers[0].resources.requests: Forbidden: resource requests cannot be removed",
+        "spec.containers[0].resources.requests: Forbidden: resource requests cannot be removed",
+      ],
+    },
+    {
+      name: "that come before the others",
+      before: { containers: pair, initContainers: [{ ...first, restartPolicy: undefined }] },
+      after: { containers: pair, initContainers: [{ ...first, restartPolicy: undefined, resources: amounts("2") }] },
+      errors: [],
+    },
+    {
+      name: "that come before the others and would start again",
+      before: {
+        containers: pair,
+        initContainers: [
+          {
+            ...first,
+            restartPolicy: undefined,
+            resizePolicy: [{ resourceName: "cpu", restartPolicy: "RestartContainer" }],
+          },
+        ],
+      },
+      after: {
+        containers: pair,
+        initContainers: [
+          {
+            ...first,
+            restartPolicy: undefined,
+            resizePolicy: [{ resourceName: "cpu", restartPolicy: "RestartContainer" }],
+            resources: amounts("2"),
+          },
+        ],
+      },
+      errors: [
+        "spec.initContainers[0]: Forbidden: non-sidecar init containers with a resize policy of RestartContainer cannot be resized",
+      ],
+    },
+    {
+      name: "with resources for all of them",
+      before: { containers: pair },
+      after: { containers: pair, resources: { requests: { cpu: "3" } } },
+      errors: [],
+    },
+    {
+      name: "without resources for all of them any more",
+      before: { containers: pair, resources: { requests: { cpu: "3" } } },
+      after: { containers: pair },
+      errors: ["spec.resources: Forbidden: pod-level resources cannot be removed"],
+    },
+    {
+      name: "with fewer resources for all of them",
+      before: { containers: pair, resources: { requests: { cpu: "3", memory: "1Gi" } } },
+      after: { containers: pair, resources: { requests: { cpu: "3" } } },
+      errors: ["spec.resources.requests: Forbidden: pod-level resource requests cannot be removed"],
+    },
+  ])("is of containers $name", ({ before, after, errors }) => {
+    const old = created("/pods", changed({ spec: before })).object;
+    const wanted = created("/pods", changed({ spec: after })).object;
+    const given = { ...old, spec: { ...(old["spec"] as object), resources: undefined, ...(wanted["spec"] as object) } };
+    expect(updated("/pods", JSON.parse(JSON.stringify(given)), old, "resize").errors).toEqual(errors);
+  });
 });
