@@ -45,6 +45,11 @@ export function validateCsiDriver(driver: Loose<CSIDriver>): readonly FieldError
     const why = `must be greater than or equal to ${minUpdatePeriodSeconds} seconds`;
     errors.push(invalid("spec.nodeAllocatableUpdatePeriodSeconds", period, why));
   }
+  const { serviceAccountTokenInSecrets: inSecrets, tokenRequests = [] } = spec;
+  if (inSecrets !== undefined && tokenRequests.length === 0) {
+    const why = "serviceAccountTokenInSecrets is set but no tokenRequests are specified";
+    errors.push(invalid("spec.serviceAccountTokenInSecrets", inSecrets, why));
+  }
   return errors;
 }
 

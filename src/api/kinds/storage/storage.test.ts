@@ -53,6 +53,14 @@ const rows: readonly {
     ],
   },
   {
+    name: "a driver that wants no tokens, as secrets",
+    kind: "storage.k8s.io/csidrivers",
+    given: { spec: { serviceAccountTokenInSecrets: false } },
+    errors: [
+      "spec.serviceAccountTokenInSecrets: Invalid value: false: serviceAccountTokenInSecrets is set but no tokenRequests are specified",
+    ],
+  },
+  {
     name: "an attachment of nothing to a node",
     kind: "storage.k8s.io/volumeattachments",
     given: { spec: { attacher: "example.com", nodeName: "n", source: {} } },
