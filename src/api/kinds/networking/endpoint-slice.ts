@@ -11,9 +11,10 @@ import {
   type Errors,
 } from "../checks.js";
 import { mapField, mapItems, withDefaults } from "../defaulting.js";
+import { semanticallyEqual } from "../equality.js";
 import { checkNotSpecialIp, ipFamily } from "../ip.js";
 import { legacyIpWarnings } from "../ip-warnings.js";
-import type { Loose } from "../loose.js";
+import { type Loose, ownValue } from "../loose.js";
 
 const maxEndpoints = 1000;
 const maxAddresses = 100;
@@ -24,6 +25,23 @@ const addressTypes = ["FQDN", "IPv4", "IPv6"];
 export function defaultEndpointSlice(slice: Loose<EndpointSlice>): Loose<EndpointSlice> {
   return mapField(slice, "ports", (ports) =>
     mapItems(ports, (port) => withDefaults(port, { name: "", protocol: "TCP" })),
+  );
+}
+
+const hostnameLabel = "kubernetes.io/hostname";
+
+/** The topology that only v1beta1 could write is not taken, but what was stored with it stays while the endpoints do. */
+export function prepareEndpointSlice(slice: Loose<EndpointSlice>, old?: Loose<EndpointSlice>): Loose<EndpointSlice> {
+  if (old !== undefined && semanticallyEqual(slice.endpoints, old.endpoints)) return slice;
+  const before = new Set(old?.endpoints?.map(({ deprecatedTopology }) => ownValue(deprecatedTopology, hostnameLabel)));
+  return mapField(slice, "endpoints", (endpoints) =>
+    mapItems(endpoints, (endpoint) => {
+      const { deprecatedTopology, ...rest } = endpoint;
+      if (deprecatedTopology === undefined) return endpoint;
+      const node = ownValue(deprecatedTopology, hostnameLabel);
+      const known = node !== undefined && before.has(node) && validateDns1123Subdomain(node).length === 0;
+      return known && rest.nodeName === undefined ? { ...rest, nodeName: node } : rest;
+    }),
   );
 }
 

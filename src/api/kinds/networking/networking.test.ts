@@ -169,3 +169,25 @@ describe("networking", () => {
     expect(strategyFor("networking.k8s.io/ipaddresses").validateName?.(name)).toEqual(errors);
   });
 });
+
+describe("endpoints of slices", () => {
+  const slices = "discovery.k8s.io/endpointslices";
+  const topology = { "kubernetes.io/hostname": "n" };
+  const slice = (endpoint: object): JsonObject => ({
+    metadata: { name: "s" },
+    addressType: "IPv4",
+    endpoints: [{ addresses: ["10.0.0.1"], ...endpoint } as unknown as JsonObject],
+  });
+
+  it("get no topology as of v1beta1", () => {
+    expect(created(slices, slice({ deprecatedTopology: topology })).object).toEqual(slice({}));
+  });
+
+  it("keep it until they change, and then know their node", () => {
+    const old = slice({ deprecatedTopology: topology });
+    expect(updated(slices, { ...old, metadata: { name: "s", labels: { a: "b" } } }, old).object).toMatchObject(old);
+    const changed = slice({ deprecatedTopology: topology, zone: "z" });
+    expect(updated(slices, changed, old).object).toEqual(slice({ nodeName: "n", zone: "z" }));
+    expect(updated(slices, changed, slice({})).object).toEqual(slice({ zone: "z" }));
+  });
+});

@@ -12,6 +12,7 @@ import { defaultIngressClass, defaultNetworkPolicy } from "./defaults.js";
 import {
   defaultEndpointSlice,
   endpointSliceWarnings,
+  prepareEndpointSlice,
   validateEndpointSlice,
   validateEndpointSliceUpdate,
 } from "./endpoint-slice.js";
@@ -73,6 +74,8 @@ export const networkingStrategies: readonly StrategyEntry[] = [
     "discovery.k8s.io/endpointslices",
     strategyOf<EndpointSlice>({
       defaults: defaultEndpointSlice,
+      prepareForCreate: (slice) => prepareEndpointSlice(slice),
+      prepareForUpdate: prepareEndpointSlice,
       validate: validateEndpointSlice,
       validateUpdate: validateEndpointSliceUpdate,
       warnings: endpointSliceWarnings,
