@@ -1,70 +1,106 @@
-import { type FieldError, invalid, required } from "../../field-error.js";
-import type { CoreEvent, Event } from "../../gen/types.js";
-import { checkImmutable, checkQualifiedName, type Errors } from "../checks.js";
+import { type FieldError, invalid } from "../../field-error.js";
+import type { CoreEvent, Event, EventSeries } from "../../gen/types.js";
+import { jsonEqual } from "../../json-value.js";
+import { validateQualifiedName } from "../../names.js";
+import { addInvalid, checkImmutable, checkRequired, type Errors } from "../checks.js";
 import type { Loose } from "../loose.js";
 
 const maxNote = 1024;
+const maxWord = 128;
 
-/** An event is in its object's namespace; one about an object without a namespace is in `default` (or kube-system). */
+/** An event of either group, in the words of the older one, which all messages are in. */
+type Said = Pick<
+  Loose<CoreEvent>,
+  "metadata" | "involvedObject" | "eventTime" | "reportingInstance" | "action" | "reason" | "message"
+> & { readonly reportingController: string | undefined };
+
 export function validateCoreEvent(event: Loose<CoreEvent>): readonly FieldError[] {
-  const errors: Errors = [];
-  checkNamespace(errors, event.metadata?.namespace, event.involvedObject?.namespace, "involvedObject.namespace");
-  return errors;
+  return saidErrors({ ...event, reportingController: event.reportingComponent });
 }
 
 export function validateEvent(event: Loose<Event>): readonly FieldError[] {
+  const { regarding, note, reportingController } = event;
+  return saidErrors({
+    ...event,
+    ...(regarding && { involvedObject: regarding }),
+    ...(note !== undefined && { message: note }),
+    reportingController,
+  });
+}
+
+/** Only events that tell their time to the microsecond are asked who says what, and in how many words. */
+function saidErrors(event: Said): readonly FieldError[] {
   const errors: Errors = [];
-  checkNamespace(errors, event.metadata?.namespace, event.regarding?.namespace, "involvedObject.namespace");
+  const own = event.metadata?.namespace ?? "";
+  const about = event.involvedObject?.namespace ?? "";
+  const mismatch = invalid("involvedObject.namespace", about, "does not match event.namespace");
+  if (!event.eventTime) {
+    const everywhere = about === "" && (own === "" || own === "default");
+    if (about !== own && !everywhere) errors.push(mismatch);
+    return errors;
+  }
+  if (about === "" && own !== "default" && own !== "kube-system") errors.push(mismatch);
+  const { reportingController = "", message = "" } = event;
+  checkRequired(errors, "reportingController", reportingController);
+  addInvalid(errors, "reportingController", reportingController, validateQualifiedName(reportingController));
+  for (const field of ["reportingInstance", "action", "reason"] as const) {
+    const value = event[field] ?? "";
+    checkRequired(errors, field, value);
+    checkLength(errors, field, value, maxWord);
+  }
+  checkLength(errors, "message", message, maxNote);
   return errors;
 }
 
-function checkNamespace(errors: Errors, own: string | undefined, about: string | undefined, path: string): void {
-  if (!about) {
-    if (own && own !== "default" && own !== "kube-system") {
-      errors.push(invalid(path, about ?? "", "does not match event.namespace"));
-    }
-  } else if (own !== about) {
-    errors.push(invalid(path, about, "does not match event.namespace"));
-  }
+function checkLength(errors: Errors, path: string, text: string, max: number): void {
+  if (Buffer.byteLength(text) > max) errors.push(invalid(path, "", `can have at most ${max} characters`));
 }
 
-/** The newer API wants to know who says what, and in how many words. */
+/** A new event of the newer API tells its time, and nothing in the fields of the older one. */
 export function validateNewEvent(event: Loose<Event>): readonly FieldError[] {
   const errors: Errors = [];
-  if (event.eventTime === undefined) errors.push(required("eventTime"));
-  if (!event.reportingController) errors.push(required("reportingController"));
-  else checkQualifiedName(errors, "reportingController", event.reportingController);
-  if (!event.reportingInstance) errors.push(required("reportingInstance"));
-  else if (event.reportingInstance.length > 128) {
-    errors.push(invalid("reportingInstance", "", "can have at most 128 characters"));
-  }
-  if (!event.action) errors.push(required("action"));
-  else if (event.action.length > 128) errors.push(invalid("action", "", "can have at most 128 characters"));
-  if (!event.reason) errors.push(required("reason"));
-  else if (event.reason.length > 128) errors.push(invalid("reason", "", "can have at most 128 characters"));
-  if ((event.note?.length ?? 0) > maxNote) errors.push(invalid("message", "", "can have at most 1024 characters"));
+  checkSeries(errors, event.series);
+  checkRequired(errors, "eventTime", event.eventTime);
   if (event.type !== "Normal" && event.type !== "Warning") {
     errors.push(invalid("type", "", `has invalid value: ${event.type ?? ""}`));
   }
+  const { deprecatedSource: { component = "", host = "" } = {} } = event;
+  const unset = [
+    ["firstTimestamp", event.deprecatedFirstTimestamp ?? ""],
+    ["lastTimestamp", event.deprecatedLastTimestamp ?? ""],
+    ["count", event.deprecatedCount || ""],
+    ["source", component || host],
+  ] as const;
+  for (const [path, value] of unset) if (value !== "") errors.push(invalid(path, "", "needs to be unset"));
   return errors;
 }
 
-/** An event says what it said; only how often and how long may change. */
+function checkSeries(errors: Errors, series: Loose<EventSeries> | undefined): void {
+  if (series === undefined) return;
+  if ((series.count ?? 0) < 2) errors.push(invalid("series.count", "", "should be at least 2"));
+  checkRequired(errors, "series.lastObservedTime", series.lastObservedTime);
+}
+
+/** An event says what it said; only how often it happened may change. */
 export function validateEventUpdate(event: Loose<Event>, old: Loose<Event>): readonly FieldError[] {
   const errors: Errors = [];
-  for (const field of [
-    "reason",
-    "note",
-    "type",
-    "eventTime",
-    "action",
-    "related",
-    "reportingController",
-    "reportingInstance",
-  ] as const) {
-    const path = field === "note" ? "message" : field;
-    checkImmutable(errors, path, event[field], old[field]);
-  }
-  checkImmutable(errors, "involvedObject", event.regarding, old.regarding);
+  if (!jsonEqual(event.series, old.series)) checkSeries(errors, event.series);
+  for (const [field, path] of fixedFields) checkImmutable(errors, path, event[field], old[field]);
   return errors;
 }
+
+const fixedFields = [
+  ["regarding", "involvedObject"],
+  ["reason", "reason"],
+  ["note", "message"],
+  ["deprecatedSource", "source"],
+  ["deprecatedFirstTimestamp", "firstTimestamp"],
+  ["deprecatedLastTimestamp", "lastTimestamp"],
+  ["deprecatedCount", "count"],
+  ["type", "type"],
+  ["eventTime", "eventTime"],
+  ["action", "action"],
+  ["related", "related"],
+  ["reportingController", "reportingController"],
+  ["reportingInstance", "reportingInstance"],
+] as const;
