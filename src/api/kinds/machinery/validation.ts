@@ -1,9 +1,9 @@
-import { type FieldError, forbidden, invalid, notSupported } from "../../field-error.js";
+import { type FieldError, forbidden, invalid } from "../../field-error.js";
 import type { Lease, PriorityClass, RuntimeClass } from "../../gen/types.js";
-import { checkImmutable, checkLabel, checkLabels, type Errors } from "../checks.js";
-import { checkResourceName, checkResourceQuantity } from "../core/resource-names.js";
+import { checkEnum, checkImmutable, checkLabel, checkLabels, type Errors } from "../checks.js";
+import { checkResourceRequirements } from "../core/resources-validation.js";
 import { checkTolerations } from "../core/scheduling-validation.js";
-import { entriesOf, type Loose } from "../loose.js";
+import type { Loose } from "../loose.js";
 
 export function validateLease(lease: Loose<Lease>): readonly FieldError[] {
   const errors: Errors = [];
@@ -46,10 +46,8 @@ export function validatePriorityClass(priorityClass: Loose<PriorityClass>): read
     const why = `maximum allowed value of a user defined priority is ${systemPriority}`;
     errors.push(forbidden("value", why));
   }
-  const policy = priorityClass.preemptionPolicy;
-  if (policy !== undefined && policy !== "Never" && policy !== "PreemptLowerPriority") {
-    errors.push(notSupported("preemptionPolicy", policy, ["PreemptLowerPriority", "Never"]));
-  }
+  const { preemptionPolicy: policy } = priorityClass;
+  if (policy !== undefined) checkEnum(errors, "preemptionPolicy", policy, ["PreemptLowerPriority", "Never"]);
   return errors;
 }
 
@@ -68,10 +66,9 @@ export function validatePriorityClassUpdate(
 export function validateRuntimeClass(runtimeClass: Loose<RuntimeClass>): readonly FieldError[] {
   const errors: Errors = [];
   checkLabel(errors, "handler", runtimeClass.handler ?? "");
-  for (const [name, value] of entriesOf(runtimeClass.overhead?.podFixed)) {
-    checkResourceName(errors, `overhead.podFixed[${name}]`, name);
-    checkResourceQuantity(errors, `overhead.podFixed[${name}]`, name, value);
-  }
+  const { overhead } = runtimeClass;
+  // Upstream has the overhead checked as if it were a container's limits, and says so.
+  if (overhead !== undefined) checkResourceRequirements(errors, "overhead", { limits: overhead.podFixed });
   const scheduling = runtimeClass.scheduling;
   if (scheduling === undefined) return errors;
   checkLabels(errors, "scheduling.nodeSelector", scheduling.nodeSelector);
