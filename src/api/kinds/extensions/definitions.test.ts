@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { JsonObject } from "../../object.js";
 import { created, strategyFor, updated, withPath } from "../testing.js";
 
 const kind = "apiextensions.k8s.io/customresourcedefinitions";
@@ -170,6 +171,21 @@ describe("definitions", () => {
     expect(updated(kind, withPath(established, "spec.scope", "Cluster"), established).errors).toEqual([
       'spec.scope: Invalid value: "Cluster": field is immutable',
     ]);
+  });
+
+  it("once established take no certificates that cannot be read", () => {
+    const stored = created(kind, withPath(definition, "spec.conversion", conversion({}))).object;
+    const bundle = "spec.conversion.webhook.clientConfig.caBundle";
+    const broken = withPath(stored, bundle, "AAAA");
+    expect(created(kind, broken).errors).toEqual([]);
+    expect(updated(kind, broken, stored).errors).toEqual([]);
+    const established = (object: JsonObject): JsonObject =>
+      withPath(object, "status.conditions", [{ type: "Established", status: "True" }]);
+    expect(updated(kind, established(broken), established(stored)).errors).toEqual([
+      'spec.conversion.webhookClientConfig.caBundle: Invalid value: "AAAA": unable to load root certificates: data does not contain any valid RSA or ECDSA certificates',
+    ]);
+    const other = withPath(broken, bundle, "BBBB");
+    expect(updated(kind, established(other), established(broken)).errors).toEqual([]);
   });
 
   it("keep versions that objects are stored in", () => {

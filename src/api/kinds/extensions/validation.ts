@@ -2,6 +2,7 @@ import { type FieldError, forbidden, invalid, required } from "../../field-error
 import type { CustomResourceDefinition } from "../../gen/types.js";
 import { jsonEqual } from "../../json-value.js";
 import { validateDns1035Label, validateDns1123Subdomain } from "../../names.js";
+import { caBundleProblem } from "../ca-bundle.js";
 import { checkEnum, checkImmutable, checkRequired, type Errors } from "../checks.js";
 import { type Loose, ownValue } from "../loose.js";
 import { checkReviewVersions, checkWebhookClient, isRecognized } from "../webhook-client.js";
@@ -177,10 +178,24 @@ export function validateDefinitionUpdate(definition: Definition, old: Definition
   const reviews = old.spec?.conversion?.webhook?.conversionReviewVersions ?? [];
   errors.push(...conversionErrors(definition, reviews.length === 0 || isRecognized(reviews)));
   if (old.status?.conditions?.some(({ type, status }) => type === "Established" && status === "True") === true) {
+    checkBundle(errors, bundleOf(definition), bundleOf(old));
     checkImmutable(errors, "spec.scope", definition.spec?.scope, old.spec?.scope);
     checkImmutable(errors, "spec.names.kind", definition.spec?.names?.kind, old.spec?.names?.kind);
   }
   checkImmutable(errors, "spec.group", definition.spec?.group, old.spec?.group);
   checkImmutable(errors, "spec.names.plural", definition.spec?.names?.plural, old.spec?.names?.plural);
   return errors;
+}
+
+/** Once a definition is served, certificates that can be read are not exchanged for what cannot. */
+function checkBundle(errors: Errors, bundle: string, old: string): void {
+  const why = bundle === "" ? undefined : caBundleProblem(bundle);
+  if (why === undefined || (old !== "" && caBundleProblem(old) !== undefined)) return;
+  const path = "spec.conversion.webhookClientConfig.caBundle";
+  errors.push(invalid(path, bundle, `unable to load root certificates: ${why}`));
+}
+
+function bundleOf({ spec }: Definition): string {
+  const { strategy, webhook } = spec?.conversion ?? {};
+  return strategy === "Webhook" ? (webhook?.clientConfig?.caBundle ?? "") : "";
 }
