@@ -1,5 +1,5 @@
 import { type Client, startControlPlane } from "coxswain";
-import { configMaps, customResourceDefinitions, defineResource, type KubeObject } from "coxswain/api";
+import { configMaps, customResourceDefinitions, defineResource, type KubeObject, namespaces } from "coxswain/api";
 import { describeOwnResource } from "coxswain/testing";
 import { expect, test } from "vitest";
 import { start as startCrdOnly } from "./crd-only.js";
@@ -34,6 +34,29 @@ describeOwnResource({
 
 const note = (name: string, text: string): KubeObject =>
   ({ apiVersion: "notes.example.com/v1", kind: "Note", metadata: { name, namespace: "default" }, text }) as never;
+
+test("objects of a storage of one's own go with their owners, and with their namespace", async () => {
+  const api = noteApi();
+  await using cp = await startControlPlane({ controllers: ["garbagecollector", "namespace"], ownResources: [api] });
+  const { client } = cp;
+  const metadata = { name: "owner", namespace: "default" };
+  const owner = await client.create(configMaps, { apiVersion: "v1", kind: "ConfigMap", metadata });
+  const { name, uid } = owner.metadata;
+  const owned = note("owned", "x");
+  const ownerReferences = [{ apiVersion: "v1", kind: "ConfigMap", name, uid }];
+  await client.create(api.resource, { ...owned, metadata: { ...owned.metadata, ownerReferences } } as never);
+  await client.create(namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: "team" } });
+  const inTeam = note("in-team", "x");
+  await client.create(api.resource, { ...inTeam, metadata: { ...inTeam.metadata, namespace: "team" } } as never);
+  await client.create(api.resource, note("other", "x"));
+  await client.delete(configMaps, metadata);
+  await client.delete(namespaces, { name: "team" });
+  const left = async () => (await client.list(api.resource)).items.map((one) => one.metadata.name);
+  await expect.poll(left, { timeout: 10_000 }).toEqual(["other"]);
+  await expect
+    .poll(async () => (await client.list(namespaces)).items.map((one) => one.metadata.name))
+    .not.toContain("team");
+});
 
 test("objects of a storage of one's own are validated, defaulted, patched, applied and watched", async () => {
   const api = noteApi();

@@ -200,8 +200,8 @@ function controlParts(options: ClusterOptions, context: ClusterContext): readonl
         nodeIpam: options.podCidr === undefined ? undefined : { clusterCidrs: options.podCidr.split(",") },
         signToken: (secret) => api.tokens.issueLegacy(secret),
         certificates: certificateSigner(pki.ca),
-        served: () => api.api.table.all(),
       }),
+      served: () => api.api.table.all(),
       select,
     });
     parts.push(afterBootstrap(manager));

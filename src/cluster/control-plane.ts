@@ -160,11 +160,11 @@ interface Shared {
 
 function managerOf(
   options: ControlPlaneOptions,
-  { served, ...shared }: Shared & { readonly client: Client; readonly served: () => readonly ResourceDescription[] },
+  shared: Shared & { readonly client: Client; readonly served: () => readonly ResourceDescription[] },
 ): ControllerManager | undefined {
   const { custom = [] } = options;
   const select = [...custom.map(({ name }) => name), ...(options.controllers ?? ["*"])];
-  const controllers = [...custom, ...builtinControllers({ quota: { usageOf, inScope }, served })];
+  const controllers = [...custom, ...builtinControllers({ quota: { usageOf, inScope } })];
   return select.length === 0 ? undefined : createManager({ ...shared, select, controllers });
 }
 

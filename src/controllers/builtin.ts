@@ -1,4 +1,3 @@
-import type { ResourceDescription } from "../api/index.js";
 import { certificateApprovingController } from "./certificates/approving.js";
 import { certificateCleanerController } from "./certificates/cleaner.js";
 import type { CertificateSigner } from "./certificates/signer.js";
@@ -41,15 +40,13 @@ export interface BuiltinOptions {
   readonly nodeIpam?: NodeIpamOptions | undefined;
   /** Signs the tokens of Secrets that ask for one. Absent: they stay without. */
   readonly signToken?: TokenSecretOptions["sign"] | undefined;
-  /** What the API serves now, by which the expressions of policies are checked. Absent: the built-in kinds. */
-  readonly served?: (() => readonly ResourceDescription[]) | undefined;
   /** Holds the key by which requests for certificates are signed. Absent: they wait for somebody else. */
   readonly certificates?: CertificateSigner | undefined;
 }
 
 /** All of upstream's controllers that there are here, under their names. */
 export function builtinControllers(options: BuiltinOptions = {}): readonly Controller[] {
-  const { rootCa, nodeLifecycle, nodeIpam, quota, signToken, certificates, served } = options;
+  const { rootCa, nodeLifecycle, nodeIpam, quota, signToken, certificates } = options;
   return [
     deploymentController,
     replicaSetController,
@@ -80,7 +77,7 @@ export function builtinControllers(options: BuiltinOptions = {}): readonly Contr
     pvcProtectionController,
     pvProtectionController,
     clusterRoleAggregationController,
-    validatingAdmissionPolicyStatusController(served),
+    validatingAdmissionPolicyStatusController,
     ...(quota === undefined ? [] : [resourceQuotaController(quota)]),
     ...(nodeIpam === undefined ? [] : [nodeIpamController(nodeIpam)]),
   ];

@@ -1,4 +1,4 @@
-import type { KubeObject, ResourceType } from "../api/index.js";
+import type { KubeObject, ResourceDescription, ResourceType } from "../api/index.js";
 import type { Client, EventRecorder, Informer, InformerFactory, SharedInformerOptions } from "../client/index.js";
 import type { Clock } from "../internal/clock.js";
 import type { Logger } from "../internal/logger.js";
@@ -15,6 +15,8 @@ export interface ControllerContext {
   /** The shared local copy of a resource. One asked for during setup is synced before the controller runs. */
   informer<T extends KubeObject>(resource: ResourceType<T>, options?: SharedInformerOptions<T>): Informer<T>;
   readonly metrics: ControllerMetrics;
+  /** What the API serves now, where the API server is in the same process and says so. */
+  readonly served?: (() => readonly ResourceDescription[]) | undefined;
 }
 
 /** Hooks for whoever counts. */

@@ -1,4 +1,5 @@
 import { setMaxListeners } from "node:events";
+import type { ResourceDescription } from "../api/index.js";
 import { type Client, createEventRecorder, InformerFactory, LeaderElector } from "../client/index.js";
 import { type Clock, realClock } from "../internal/clock.js";
 import type { Component, ComponentContext } from "../internal/component.js";
@@ -35,6 +36,11 @@ export interface ManagerOptions {
   /** Shared with other parts of the process. Default: one of its own. The owner starts and stops it. */
   readonly informers?: InformerFactory | undefined;
   readonly metrics?: ControllerMetrics | undefined;
+  /**
+   * What the API serves now: by it the expressions of policies are checked, and objects of storages of one's own go with their
+   * namespaces and owners. Absent: the built-in kinds, and custom ones where the API tells of them.
+   */
+  readonly served?: (() => readonly ResourceDescription[]) | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
   readonly logger?: Logger | undefined;
@@ -124,7 +130,7 @@ class Manager implements ControllerManager {
     // Every controller and informer listens to it; many listeners are no leak.
     setMaxListeners(0, signal);
     const clock = this.#clock;
-    const { client, metrics = {}, clientFor } = this.#options;
+    const { client, metrics = {}, clientFor, served } = this.#options;
     const own = this.#options.informers === undefined;
     const informers =
       this.#options.informers ?? new InformerFactory({ client, clock, random: this.#random, logger: this.#logger });
@@ -146,6 +152,7 @@ class Manager implements ControllerManager {
           events,
           informers,
           metrics,
+          served,
           informer: (resource, options) => {
             const informer = informers.informer(resource, options);
             synced.push(informer.whenSynced(signal).catch(() => {}));

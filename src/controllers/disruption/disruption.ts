@@ -1,6 +1,5 @@
 import {
   type Condition,
-  customResourceDefinitions,
   deployments,
   keyOf,
   type Pod,
@@ -37,7 +36,7 @@ export const disruptionController: Controller = defineStatefulController<PodDisr
   prepare: (context, enqueue) => {
     const budgets = context.informer(podDisruptionBudgets);
     const podInformer = context.informer(pods);
-    const discovery = discoverFrom(context.informer(customResourceDefinitions));
+    const discovery = discoverFrom(context);
     const about = (pod: Pod): void => {
       for (const budget of budgets.list(pod.metadata.namespace)) {
         if (selectorFromLabelSelector(budget.spec?.selector).matches(pod.metadata.labels)) enqueue(keyOf(budget));

@@ -35,8 +35,7 @@ class GarbageCollector implements RunningController {
 
   constructor(context: ControllerContext) {
     this.#context = context;
-    const definitions = context.informer(customResourceDefinitions);
-    this.#discovery = discoverFrom(definitions);
+    this.#discovery = discoverFrom(context);
     this.#collector = new Collector(this.#graph, this.#discovery);
     this.#queue = defineStatefulController({
       name: garbageCollector.name,
@@ -58,6 +57,7 @@ class GarbageCollector implements RunningController {
   async run(signal: AbortSignal): Promise<void> {
     const sync = (): void => this.#watchCustom(signal);
     const registration = this.#context.informer(customResourceDefinitions).addHandler({ batch: sync });
+    sync();
     try {
       await this.#queue.run(signal);
     } finally {

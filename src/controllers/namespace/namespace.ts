@@ -1,5 +1,4 @@
 import {
-  customResourceDefinitions,
   isStatusError,
   type KubeObject,
   type Namespace,
@@ -30,7 +29,7 @@ export const namespaceController: Controller = defineStatefulController<Namespac
   concurrency: 10,
   prepare: (context, enqueue) => {
     const informer = context.informer(namespaces);
-    const discovery = discoverFrom(context.informer(customResourceDefinitions));
+    const discovery = discoverFrom(context);
     context.informer(pods).addHandler({
       delete: ({ metadata: { namespace = "" } }) => {
         if (informer.get(namespace)?.metadata.deletionTimestamp !== undefined) enqueue(namespace);

@@ -1,6 +1,5 @@
 import {
   configMaps,
-  customResourceDefinitions,
   type JsonObject,
   type KubeObject,
   keyOf,
@@ -49,7 +48,7 @@ export function resourceQuotaController(evaluator: QuotaEvaluator): Controller {
     aliases: ["resourcequota"],
     prepare: (context, enqueue) => {
       const quotas = context.informer(resourceQuotas);
-      const discovery = discoverFrom(context.informer(customResourceDefinitions));
+      const discovery = discoverFrom(context);
       const recount = ({ metadata }: KubeObject): void => {
         for (const quota of quotas.list(metadata.namespace)) enqueue(keyOf(quota));
       };

@@ -4,7 +4,7 @@ import { Scenario } from "../../testing/controller-scenario.js";
 import { validatingAdmissionPolicyStatusController } from "./validatingadmissionpolicystatus.js";
 
 test("writes down what does not fit, and again when the policy changes", async () => {
-  const scenario = new Scenario({ controllers: [validatingAdmissionPolicyStatusController()] });
+  const scenario = new Scenario({ controllers: [validatingAdmissionPolicyStatusController] });
   await scenario.start();
   const rule = { apiGroups: ["apps"], apiVersions: ["v1"], operations: ["CREATE"], resources: ["deployments"] };
   const spec = { matchConstraints: { resourceRules: [rule] }, validations: [{ expression: "object.replicas > 1" }] };

@@ -9,11 +9,8 @@ import type { Controller } from "../controller.js";
 import { defineStatefulController } from "../define-controller.js";
 
 /** Says in the status of ValidatingAdmissionPolicies what does not fit the types of the kinds that they are about. */
-export function validatingAdmissionPolicyStatusController(
-  /** What the API serves now. Absent: the built-in kinds, so that custom ones are not checked. */
-  served?: () => readonly ResourceDescription[],
-): Controller {
-  return defineStatefulController<ValidatingAdmissionPolicy>({
+export const validatingAdmissionPolicyStatusController: Controller =
+  defineStatefulController<ValidatingAdmissionPolicy>({
     name: "validatingadmissionpolicy-status-controller",
     aliases: ["validatingadmissionpolicy-status"],
     for: validatingAdmissionPolicies,
@@ -21,7 +18,7 @@ export function validatingAdmissionPolicyStatusController(
       const policies = context.informer(validatingAdmissionPolicies);
       let builtin: readonly ResourceDescription[] | undefined;
       const all =
-        served ??
+        context.served ??
         (() => {
           builtin ??= builtinDescriptions(new Map());
           return builtin;
@@ -38,4 +35,3 @@ export function validatingAdmissionPolicyStatusController(
       };
     },
   });
-}
