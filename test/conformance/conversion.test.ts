@@ -283,6 +283,24 @@ describeApi("conversion by a webhook", controlPlane, (api) => {
     expect((await failure(api.call("get", v1, at))).code).toBe(404);
   });
 
+  test("that fails ends the watches in that version, which can be resumed, and no others", async () => {
+    const at = await made();
+    const since = String(metadataOf(await api.call("get", v1, at))["resourceVersion"]);
+    const options = { resourceVersion: since };
+    const old = api.watch(v1, { namespace: at.namespace, options });
+    const other = api.watch(v2, { namespace: at.namespace, options });
+    const failed = failure(other.next());
+    webhook.answer = () => 500;
+    await api.call("patch", v1, { ...at, patchType: "merge", body: { spec: { hostPort: "b:2" } } });
+    expect((await old.next()).value).toMatchObject({ type: "MODIFIED", object: { spec: { hostPort: "b:2" } } });
+    expect(await failed).toMatchObject({ code: 500, message: expect.stringContaining(wrong) });
+    webhook.answer = answerTo;
+    for await (const { type, object } of api.watch(v2, { namespace: at.namespace, options })) {
+      expect([type, (object as unknown as JsonObject)["spec"]]).toEqual(["MODIFIED", { host: "b", port: "2" }]);
+      break;
+    }
+  });
+
   test("may speak v1beta1, where neither version nor uid of the answer count", async () => {
     const plural = `olds${(await api.namespace()).replace(/\D/g, "")}`;
     const conversion = {
