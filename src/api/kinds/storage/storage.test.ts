@@ -55,7 +55,7 @@ const rows: readonly {
   {
     name: "a driver that wants no tokens, as secrets",
     kind: "storage.k8s.io/csidrivers",
-    given: { spec: { serviceAccountTokenInSecrets: false } },
+    given: { metadata: { name: "driver.example.com" }, spec: { serviceAccountTokenInSecrets: false } },
     errors: [
       "spec.serviceAccountTokenInSecrets: Invalid value: false: serviceAccountTokenInSecrets is set but no tokenRequests are specified",
     ],
