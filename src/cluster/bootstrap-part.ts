@@ -1,5 +1,6 @@
 import type { Transport } from "../api/index.js";
 import { bootstrapRbac } from "../apiserver/authz/reconcile.js";
+import { ensureFlowControl } from "../apiserver/bootstrap/flow-control.js";
 import {
   ensureKubernetesService,
   ensureNamespaces,
@@ -7,10 +8,15 @@ import {
   type KubernetesServiceOptions,
 } from "../apiserver/bootstrap/system-objects.js";
 import { createClient } from "../client/index.js";
+import type { Clock } from "../internal/clock.js";
 import type { Component } from "../internal/component.js";
 
 /** Writes what every cluster has before anybody uses it; other parts depend on it, so that they find it. */
-export function bootstrapPart(transport: Transport, kubernetesService: () => KubernetesServiceOptions): Component {
+export function bootstrapPart(
+  transport: Transport,
+  kubernetesService: () => KubernetesServiceOptions,
+  clock: Clock,
+): Component {
   return {
     name: "system-objects",
     dependencies: ["apiserver"],
@@ -18,6 +24,7 @@ export function bootstrapPart(transport: Transport, kubernetesService: () => Kub
       await ensureNamespaces(transport);
       await Promise.all([
         ensurePriorityClasses(transport),
+        ensureFlowControl(transport, clock),
         bootstrapRbac(createClient(transport)),
         ensureKubernetesService(transport, kubernetesService()),
       ]);

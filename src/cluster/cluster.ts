@@ -113,13 +113,17 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const supervisor = new Supervisor(options.events);
   const parts = [
     api,
-    bootstrapPart(api.transport(), () => ({
-      serviceCidr,
-      clusterIp: first,
-      port: options.apiServicePort,
-      // A loopback address means another host to each pod, unless all pods are on this one.
-      addresses: advertise.startsWith("127.") && !options.loopback ? [] : [{ ip: advertise, port: api.https.port }],
-    })),
+    bootstrapPart(
+      api.transport(),
+      () => ({
+        serviceCidr,
+        clusterIp: first,
+        port: options.apiServicePort,
+        // A loopback address means another host to each pod, unless all pods are on this one.
+        addresses: advertise.startsWith("127.") && !options.loopback ? [] : [{ ip: advertise, port: api.https.port }],
+      }),
+      clock,
+    ),
     ...controlParts(options, context),
   ];
   await supervisor.start(parts);

@@ -1,20 +1,23 @@
 import { type ApiRequest, isStatusError, type KubeObject, type Transport } from "../../api/index.js";
 
-/** Writes objects that must exist, without touching those that do. */
+/** Writes an object that must exist, without touching one that does. Says whether it wrote it. */
 export async function ensure(
   transport: Transport,
   object: KubeObject | unknown,
   place: Omit<ApiRequest, "verb">,
-): Promise<void> {
+): Promise<boolean> {
   const name = (object as KubeObject).metadata.name;
   try {
     await transport.request({ ...place, verb: "get", name });
+    return false;
   } catch (error) {
     if (!isStatusError(error, "NotFound")) throw error;
     try {
       await transport.request({ ...place, verb: "create", body: object });
+      return true;
     } catch (raced) {
       if (!isStatusError(raced, "AlreadyExists")) throw raced;
+      return false;
     }
   }
 }
