@@ -6,7 +6,7 @@ import {
   type ResourceType,
 } from "../../api/index.js";
 import type { ControllerContext } from "../controller.js";
-import type { ReconcileContext } from "../define-controller.js";
+import type { ReconcileContext, ReconcileResult } from "../define-controller.js";
 import { equalJson } from "../shared/hash.js";
 import { OwnWrites } from "../shared/own-writes.js";
 import { controllerReference } from "../shared/owners.js";
@@ -27,6 +27,7 @@ export interface OwnSlices {
 }
 
 const byService = "service";
+const lookAgainMs = 1_000;
 
 /** Follows the slices of `manager`: whatever happens to one, its service is looked at again. */
 export function followSlices(context: ControllerContext, manager: string, enqueue: (key: string) => void): OwnSlices {
@@ -71,7 +72,7 @@ export async function writeSlices(
   key: string,
   { create, update, remove }: SliceChanges,
   { owner, ownerResource, labels, annotations, slices, failure }: SliceWrites,
-): Promise<void> {
+): Promise<ReconcileResult> {
   const follows = ({ metadata }: EndpointSlice): boolean =>
     equalJson(metadata.labels, labels) &&
     (annotations === undefined || equalJson(metadata.annotations ?? {}, annotations));
@@ -110,10 +111,11 @@ export async function writeSlices(
       slices.deleted(key, slice);
     }
   } catch (error) {
-    if (isStatusError(error, "Forbidden") || signal.aborted) return;
-    if (!isStatusError(error, "Conflict") && !isStatusError(error, "NotFound")) {
-      events.event(owner, "Warning", "FailedToUpdateEndpointSlices", `${failure}: ${messageOf(error)}`);
-    }
+    if (isStatusError(error, "Forbidden") || signal.aborted) return undefined;
+    // Somebody else was faster, as the garbage collector when the owner goes: the cache will tell of it.
+    if (isStatusError(error, "Conflict") || isStatusError(error, "NotFound")) return { requeueAfterMs: lookAgainMs };
+    events.event(owner, "Warning", "FailedToUpdateEndpointSlices", `${failure}: ${messageOf(error)}`);
     throw error;
   }
+  return undefined;
 }
