@@ -32,7 +32,7 @@ export const endpointSliceController: Controller = defineStatefulController<Serv
       if (requeueAfterMs > 0) return { requeueAfterMs };
       const groups = portGroups(service, behind.behind(service), (name) => nodeInformer.get(name));
       const { name, namespace } = service.metadata;
-      return writeSlices(reconcile, key, planSlices(groups, slices.of(key), addressTypesOf(service)), {
+      await writeSlices(reconcile, key, planSlices(groups, slices.of(key), addressTypesOf(service)), {
         owner: service,
         ownerResource: services,
         labels: labelsFor(service),

@@ -6,7 +6,7 @@ import {
   type ResourceType,
 } from "../../api/index.js";
 import type { ControllerContext } from "../controller.js";
-import type { ReconcileContext, ReconcileResult } from "../define-controller.js";
+import type { ReconcileContext } from "../define-controller.js";
 import { equalJson } from "../shared/hash.js";
 import { OwnWrites } from "../shared/own-writes.js";
 import { controllerReference } from "../shared/owners.js";
@@ -26,9 +26,6 @@ export interface OwnSlices {
   forget(serviceKey: string): void;
 }
 
-const byService = "service";
-const lookAgainMs = 1_000;
-
 /** Follows the slices of `manager`: whatever happens to one, its service is looked at again. */
 export function followSlices(context: ControllerContext, manager: string, enqueue: (key: string) => void): OwnSlices {
   const slices = context.informer(endpointSlices);
@@ -37,7 +34,9 @@ export function followSlices(context: ControllerContext, manager: string, enqueu
     const name = labels?.[serviceName];
     return name === undefined || labels?.[managedBy] !== manager ? undefined : `${namespace}/${name}`;
   };
-  slices.addIndex(byService, (slice) => {
+  // The cache is shared with the other managers.
+  const ownByService = `service of ${manager}`;
+  slices.addIndex(ownByService, (slice) => {
     const key = keyOf(slice);
     return key === undefined ? [] : [key];
   });
@@ -47,7 +46,7 @@ export function followSlices(context: ControllerContext, manager: string, enqueu
   };
   slices.addHandler({ add: mend, update: (_, slice) => mend(slice), delete: mend });
   return {
-    of: (key) => [...slices.byIndex(byService, key)],
+    of: (key) => [...slices.byIndex(ownByService, key)],
     waitMs: (key) => writes.waitMs(key, slices),
     wrote: (key, slice) => writes.wrote(key, slice),
     deleted: (key, slice) => writes.deleted(key, slice),
@@ -72,7 +71,7 @@ export async function writeSlices(
   key: string,
   { create, update, remove }: SliceChanges,
   { owner, ownerResource, labels, annotations, slices, failure }: SliceWrites,
-): Promise<ReconcileResult> {
+): Promise<void> {
   const follows = ({ metadata }: EndpointSlice): boolean =>
     equalJson(metadata.labels, labels) &&
     (annotations === undefined || equalJson(metadata.annotations ?? {}, annotations));
@@ -111,11 +110,10 @@ export async function writeSlices(
       slices.deleted(key, slice);
     }
   } catch (error) {
-    if (isStatusError(error, "Forbidden") || signal.aborted) return undefined;
-    // Somebody else was faster, as the garbage collector when the owner goes: the cache will tell of it.
-    if (isStatusError(error, "Conflict") || isStatusError(error, "NotFound")) return { requeueAfterMs: lookAgainMs };
-    events.event(owner, "Warning", "FailedToUpdateEndpointSlices", `${failure}: ${messageOf(error)}`);
+    if (isStatusError(error, "Forbidden") || signal.aborted) return;
+    if (!isStatusError(error, "Conflict") && !isStatusError(error, "NotFound")) {
+      events.event(owner, "Warning", "FailedToUpdateEndpointSlices", `${failure}: ${messageOf(error)}`);
+    }
     throw error;
   }
-  return undefined;
 }

@@ -1,6 +1,9 @@
 import { expect, test } from "vitest";
-import { type EndpointSlice, type EndpointSubset, endpointSlices, endpoints, services } from "../../api/index.js";
+import { type EndpointSlice, type EndpointSubset, endpointSlices, endpoints, pods, services } from "../../api/index.js";
+import { makePod } from "../../testing/builders.js";
 import { Scenario } from "../../testing/controller-scenario.js";
+import { endpointsController } from "../endpoints/endpoints.js";
+import { endpointSliceController } from "../endpointslice/endpointslice.js";
 import { garbageCollector } from "../garbagecollector/garbagecollector.js";
 import { endpointSliceMirroringController } from "./endpointslicemirroring.js";
 
@@ -131,6 +134,26 @@ test.each([
   const scenario = await begin(selector);
   await publish(scenario, [{ addresses: [{ ip: "10.1.2.3" }], ports }], more);
   expect(await scenario.list(endpointSlices)).toEqual([]);
+});
+
+test("the slices that others keep are left alone", async () => {
+  const scenario = new Scenario({
+    controllers: [endpointSliceMirroringController, endpointSliceController, endpointsController],
+  });
+  await scenario.start();
+  const labels = { app: "web" };
+  const spec = { clusterIP: "10.96.0.9", selector: labels, ports: [{ port: 80 }] };
+  await scenario.create(services, { apiVersion: "v1", kind: "Service", metadata, spec });
+  await scenario.create(pods, makePod("web", { labels, nodeName: "n" }));
+  await scenario.settle();
+  const slices = async () => (await scenario.list(endpointSlices)).map((one) => one.metadata.name);
+  const before = await slices();
+  expect(before).toHaveLength(1);
+  await scenario.restart();
+  await scenario.delete(pods, "web");
+  await scenario.settle();
+  expect(await slices()).toEqual(before);
+  expect(scenario.problems).toEqual([]);
 });
 
 test("a service that gets a selector, or goes, loses the slices", async () => {

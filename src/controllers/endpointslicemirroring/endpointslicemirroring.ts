@@ -47,7 +47,7 @@ export const endpointSliceMirroringController: Controller = defineStatefulContro
       if (requeueAfterMs > 0) return { requeueAfterMs };
       const service = serviceInformer.get(key);
       const mirrored = service !== undefined && !hasSelector(service) && isMirrored(original);
-      return writeSlices(reconcile, key, planSlices(mirrored ? groupsOf(original) : [], slices.of(key), []), {
+      await writeSlices(reconcile, key, planSlices(mirrored ? groupsOf(original) : [], slices.of(key), []), {
         owner: original,
         ownerResource: endpoints,
         ...marksOf(original),
