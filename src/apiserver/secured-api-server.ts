@@ -193,6 +193,11 @@ export class SecuredApiServer implements Component {
     }
   }
 
+  /** Whether an APIService says that another server has the group-version: then only HTTPS reaches it. */
+  delegates(group: string, version: string): boolean {
+    return this.#aggregation?.delegates(group, version) !== undefined;
+  }
+
   /** The way in for clients of this process; default: the server itself, which may do everything. */
   transport(user?: UserInfo, agent?: string): Transport {
     return this.api.transport(user, agent);

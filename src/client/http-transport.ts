@@ -8,6 +8,7 @@ import {
   type StatusReason,
   statusErrors,
   type Transport,
+  type UserInfo,
   type WatchEvent,
 } from "../api/index.js";
 import { type Clock, realClock, sleep } from "../internal/clock.js";
@@ -29,7 +30,7 @@ export interface HttpTransportOptions {
   readonly token?: (() => string | undefined | Promise<string | undefined>) | undefined;
   readonly basicAuth?: { readonly username: string; readonly password: string } | undefined;
   readonly impersonate?:
-    | { readonly user: string; readonly groups?: readonly string[]; readonly uid?: string }
+    | (Pick<UserInfo, "uid" | "extra"> & { readonly user: string; readonly groups?: readonly string[] })
     | undefined;
   readonly userAgent?: string | undefined;
   /** Connections for all but watches, which get one each. Default 32. */
@@ -166,6 +167,9 @@ export class HttpTransport implements Transport, AsyncDisposable {
       headers["impersonate-user"] = impersonate.user;
       if (impersonate.groups !== undefined) headers["impersonate-group"] = [...impersonate.groups];
       if (impersonate.uid !== undefined) headers["impersonate-uid"] = impersonate.uid;
+      for (const [key, values] of Object.entries(impersonate.extra ?? {})) {
+        headers[`impersonate-extra-${encodeURIComponent(key)}`] = [...values];
+      }
     }
     return headers;
   }

@@ -26,6 +26,7 @@ export interface KubeconfigUser {
   readonly as?: string;
   readonly "as-groups"?: readonly string[];
   readonly "as-uid"?: string;
+  readonly "as-user-extra"?: { readonly [key: string]: readonly string[] };
   readonly exec?: unknown;
   readonly "auth-provider"?: unknown;
 }
@@ -187,8 +188,13 @@ export async function writeKubeconfig(path: string, text: string): Promise<void>
 }
 
 function impersonation(user: string, entry: KubeconfigUser): NonNullable<HttpTransportOptions["impersonate"]> {
-  const { "as-groups": groups, "as-uid": uid } = entry;
-  return { user, ...(groups === undefined ? {} : { groups }), ...(uid === undefined ? {} : { uid }) };
+  const { "as-groups": groups, "as-uid": uid, "as-user-extra": extra } = entry;
+  return {
+    user,
+    ...(groups === undefined ? {} : { groups }),
+    ...(uid === undefined ? {} : { uid }),
+    ...(extra === undefined ? {} : { extra }),
+  };
 }
 
 function tokenOf({ token, tokenFile }: KubeconfigUser): HttpTransportOptions["token"] {

@@ -26,6 +26,7 @@ import { certificateSigner } from "./certificate-signer.js";
 import { identities } from "./identities.js";
 import { loopbackStrategies } from "./loopback-endpoints.js";
 import { type ComponentError, Supervisor, type SupervisorEvents } from "./supervisor.js";
+import { ProcessTransports } from "./transports.js";
 
 export interface ClusterOptions {
   /** Its owner disposes it, after the cluster has stopped. */
@@ -108,7 +109,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     ...(options.pki === undefined ? {} : { storage: options.pki }),
   });
   const api = apiServer(options, { ...shared, pki, host, serviceCidr });
-  const clientFor = (user: UserInfo, agent?: string): Client => createClient(api.transport(user, agent));
+  const transports = new ProcessTransports(api, pki);
+  const clientFor = (user: UserInfo, agent?: string): Client => createClient(transports.transport(user, agent));
   const context: ClusterContext = { ...shared, pki, api, clientFor };
   const supervisor = new Supervisor(options.events);
   const parts = [
@@ -131,14 +133,15 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     await supervisor.start([...((await options.parts?.(context)) ?? [])]);
   } catch (error) {
     await supervisor.stop();
+    await transports[Symbol.asyncDispose]();
     throw error;
   }
-  const stop = (): Promise<void> => supervisor.stop();
+  const stop = (): Promise<void> => supervisor.stop().finally(() => transports[Symbol.asyncDispose]());
   return {
     pki,
     url: api.https.url,
     api,
-    client: createClient(api.transport()),
+    client: createClient(transports.transport()),
     supervisor,
     failed: supervisor.failed,
     kubeconfig: () => adminKubeconfig(pki, api.https.url),

@@ -15,6 +15,7 @@ import { SecuredApiServer } from "../../src/apiserver/secured-api-server.js";
 import { type Client, createClient, waitFor } from "../../src/client/index.js";
 import { kubeconfigFor } from "../../src/cluster/cluster.js";
 import { loopbackStrategies } from "../../src/cluster/loopback-endpoints.js";
+import { ProcessTransports } from "../../src/cluster/transports.js";
 import { realClock } from "../../src/internal/clock.js";
 import { MemoryStore } from "../../src/store/index.js";
 import { ExtensionServer, group, version } from "./support/extension-server.js";
@@ -189,6 +190,50 @@ describe("the APIServices of the server's own groups", () => {
     await waitFor(client, apiServices, { name: "v1.stable.example.com" }, (object) => object === undefined, {
       timeoutMs: 20_000,
     });
+  });
+});
+
+describe("clients in the process", () => {
+  const flunders = { group, version, resource: "flunders", kind: "Flunder", namespaced: true };
+  const flunder = (of: string) => ({
+    apiVersion: `${group}/${version}`,
+    kind: "Flunder",
+    metadata: { name: of, namespace: "default" },
+  });
+
+  test("reach what another server has in their own name, and watch it", async () => {
+    await using transports = new ProcessTransports(server, pki);
+    const user = { username: "part", groups: ["system:masters"], uid: "7", extra: { "example.com/why": ["a b"] } };
+    const part = createClient(transports.transport(user, "part/1"));
+    const stopWatching = new AbortController();
+    const seen: string[] = [];
+    const watching = (async () => {
+      for await (const { type, object } of part.watch(flunders, {
+        namespace: "default",
+        signal: stopWatching.signal,
+      })) {
+        seen.push(`${type} ${object.metadata.name}`);
+      }
+    })();
+    await expect.poll(() => extension.asked.some(({ url }) => url.includes("watch"))).toBe(true);
+    await part.create(flunders, flunder("inner"));
+    const { headers } = extension.asked.find(({ method }) => method === "POST") ?? { headers: {} };
+    expect(headers).toMatchObject({
+      "x-remote-user": "part",
+      "x-remote-group": expect.stringContaining("system:masters"),
+      "x-remote-extra-example.com%2fwhy": "a b",
+    });
+    expect((await part.list(flunders, { namespace: "default" })).items.map((one) => one.metadata.name)).toEqual([
+      "inner",
+    ]);
+    await expect.poll(() => seen).toContain("ADDED inner");
+    await createClient(transports.transport()).delete(flunders, { namespace: "default", name: "inner" });
+    stopWatching.abort();
+    await watching;
+    // What this server has does not leave the process.
+    const before = extension.asked.length;
+    await part.get(services, { namespace: "default", name: "wardle" });
+    expect(extension.asked).toHaveLength(before);
   });
 });
 
