@@ -200,7 +200,7 @@ class Binder {
   /** Four writes, each of which may be the last for now: whoever comes next goes on from there. */
   async #bind(found: PersistentVolume, claim: PersistentVolumeClaim): Promise<Result> {
     const { client, signal } = this.#context;
-    const { namespace, name, uid, resourceVersion, annotations } = claim.metadata;
+    const { namespace, name, uid, resourceVersion } = claim.metadata;
     let volume = found;
     if (volume.spec?.claimRef?.uid !== uid) {
       const claimRef = { kind: "PersistentVolumeClaim", apiVersion: "v1", namespace, name, uid, resourceVersion };
@@ -213,7 +213,7 @@ class Binder {
     let bound = claim;
     if (claim.spec?.volumeName !== volume.metadata.name || !isComplete(claim)) {
       const byUs = claim.spec?.volumeName ? {} : { [boundByController]: "yes" };
-      const metadata = annotated(claim.metadata, { ...annotations, ...byUs, [bindCompleted]: "yes" });
+      const metadata = annotated(claim.metadata, { ...byUs, [bindCompleted]: "yes" });
       const spec = { ...claim.spec, volumeName: volume.metadata.name };
       bound = await client.update(persistentVolumeClaims, { ...claim, metadata, spec }, { signal });
     }
@@ -287,14 +287,15 @@ class Binder {
     const { persistentVolumeReclaimPolicy: policy = "Retain", csi } = volume.spec ?? {};
     const external = csi !== undefined || volume.metadata.annotations?.[provisionedBy] !== undefined;
     if (policy === "Retain" || (policy === "Delete" && external) || phase === "Failed") return undefined;
-    const what = policy === "Delete" ? "deletable" : "recyclable";
     const { name } = volume.metadata;
-    const message =
+    const [reason, message] =
       policy === "Delete"
-        ? `error getting deleter volume plugin for volume ${quoted(name)}: no ${what} volume plugin matched`
-        : `No recycler plugin found for the volume!`;
-    const { events } = this.#context;
-    events.event(volume, "Warning", policy === "Delete" ? "VolumeFailedDelete" : "VolumeFailedRecycle", message);
+        ? [
+            "VolumeFailedDelete",
+            `error getting deleter volume plugin for volume ${quoted(name)}: no deletable volume plugin matched`,
+          ]
+        : ["VolumeFailedRecycle", "No recycler plugin found for the volume!"];
+    this.#context.events.event(volume, "Warning", reason, message);
     await this.#phase(volume, "Failed", message);
     return undefined;
   }

@@ -70,9 +70,8 @@ async function protect<T extends KubeObject>(
 ): Promise<void> {
   const { finalizers = [], deletionTimestamp } = object.metadata;
   const has = finalizers.includes(finalizer);
-  if (has === (deletionTimestamp === undefined)) return;
-  if (has && (await used())) return;
-  if (!has && deletionTimestamp !== undefined) return;
+  const wanted = deletionTimestamp === undefined || (has && (await used()));
+  if (has === wanted) return;
   const next = has ? finalizers.filter((one) => one !== finalizer) : [...finalizers, finalizer];
   await client.update(resource, { ...object, metadata: { ...object.metadata, finalizers: next } }, { signal });
 }

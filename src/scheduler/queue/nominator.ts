@@ -9,7 +9,7 @@ export class Nominator implements Nominations {
   readonly #nodeOf = new Map<string, string>();
   readonly #onChange: (nodeName: string) => void;
 
-  constructor(onChange: (nodeName: string) => void = () => {}) {
+  constructor(onChange: (nodeName: string) => void) {
     this.#onChange = onChange;
   }
 

@@ -36,7 +36,7 @@ const maxFactName = 63 + 1 + 32;
 const maxTaints = 16;
 const maxConsumptions = 2;
 const maxCounters = 32;
-export const maxCounterName = 63;
+const maxCounterName = 63;
 const maxValue = 64;
 
 export function checkDevice(errors: Errors, path: string, device: Device, context: DeviceContext): void {
@@ -114,12 +114,21 @@ function checkConsumption(errors: Errors, path: string, consumption: Loose<Devic
   const { counterSet = "", counters } = consumption;
   if (counterSet === "") errors.push(required(`${path}.counterSet`));
   else checkLabel(errors, `${path}.counterSet`, counterSet);
+  checkCounters(errors, `${path}.counters`, counters);
+}
+
+/** Of a set, or what a device takes of one. */
+export function checkCounters(
+  errors: Errors,
+  path: string,
+  counters: Loose<DeviceCounterConsumption>["counters"],
+): void {
   if (Object.keys(counters ?? {}).length === 0) {
-    errors.push(required(`${path}.counters`));
+    errors.push(required(path));
     return;
   }
   const limits = { max: maxCounters, maxKey: maxCounterName };
-  checkMap(errors, `${path}.counters`, counters, limits, (key, _counter, at) => {
+  checkMap(errors, path, counters, limits, (key, _counter, at) => {
     checkLabel(errors, at, key);
   });
 }

@@ -4,13 +4,12 @@ import { checkImmutable, checkLabel, checkSubdomain, type Errors } from "../chec
 import { checkCsiDriverName } from "../core/csi-validation.js";
 import { checkNodeSelectorTerms } from "../core/scheduling-validation.js";
 import type { Loose } from "../loose.js";
-import { checkMap, checkPoolName, checkSet } from "./checks.js";
-import { checkDevice, type Device, maxCounterName } from "./device-validation.js";
+import { checkPoolName, checkSet } from "./checks.js";
+import { checkCounters, checkDevice, type Device } from "./device-validation.js";
 
 const maxDevices = 128;
 const maxComplexDevices = 64;
 const maxCounterSets = 8;
-const maxCounters = 32;
 
 type Spec = Loose<ResourceSliceSpec>;
 
@@ -100,12 +99,5 @@ function checkOneTerm(errors: Errors, path: string, selector: Loose<NodeSelector
 function checkCounterSet(errors: Errors, path: string, { name = "", counters }: Loose<CounterSet>): void {
   if (name === "") errors.push(required(`${path}.name`));
   else checkLabel(errors, `${path}.name`, name);
-  if (Object.keys(counters ?? {}).length === 0) {
-    errors.push(required(`${path}.counters`));
-    return;
-  }
-  const limits = { max: maxCounters, maxKey: maxCounterName };
-  checkMap(errors, `${path}.counters`, counters, limits, (key, _counter, at) => {
-    checkLabel(errors, at, key);
-  });
+  checkCounters(errors, `${path}.counters`, counters);
 }
