@@ -156,13 +156,15 @@ describe("a client that reads slowly", () => {
     expect(headers[":status"]).toBe(200);
     other.resume();
     await once(other, "end");
-    let size = 0;
-    const [first] = stalled as [ClientHttp2Stream];
-    first.on("data", (chunk: Buffer) => (size += chunk.length));
-    first.resume();
-    await once(first, "end");
-    expect(size).toBeGreaterThan(3_000_000);
-    session.destroy();
+    // To the end, each of them: Node's own client is known to crash when it drops streams with much unread.
+    for (const stream of stalled) {
+      let size = 0;
+      stream.on("data", (chunk: Buffer) => (size += chunk.length));
+      stream.resume();
+      await once(stream, "end");
+      expect(size).toBeGreaterThan(3_000_000);
+    }
+    session.close();
   });
 
   test("and never reads its watch is cut after 20,000 events, and goes on where it was", async () => {
