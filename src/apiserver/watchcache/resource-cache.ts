@@ -141,7 +141,6 @@ export class ResourceCache {
 
   /** Ends every watch, as when the server stops or the resource goes. */
   endWatches(error?: Error): void {
-    this.#watchers.flush();
     for (const watcher of this.#watchers.all()) watcher.end(error);
   }
 

@@ -19,7 +19,10 @@ class Bucket {
   }
 }
 
-/** Watchers by what they can possibly be concerned by, so that an event is judged by few of thousands. */
+/**
+ * Watchers by what they can possibly be concerned by, so that an event is judged by few of thousands. Events are offered and flushed in one
+ * synchronous stretch: nobody comes or goes between.
+ */
 export class WatcherTable {
   readonly #buckets = new Map<string, Bucket>();
   readonly #dirty = new Set<CacheWatcher | Bucket>();
@@ -36,8 +39,6 @@ export class WatcherTable {
 
   /** `seen` is the revision of the last event offered. */
   add(watcher: CacheWatcher, seen: number): void {
-    // What is collected is for those who were there.
-    this.flush();
     const key = bucketOf(watcher.selection);
     const bucket = this.#buckets.get(key) ?? new Bucket();
     this.#buckets.set(key, bucket);
@@ -52,7 +53,6 @@ export class WatcherTable {
     const key = bucketOf(watcher.selection);
     const bucket = this.#buckets.get(key);
     if (bucket === undefined) return;
-    if (bucket.plain.has(watcher)) this.flush();
     if (!bucket.plain.delete(watcher) && !bucket.choosy.delete(watcher)) return;
     if (bucket.plain.size + bucket.choosy.size === 0) this.#buckets.delete(key);
     this.#dirty.delete(watcher);
@@ -91,7 +91,6 @@ export class WatcherTable {
   }
 
   flush(): void {
-    if (this.#dirty.size === 0) return;
     const pool = new BatchPool();
     for (const collected of this.#dirty) collected.flush(pool);
     this.#dirty.clear();
