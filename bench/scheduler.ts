@@ -13,11 +13,9 @@ export async function* run(selection: readonly string[] = []): AsyncGenerator<Ro
   const numbers = selection.map(Number).filter((number) => number > 0);
   const names = selection.filter((word) => !(Number(word) > 0));
   const chosen = workloads.filter(({ name }) => names.length === 0 || names.includes(name));
-  // Until the compiler has seen enough of it.
-  for (const workload of workloads.slice(0, 1)) {
-    await bareRate(100);
-    await schedulerRate(workload, 100);
-  }
+  // Until the compiler has seen enough of each.
+  await bareRate(100);
+  for (const workload of chosen) await schedulerRate(workload, workload.sizes?.[0] ?? 100);
   for (const nodes of numbers.length > 0 ? numbers : sizes) {
     const bare = await bareRate(nodes);
     for (const workload of chosen) {

@@ -241,5 +241,10 @@ export const workloads: readonly Workload[] = [
     pod: (index, nodes) => benchPod(`pod-${index}`, { affinity: pinned(`node-${index % nodes}`) }),
   },
   { name: "Basic + a custom policy", pod: (index) => benchPod(`pod-${index}`), policies: [evenNames] },
+  {
+    name: "Basic + a custom policy that signs pods",
+    pod: (index) => benchPod(`pod-${index}`),
+    policies: [{ ...evenNames, signPod: () => "" }],
+  },
   { name: "Basic + an explanation per second", pod: (index) => benchPod(`pod-${index}`), explainEveryMs: 1000 },
 ];

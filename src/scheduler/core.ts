@@ -17,6 +17,7 @@ import { FailureHandler } from "./failure-handler.js";
 import { PolicyError } from "./framework/guard.js";
 import type { ClusterListers } from "./framework/listers.js";
 import type { ClusterEvent, Cycle, EventAction, RequeueInterest } from "./framework/policy.js";
+import { TimeBudget } from "./framework/time-budget.js";
 import { queueOrder, type RunningProfile, runningProfile, type SchedulerProfile, schedulerNameOf } from "./profile.js";
 import { Nominator } from "./queue/nominator.js";
 import { type QueueEntry, SchedulingQueue } from "./queue/scheduling-queue.js";
@@ -86,7 +87,6 @@ export class SchedulerCore {
       verdicts: this.verdicts,
       nominations: this.nominator,
       random,
-      now: () => clock.now(),
       ...(options.client === undefined ? {} : { host: { client: options.client, clock } }),
     });
     const before = queueOrder([...this.#profiles.values()]);
@@ -162,12 +162,11 @@ export class SchedulerCore {
 
   /** From now on compares with these, counting anew; `undefined`: with nothing. Throws for profiles that cannot be used. */
   setShadow(options: ShadowOptions | undefined): void {
-    const { clock, cycleBudgetMs = defaultBudgetMs } = this.#options;
     const { cache, verdicts, nominator } = this;
     const shadow =
       options === undefined
         ? undefined
-        : new Shadow(options, { cache, verdicts, nominations: nominator, now: () => clock.now(), cycleBudgetMs });
+        : new Shadow(options, { cache, verdicts, nominations: nominator, budget: this.#budget() });
     this.#shadow?.close();
     this.#shadow = shadow;
   }
@@ -458,11 +457,16 @@ export class SchedulerCore {
     return all;
   }
 
+  #budget(): TimeBudget {
+    const { clock, cycleBudgetMs = defaultBudgetMs } = this.#options;
+    return new TimeBudget(() => clock.now(), cycleBudgetMs);
+  }
+
   #prepare(profiles: readonly SchedulerProfile[]): ReadonlyMap<string, RunningProfile> {
-    const budget = this.#options.cycleBudgetMs ?? defaultBudgetMs;
+    const budget = this.#budget();
     const prepared = new Map<string, RunningProfile>();
     for (const profile of profiles) {
-      const running = runningProfile(profile, this.cache.table, this.verdicts, budget);
+      const running = runningProfile(profile, this.cache, this.verdicts, budget);
       if (prepared.has(running.name)) throw new Error(`two profiles are named ${running.name}`);
       prepared.set(running.name, running);
     }

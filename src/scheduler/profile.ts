@@ -1,9 +1,10 @@
 import type { Pod } from "../api/index.js";
-import type { ClusterTable } from "./cache/cluster-table.js";
 import type { ProfileEngine } from "./engine/algorithm.js";
-import { ClassCache, type WeightedPolicy } from "./engine/class-cache.js";
+import { ClassCache, type ClassSource, type WeightedPolicy } from "./engine/class-cache.js";
+import { unsignable } from "./engine/signed-part.js";
 import type { VerdictTable } from "./engine/verdicts.js";
 import type { QueuedPod, SchedulingPolicy } from "./framework/policy.js";
+import { type TimeBudget, unlimitedTime } from "./framework/time-budget.js";
 
 /** One way of scheduling, chosen by a pod's schedulerName. */
 export interface SchedulerProfile {
@@ -36,14 +37,16 @@ export interface RunningProfile {
 
 export function runningProfile(
   profile: SchedulerProfile,
-  table: ClusterTable,
+  source: ClassSource,
   verdicts: VerdictTable,
-  cycleBudgetMs: number,
+  budget: TimeBudget = unlimitedTime,
 ): RunningProfile {
   const policies = profile.policies.map(weighted);
   const names = new Set<string>();
   for (const { policy } of policies) {
     if (names.has(policy.name)) throw new Error(`two policies are named ${policy.name}`);
+    const problem = unsignable(policy);
+    if (problem !== undefined) throw new Error(problem);
     names.add(policy.name);
   }
   const all = policies.map(({ policy }) => policy);
@@ -53,9 +56,9 @@ export function runningProfile(
     name: profile.schedulerName ?? defaultSchedulerName,
     engine: {
       policies,
-      classes: new ClassCache(table, verdicts, policies),
+      classes: new ClassCache(source, verdicts, policies, budget),
       percentageOfNodesToScore: profile.percentageOfNodesToScore,
-      cycleBudgetMs,
+      budget,
     },
     preEnqueue: having("preEnqueue"),
     postFilter: having("postFilter"),

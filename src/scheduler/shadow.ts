@@ -5,6 +5,7 @@ import { Algorithm, type Decision, type Nominations } from "./engine/algorithm.j
 import { fitMessage } from "./engine/fit-error.js";
 import type { VerdictTable } from "./engine/verdicts.js";
 import { PolicyError } from "./framework/guard.js";
+import type { TimeBudget } from "./framework/time-budget.js";
 import { type RunningProfile, runningProfile, type SchedulerProfile, schedulerNameOf } from "./profile.js";
 
 export interface ShadowOptions {
@@ -44,8 +45,7 @@ export interface ShadowSurroundings {
   readonly cache: ClusterCache;
   readonly verdicts: VerdictTable;
   readonly nominations: Nominations;
-  readonly now: () => number;
-  readonly cycleBudgetMs: number;
+  readonly budget: TimeBudget;
 }
 
 const remembered = 100;
@@ -63,7 +63,7 @@ export class Shadow {
   readonly #counts = { compared: 0, same: 0, otherNode: 0, onlyShadow: 0, onlyScheduler: 0, failed: 0 };
 
   constructor(options: ShadowOptions, surroundings: ShadowSurroundings) {
-    const { cache, verdicts, nominations, now, cycleBudgetMs } = surroundings;
+    const { cache, verdicts, nominations, budget } = surroundings;
     this.#options = options;
     this.#surroundings = surroundings;
     // Chance is the scheduler's own: the shadow leaves its sequence alone.
@@ -74,16 +74,10 @@ export class Shadow {
       verdicts,
       nominations,
       random,
-      now,
     });
     for (const profile of options.profiles) {
       // All nodes are looked at: a sample that misses the scheduler's node would be taken for a difference.
-      const running = runningProfile(
-        { ...profile, percentageOfNodesToScore: 100 },
-        cache.table,
-        verdicts,
-        cycleBudgetMs,
-      );
+      const running = runningProfile({ ...profile, percentageOfNodesToScore: 100 }, cache, verdicts, budget);
       this.#profiles.set(running.name, running);
     }
   }

@@ -217,14 +217,14 @@ export const policyChecks: readonly PolicyCheck[] = [
     run(context) {
       const given = sample(context);
       const { policy } = given.subject;
-      if (policy.vector === undefined) return;
+      if ((policy.vector ?? policy.signPod) === undefined) return;
       const { table } = given.cache;
       const verdicts = new VerdictTable();
-      const classes = new ClassCache(table, verdicts, [{ policy, weight: 1 }]);
-      for (const pod of given.pods) {
+      const classes = new ClassCache(given.cache, verdicts, [{ policy, weight: 1 }]);
+      for (const [index, pod] of given.pods.entries()) {
         const info = podInfo(pod, table.quantities);
         const { podClass, plain } = classes.classify(info);
-        const narrowed = policy.vector.narrow?.(info);
+        const narrowed = policy.vector?.narrow?.(info);
         if (plain.length > 0 || narrowed !== undefined) continue;
         podClass.beginRound();
         const feasible: number[] = [];
@@ -239,6 +239,11 @@ export const policyChecks: readonly PolicyCheck[] = [
           compiled.set(table.nodes[feasible[index] ?? -1]?.metadata.name ?? "", `score ${score}`);
         });
         same(evaluate(given, pod), compiled, "plain and compiled");
+        // Pods to come see a node that changed, and others that did not.
+        const nodeName = table.nodes[feasible[0] ?? -1]?.metadata.name;
+        if (nodeName === undefined) continue;
+        const metadata = { ...pod.metadata, name: `placed-${index}`, uid: `placed-${index}` };
+        given.cache.setPod(deepFreeze({ ...pod, metadata, spec: { containers: [], ...pod.spec, nodeName } }));
       }
     },
   },

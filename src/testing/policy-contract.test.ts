@@ -16,6 +16,19 @@ defaultPolicies().forEach(({ policy: { name } }, index) => {
   });
 });
 
+describeSchedulingPolicy({
+  name: "a policy that signs pods",
+  setup: () => ({
+    policy: {
+      name: "Quiet",
+      signPod: ({ metadata }) => metadata.labels?.app ?? "",
+      filter: ({ metadata }, { pods }) =>
+        pods.some(({ metadata: { labels } }) => labels?.app === metadata.labels?.app) ? "node(s) had one" : undefined,
+      score: (_, { pods }) => Math.max(0, 100 - pods.length),
+    },
+  }),
+});
+
 const finite = "gives verdicts and finite scores from 0 to 100, and changes nothing that it is given";
 
 const broken: readonly { readonly name: string; readonly check: string; readonly make: () => SchedulingPolicy }[] = [
@@ -115,6 +128,24 @@ const broken: readonly { readonly name: string; readonly check: string; readonly
     make: () => ({
       name: "X",
       requeueWhen: [{ resource: "Node", actions: ["Add"], hint: (_, { old }) => (old as Pod).kind === "Pod" }],
+    }),
+  },
+  {
+    name: "a signature that leaves out what the filter reads",
+    check: "decides the same compiled as called plainly",
+    make: () => ({
+      name: "X",
+      signPod: () => "",
+      filter: ({ metadata }) => (metadata.labels?.app === "web" ? "no web here" : undefined),
+    }),
+  },
+  {
+    name: "a signed policy that looks at other nodes",
+    check: "decides the same compiled as called plainly",
+    make: () => ({
+      name: "X",
+      signPod: () => "",
+      score: (_, __, { snapshot }) => snapshot.nodes.reduce((sum, { pods }) => sum + pods.length, 0),
     }),
   },
   {

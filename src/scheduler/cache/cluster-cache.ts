@@ -38,8 +38,7 @@ export class ClusterCache {
     const old = slot === undefined ? undefined : this.table.nodes[slot];
     const actions: readonly EventAction[] = old === undefined ? ["Add"] : nodeChanges(old, node);
     const changed = old === undefined || actions.length > 0 || !sameImages(old, node);
-    const placedIn = this.table.setNode(node, changed);
-    this.snapshots.forget(placedIn);
+    this.table.setNode(node, changed);
     const homeless = this.#homeless.get(name);
     if (homeless !== undefined) {
       this.#homeless.delete(name);
@@ -74,7 +73,6 @@ export class ClusterCache {
     known.assumed = false;
     if (known.slot !== undefined && countsAlike(known.info, info)) {
       this.table.replacePod(known.slot, known.info, info);
-      this.snapshots.forget(known.slot);
       known.info = info;
       return false;
     }

@@ -18,6 +18,8 @@ export class ClusterTable {
   readonly quantities: QuantityCache = new QuantityCache();
   readonly counters: PodCounters;
   readonly log: ChangeLog = new ChangeLog();
+  /** As `log`, with the changes that no column shows, such as a heartbeat or a pod's status. */
+  readonly objectLog: ChangeLog = new ChangeLog();
   /** Slots in use or free are below this. */
   slots = 0;
   nodeCount = 0;
@@ -88,16 +90,18 @@ export class ClusterTable {
   }
 
   /** Adds the node or replaces its object. `changed` says whether scheduling can see the difference. */
-  setNode(node: Node, changed: boolean): number {
+  setNode(node: Node, changed: boolean): void {
     const { name } = node.metadata;
     const known = this.#slotOf.get(name);
     const slot = known ?? this.#take(name);
     const old = this.nodes[slot];
     this.nodes[slot] = node;
-    if (known !== undefined && !changed) return slot;
+    if (known !== undefined && !changed) {
+      this.#touchObjects(slot);
+      return;
+    }
     this.#fill(slot, old, node);
     this.touch(slot);
-    return slot;
   }
 
   /** Forgets the node. Its pods must have been removed. */
@@ -130,13 +134,13 @@ export class ClusterTable {
     this.touch(slot);
   }
 
-  /** Puts a newer object of a pod in place of the old one, which counts exactly as much. Untold. */
+  /** Puts a newer object of a pod in place of the old one, which counts exactly as much: no column shows it. */
   replacePod(slot: number, old: PodInfo, pod: PodInfo): void {
     const pods = this.pods[slot];
     const at = pods?.indexOf(old) ?? -1;
     if (pods === undefined || at < 0) return;
     pods[at] = pod;
-    this.changes[slot] = (this.changes[slot] ?? 0) + 1;
+    this.#touchObjects(slot);
   }
 
   /** What is promised to pods on the node is different. Untold: nominations are looked at apart from the table. */
@@ -160,7 +164,7 @@ export class ClusterTable {
 
   /** Tells everything derived from the table that the slot is different. */
   touch(slot: number): void {
-    this.changes[slot] = (this.changes[slot] ?? 0) + 1;
+    this.#touchObjects(slot);
     this.log.push(slot);
   }
 
@@ -175,6 +179,11 @@ export class ClusterTable {
       const pods = this.pods[slot];
       if (pods !== undefined) for (const pod of pods) visit(slot, pod);
     }
+  }
+
+  #touchObjects(slot: number): void {
+    this.changes[slot] = (this.changes[slot] ?? 0) + 1;
+    this.objectLog.push(slot);
   }
 
   #account(slot: number, pod: PodInfo, sign: 1 | -1): void {

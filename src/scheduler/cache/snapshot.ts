@@ -17,7 +17,7 @@ export class Snapshots {
 
   constructor(table: ClusterTable) {
     this.#table = table;
-    this.#cursor = table.log.sequence;
+    this.#cursor = table.objectLog.sequence;
   }
 
   /** The cluster now. What is read from it later is as of the first read in the same synchronous stretch. */
@@ -45,14 +45,14 @@ export class Snapshots {
     return nodes;
   }
 
-  /** After the node object was replaced by one that is the same to scheduling, which the log does not tell. */
+  /** Before and after the table pretends something about the node, which the log does not tell. */
   forget(slot: number): void {
     this.#bySlot[slot] = undefined;
     this.#all = undefined;
   }
 
   #catchUp(): void {
-    const { log } = this.#table;
+    const { objectLog: log } = this.#table;
     if (this.#cursor === log.sequence) return;
     this.#all = undefined;
     if (!log.holds(this.#cursor)) {

@@ -3,7 +3,7 @@ import type { Random } from "../../internal/random.js";
 import type { ClusterTable } from "../cache/cluster-table.js";
 import type { PodInfo } from "../cache/pod-info.js";
 import type { Snapshots } from "../cache/snapshot.js";
-import { checkedScore, guarded, PolicyError } from "../framework/guard.js";
+import { checkedScore, checkedVerdict, guarded, PolicyError } from "../framework/guard.js";
 import {
   type Cycle,
   type NodeSnapshot,
@@ -13,6 +13,7 @@ import {
   toRejection,
   type Verdict,
 } from "../framework/policy.js";
+import type { TimeBudget } from "../framework/time-budget.js";
 import type { ClassCache, Classified, WeightedPolicy } from "./class-cache.js";
 import type { Unschedulable } from "./fit-error.js";
 import type { PodClass } from "./pod-class.js";
@@ -33,8 +34,6 @@ export interface AlgorithmOptions {
   readonly verdicts: VerdictTable;
   readonly nominations: Nominations;
   readonly random: Random;
-  /** Milliseconds, for the time budget of policies. */
-  readonly now: () => number;
   readonly host?: Cycle["host"];
 }
 
@@ -42,8 +41,7 @@ export interface ProfileEngine {
   readonly policies: readonly WeightedPolicy[];
   readonly classes: ClassCache;
   readonly percentageOfNodesToScore?: number | undefined;
-  /** What all plain calls of one cycle may take together. */
-  readonly cycleBudgetMs: number;
+  readonly budget: TimeBudget;
 }
 
 export type Decision =
@@ -78,7 +76,7 @@ export class Algorithm {
   /** `preferred` is taken when no node is better. Throws PolicyError. */
   schedule(pod: PodInfo, engine: ProfileEngine, cycle: Cycle, preferred = -1): Decision {
     const { table } = this.#options;
-    const classified = engine.classes.classify(pod);
+    const classified = classify(pod, engine);
     const run = new Run(this.#options, engine, classified, pod, cycle);
     const early = run.preFilter();
     if (early !== undefined) return { failure: early };
@@ -106,7 +104,7 @@ export class Algorithm {
    * were refused since can be added to it. Throws PolicyError.
    */
   offer(pod: PodInfo, engine: ProfileEngine, cycle: Cycle): Offer {
-    const classified = engine.classes.classify(pod);
+    const classified = classify(pod, engine);
     const run = new Run(this.#options, engine, classified, pod, cycle);
     const early = run.preFilter();
     if (early !== undefined) return { slots: [], scores: [], failure: () => early };
@@ -133,7 +131,7 @@ export class Algorithm {
 
   /** Whether the node would do as things are now. Throws PolicyError. */
   passes(pod: PodInfo, engine: ProfileEngine, slot: number): boolean {
-    const classified = engine.classes.classify(pod);
+    const classified = classify(pod, engine);
     const run = new Run(this.#options, engine, classified, pod, this.newCycle());
     if (run.preFilter() !== undefined) return false;
     classified.podClass.beginRound();
@@ -155,14 +153,20 @@ export class Algorithm {
       return feasible;
     }
     const enough = nodesToFind(table.nodeCount, engine.percentageOfNodesToScore);
-    let looked = 0;
-    for (; looked < table.slots && feasible.length < enough; looked++) {
-      const slot = (this.#start + looked) % table.slots;
+    const { slots } = table;
+    let slot = this.#start < slots ? this.#start : 0;
+    for (let looked = 0; looked < slots && feasible.length < enough; looked++) {
       if (run.passesUnblocked(slot)) feasible.push(slot);
+      if (++slot === slots) slot = 0;
     }
-    this.#start = table.slots === 0 ? 0 : (this.#start + looked) % table.slots;
+    this.#start = slot;
     return feasible;
   }
+}
+
+function classify(pod: PodInfo, { classes, budget }: ProfileEngine): Classified {
+  budget.begin();
+  return classes.classify(pod);
 }
 
 /** One pod's way through filters and scores. */
@@ -172,8 +176,6 @@ class Run {
   readonly #class: PodClass;
   readonly #pod: PodInfo;
   readonly #cycle: Cycle;
-  readonly #deadline: number;
-  #calls = 0;
   #filters: WeightedPolicy[];
   #scorers: WeightedPolicy[];
   #narrowedBy: string[] = [];
@@ -192,7 +194,6 @@ class Run {
     this.#filters = classified.plain.filter(({ policy }) => policy.filter !== undefined);
     this.#scorers = classified.plain.filter(({ policy, weight }) => policy.score !== undefined && weight !== 0);
     this.#preFilters = classified.plain;
-    this.#deadline = classified.plain.length === 0 ? Number.POSITIVE_INFINITY : options.now() + engine.cycleBudgetMs;
   }
   readonly #preFilters: readonly WeightedPolicy[];
 
@@ -281,7 +282,8 @@ class Run {
         () => policy.preScore?.(this.#pod.pod, nodes, this.#cycle)?.skip,
       );
       if (skipped === true) continue;
-      const scores = plainScores({ policy, weight }, this.#pod, nodes, this.#cycle, () => this.#checkTime(policy.name));
+      const tick = (): void => this.#engine.budget.check(policy.name);
+      const scores = plainScores({ policy, weight }, this.#pod, nodes, this.#cycle, tick);
       for (let index = 0; index < totals.length; index++) {
         totals[index] = (totals[index] ?? 0) + weight * (scores[index] ?? 0);
       }
@@ -361,21 +363,22 @@ class Run {
   /** The verdict of the node if some pods came to it and others left. */
   #codeIf(slot: number, coming: readonly PodInfo[], leaving: readonly PodInfo[]): number {
     const { table, snapshots } = this.#options;
-    for (const pod of leaving) table.pretend(slot, pod, -1);
-    for (const pod of coming) table.pretend(slot, pod, 1);
-    this.#class.reconsider(slot);
-    this.#class.beginRound();
-    let code = this.#class.code(slot);
-    if (code === 0 && this.#filters.length > 0) {
+    const pretend = (sign: 1 | -1): void => {
+      for (const pod of leaving) table.pretend(slot, pod, sign === 1 ? -1 : 1);
+      for (const pod of coming) table.pretend(slot, pod, sign);
       snapshots.forget(slot);
-      code = this.#plainCode(slot, this.#imagined());
-      snapshots.forget(slot);
+    };
+    pretend(1);
+    try {
+      this.#class.reconsider(slot);
+      this.#class.beginRound();
+      const code = this.#class.code(slot);
+      return Math.max(0, code === 0 && this.#filters.length > 0 ? this.#plainCode(slot, this.#imagined()) : code);
+    } finally {
+      pretend(-1);
+      this.#class.reconsider(slot);
+      this.#class.beginRound();
     }
-    for (const pod of coming) table.pretend(slot, pod, -1);
-    for (const pod of leaving) table.pretend(slot, pod, 1);
-    this.#class.reconsider(slot);
-    this.#class.beginRound();
-    return Math.max(0, code);
   }
 
   /** A cycle for the cluster as it would be: what policies worked out before is not true there. */
@@ -400,19 +403,13 @@ class Run {
 
   #ask(policy: SchedulingPolicy, node: NodeSnapshot, cycle: Cycle): Verdict {
     try {
-      this.#checkTime(policy.name);
+      this.#engine.budget.check(policy.name);
       return policy.filter?.(this.#pod.pod, node, cycle);
     } catch (error) {
       return guarded(policy.name, "Filter", () => {
         throw error;
       });
     }
-  }
-
-  /** Reading the clock costs as much as a filter: every so often is enough. */
-  #checkTime(policy: string): void {
-    if ((this.#calls++ & 7) !== 7 || this.#options.now() <= this.#deadline) return;
-    throw new PolicyError(policy, "Filter", `the cycle took longer than its ${this.#engine.cycleBudgetMs}ms`);
   }
 }
 
@@ -440,13 +437,6 @@ export function plainScores(
     throw new PolicyError(policy.name, "NormalizeScore", "must give one score per node");
   }
   return scores.map((score) => checkedScore(policy.name, "NormalizeScore", score, true));
-}
-
-function checkedVerdict(policy: string, verdict: Exclude<Verdict, undefined>): Rejection {
-  if (typeof verdict === "string" || (typeof verdict === "object" && verdict !== null && isRejection(verdict))) {
-    return toRejection(verdict);
-  }
-  throw new PolicyError(policy, "Filter", `gave ${String(verdict)} in place of a verdict`);
 }
 
 function isRejection(result: Rejection | PreFilterResult | ReadonlySet<string>): result is Rejection {

@@ -1,3 +1,4 @@
+import type { ChangeLog } from "../cache/change-log.js";
 import type { ClusterTable } from "../cache/cluster-table.js";
 import type { DomainView, FeasibleView, Normalize, TopologyPart, VectorPart } from "../framework/vector.js";
 import { DomainCounts } from "./domain-counts.js";
@@ -54,7 +55,11 @@ export class PodClass implements DomainView {
   /** Of slots with promises to other pods, all of which count: the verdict with these there, as of that change of the node. */
   readonly promises: Map<number, { readonly change: number; readonly code: number }> = new Map();
   readonly #changed: number[] = [];
+  /** What tells it of changes. */
+  readonly #log: ChangeLog;
   #cursor: number;
+  /** A policy failed while it was asked about a node. */
+  #broken = false;
   #round = 0;
   #viewed: NodeGroup | undefined;
 
@@ -85,7 +90,8 @@ export class PodClass implements DomainView {
     this.#nodeCode = new Int32Array(capacity);
     this.#nodeScore = new Int32Array(capacity);
     this.#eligible = new Uint8Array(capacity * Math.max(1, this.#inputs.length));
-    this.#cursor = table.log.sequence;
+    this.#log = parts.some(({ part }) => part.readsObjects === true) ? table.objectLog : table.log;
+    this.#cursor = this.#log.sequence;
     for (let slot = 0; slot < table.slots; slot++) this.#count(slot);
     for (let slot = 0; slot < table.slots; slot++) this.#place(slot);
   }
@@ -99,25 +105,31 @@ export class PodClass implements DomainView {
     for (const { part } of this.#parts) part.dispose?.();
   }
 
-  /** Whether it must be made anew: the table's arrays moved, or too much happened since. */
+  /** Whether it must be made anew: the table's arrays moved, too much happened since, or a policy failed. */
   get stale(): boolean {
     return (
       this.#epoch !== this.#table.counters.epoch ||
-      !this.#table.log.holds(this.#cursor) ||
+      this.#broken ||
+      !this.#log.holds(this.#cursor) ||
       this.#inputs.some((input) => input.outgrown)
     );
   }
 
-  /** Takes in what changed since the last time. Only when not stale. */
+  /** Takes in what changed since the last time. Only when not stale. Throws PolicyError, and is stale then. */
   catchUp(): void {
-    const { log } = this.#table;
+    const log = this.#log;
     while (this.#cursor < log.sequence) this.reconsider(log.at(this.#cursor++));
   }
 
-  /** Looks at one node again. */
+  /** Looks at one node again. Throws PolicyError, and is stale then. */
   reconsider(slot: number): void {
-    this.#count(slot);
-    this.#place(slot);
+    try {
+      this.#count(slot);
+      this.#place(slot);
+    } catch (error) {
+      this.#broken = true;
+      throw error;
+    }
   }
 
   /** What the node's own filters say, without regard to topology. Below 0: there is no node. */
@@ -127,9 +139,10 @@ export class PodClass implements DomainView {
 
   /** The first rejection of all filters, 0 when the node passes. Below 0: there is no node. */
   code(slot: number): number {
+    // Columns lie together in memory, and groups do not.
+    if (this.#topologyFilters.length === 0) return this.ownCode(slot);
     const group = this.#group[slot];
-    if (group === undefined) return this.ownCode(slot);
-    return this.#codeOf(group);
+    return group === undefined ? this.ownCode(slot) : this.#codeOf(group);
   }
 
   /** To be called before a round of `code` or `feasible`, after changes. */

@@ -1,4 +1,5 @@
 import type { Clock } from "../../internal/clock.js";
+import { type Rejection, toRejection, type Verdict } from "./policy.js";
 
 /** A policy broke its contract while working on a pod: the pod's cycle fails, nothing else. */
 export class PolicyError extends Error {
@@ -60,6 +61,13 @@ export function checkedScore(policy: string, point: string, score: unknown, boun
     throw new PolicyError(policy, point, `gave the score ${score}, which is not in the range from 0 to 100`);
   }
   return score;
+}
+
+/** A rejection that can be counted and told. */
+export function checkedVerdict(policy: string, verdict: Exclude<Verdict, undefined>): Rejection {
+  if (typeof verdict === "string") return toRejection(verdict);
+  if (typeof verdict === "object" && verdict !== null && Array.isArray(verdict.reasons)) return verdict;
+  throw new PolicyError(policy, "Filter", `gave ${String(verdict)} in place of a verdict`);
 }
 
 function describe(error: unknown): string {

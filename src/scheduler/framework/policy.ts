@@ -33,6 +33,14 @@ export interface SchedulingPolicy {
    */
   preFilter?(pod: Pod, cycle: Cycle): Verdict | PreFilterResult;
 
+  /**
+   * A promise that makes a policy of your own nearly as fast as the built-in ones. Everything that `filter` and `score` read of the
+   * pod, as text: of pods with the same text they say the same of a node for as long as its snapshot is the same. So they are asked
+   * only about nodes that changed, and all nodes are compared instead of a sample. `undefined`: no promise for this pod. Not for
+   * policies that look at the rest of the cluster, at the time or at chance, nor for those with preFilter, preScore or normalizeScore.
+   */
+  signPod?(pod: Pod): string | undefined;
+
   /** Whether the pod could run on the node. Called for many nodes per pod, in no promised order; keep it cheap. */
   filter?(pod: Pod, node: NodeSnapshot, cycle: Cycle): Verdict;
 

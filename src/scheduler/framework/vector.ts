@@ -36,6 +36,8 @@ export interface VectorPart {
   /** Depends on the pods of this one node as well. From 0 to 100. */
   readonly podsScore?: (slot: number) => number;
   readonly topology?: TopologyPart;
+  /** It looks at whole objects, so changes matter to it that columns do not show, such as an annotation or a pod's status. */
+  readonly readsObjects?: boolean;
   /** Called when the compiled part is thrown away. */
   readonly dispose?: () => void;
 }

@@ -54,7 +54,7 @@ class Trial {
 
   constructor(seed: number) {
     this.#make = new RandomCluster(seededRandom(seed));
-    this.#classes = new ClassCache(this.#cache.table, this.#verdicts, this.#policies);
+    this.#classes = new ClassCache(this.#cache, this.#verdicts, this.#policies);
     const count = 2 + this.#make.int(9);
     for (let index = 0; index < count; index++) this.#setNode(`node-${index}`);
   }

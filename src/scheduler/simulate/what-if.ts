@@ -34,16 +34,13 @@ export function whatIf(pods: readonly Pod[], options: WhatIfOptions): Placement[
   for (const node of options.nodes) cache.setNode(node);
   for (const pod of options.pods) if (pod.spec?.nodeName) cache.setPod(pod);
   const verdicts = new VerdictTable();
-  const profiles = options.profiles.map((profile) =>
-    runningProfile(profile, cache.table, verdicts, Number.POSITIVE_INFINITY),
-  );
+  const profiles = options.profiles.map((profile) => runningProfile(profile, cache, verdicts));
   const algorithm = new Algorithm({
     table: cache.table,
     snapshots: cache.snapshots,
     verdicts,
     nominations: { nodeNames: [], size: 0, on: () => [] },
     random: options.random,
-    now: () => 0,
   });
   const before = queueOrder(profiles);
   const queued = pods.map((pod, sequence) => {
