@@ -1,8 +1,21 @@
 const pattern = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:[.,](\d{1,30}))?(?:Z|([+-])(\d{2}):(\d{2}))$/;
 
+/** Times come again and again, as the many of one second do. */
+const parsed = new Map<string, number>();
+const parsedLimit = 1000;
+
 /** Milliseconds since 1970 of an RFC 3339 time; undefined for what is none. */
 export function parseTimeMs(text: string): number | undefined {
-  const match = text.length > 64 ? null : pattern.exec(text);
+  const known = parsed.get(text);
+  if (known !== undefined || text.length > 64) return known;
+  const milliseconds = parse(text);
+  if (parsed.size >= parsedLimit) parsed.clear();
+  if (milliseconds !== undefined) parsed.set(text, milliseconds);
+  return milliseconds;
+}
+
+function parse(text: string): number | undefined {
+  const match = pattern.exec(text);
   if (match === null) return undefined;
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match.slice(1, 7).map(Number);
   if (month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59 || day < 1) return undefined;

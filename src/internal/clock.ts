@@ -56,9 +56,18 @@ export async function every(
   }
 }
 
+let lastSeconds = 0;
+let lastText = "1970-01-01T00:00:00Z";
+
 /** RFC 3339 with seconds, the form of metav1.Time. */
 export function timestamp(clock: Clock): string {
-  return `${new Date(clock.now()).toISOString().slice(0, 19)}Z`;
+  const seconds = Math.floor(clock.now() / 1000);
+  // Thousands of objects are written in the same second.
+  if (seconds !== lastSeconds) {
+    lastText = `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`;
+    lastSeconds = seconds;
+  }
+  return lastText;
 }
 
 /** RFC 3339 with microseconds, the form of metav1.MicroTime. */

@@ -155,21 +155,21 @@ export class FailureHandler {
       random,
       nowMs: clock.now(),
       resolvableCount,
-      *resolvableNodeNames(start) {
+      *resolvableNodes(start) {
         if (helpful.size === 0) return;
         const first = Math.floor(start * table.slots);
         for (let index = 0; index < table.slots; index++) {
           const slot = (first + index) % table.slots;
           const name = helpful.has(failure.codeOf(slot)) ? table.nodes[slot]?.metadata.name : undefined;
-          if (name !== undefined) yield name;
+          if (name === undefined) continue;
+          // What is promised to the pod itself does not stand in its own way, but in that of pods like it.
+          yield { name, version: name === ownNode ? undefined : table.changes[slot] };
         }
       },
       hasPodBelow: (priority) => table.hasPodBelow(priority),
       verdictOf: (name) => verdict(failure.codeOf(table.slotOf(name) ?? -1)),
       verdictWithout: (name, gone) => verdict(failure.codeWithout(table.slotOf(name) ?? -1, gone)),
       likeness: failure.likeness,
-      // What is promised to the pod itself does not stand in its own way, but in that of pods like it.
-      nodeVersion: (name) => (name === ownNode ? undefined : table.changes[table.slotOf(name) ?? -1]),
     };
   }
 

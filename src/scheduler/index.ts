@@ -30,6 +30,7 @@ export type {
   QueuedPod,
   Rejection,
   RequeueInterest,
+  ResolvableNode,
   ScheduleFailure,
   SchedulingPolicy,
   Verdict,

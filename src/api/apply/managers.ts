@@ -71,15 +71,19 @@ export function renderManagers(managers: Managers): readonly ManagedFieldsEntry[
   return [...managers.values()]
     .filter(({ fields }) => hasFields(fields))
     .sort(compareManagers)
-    .map(({ manager, operation, apiVersion, time, fields, subresource }) => ({
-      ...(manager === "" ? {} : { manager }),
-      operation,
-      apiVersion,
-      ...(time === undefined ? {} : { time }),
-      fieldsType: "FieldsV1",
-      fieldsV1: fields,
-      ...(subresource === "" ? {} : { subresource }),
-    }));
+    .map(rendered);
+}
+
+function rendered({ manager, operation, apiVersion, time, fields, subresource }: ManagerFields): ManagedFieldsEntry {
+  const entry: { -readonly [K in keyof ManagedFieldsEntry]: ManagedFieldsEntry[K] } = {};
+  if (manager !== "") entry.manager = manager;
+  entry.operation = operation;
+  entry.apiVersion = apiVersion;
+  if (time !== undefined) entry.time = time;
+  entry.fieldsType = "FieldsV1";
+  entry.fieldsV1 = fields;
+  if (subresource !== "") entry.subresource = subresource;
+  return entry;
 }
 
 function compareManagers(a: ManagerFields, b: ManagerFields): number {

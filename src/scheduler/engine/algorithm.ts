@@ -370,15 +370,18 @@ class Run {
     };
     pretend(1);
     try {
-      this.#class.reconsider(slot);
-      this.#class.beginRound();
-      const code = this.#class.code(slot);
+      const code = this.#class.local ? this.#class.evaluate(slot) : this.#reconsidered(slot);
       return Math.max(0, code === 0 && this.#filters.length > 0 ? this.#plainCode(slot, this.#imagined()) : code);
     } finally {
       pretend(-1);
-      this.#class.reconsider(slot);
-      this.#class.beginRound();
+      if (!this.#class.local) this.#reconsidered(slot);
     }
+  }
+
+  #reconsidered(slot: number): number {
+    this.#class.reconsider(slot);
+    this.#class.beginRound();
+    return this.#class.code(slot);
   }
 
   /** A cycle for the cluster as it would be: what policies worked out before is not true there. */

@@ -132,6 +132,11 @@ export class PodClass implements DomainView {
     }
   }
 
+  /** What filters say of the node as the table has it in this moment. Only when `local`; it remembers nothing. Throws PolicyError. */
+  evaluate(slot: number): number {
+    return this.#table.nodes[slot] === undefined ? absent : this.#filter(slot);
+  }
+
   /** What the node's own filters say, without regard to topology. Below 0: there is no node. */
   ownCode(slot: number): number {
     return this.#code[slot] ?? absent;
@@ -311,13 +316,7 @@ export class PodClass implements DomainView {
   }
 
   #place(slot: number): void {
-    let code: number = absent;
-    if (this.#table.nodes[slot] !== undefined) {
-      code = this.#nodeCode[slot] ?? 0;
-      for (let index = 0; code === 0 && index < this.#podsFilters.length; index++) {
-        code = this.#podsFilters[index]?.(slot) ?? 0;
-      }
-    }
+    const code = this.#table.nodes[slot] === undefined ? absent : this.#filter(slot);
     this.#setCode(slot, code);
     if (code !== 0) {
       this.#leave(slot);
@@ -326,6 +325,14 @@ export class PodClass implements DomainView {
     let score = this.#nodeScore[slot] ?? 0;
     for (const { weight, of } of this.#podsScores) score += weight * of(slot);
     this.#enter(slot, score);
+  }
+
+  #filter(slot: number): number {
+    let code = this.#nodeCode[slot] ?? 0;
+    for (let index = 0; code === 0 && index < this.#podsFilters.length; index++) {
+      code = this.#podsFilters[index]?.(slot) ?? 0;
+    }
+    return code;
   }
 
   #regroup(slot: number): void {

@@ -126,7 +126,7 @@ export interface ScheduleFailure {
   /** How many nodes have a rejection that removing pods might cure. */
   readonly resolvableCount: number;
   /** Those nodes, in an order that starts anywhere: from where a share of `start` (0..1) of all nodes lies behind. */
-  resolvableNodeNames(start: number): Iterable<string>;
+  resolvableNodes(start: number): Iterable<ResolvableNode>;
   /** Whether any node has a pod of lower priority; without, nothing can be preempted. */
   hasPodBelow(priority: number): boolean;
   /** Why a node did not pass, with the policy that said so. */
@@ -138,10 +138,15 @@ export interface ScheduleFailure {
    * the same. Either is absent where there is no such promise.
    */
   readonly likeness: object | undefined;
-  nodeVersion(nodeName: string): number | undefined;
   readonly random: Random;
   /** Milliseconds of the scheduler's clock. */
   readonly nowMs: number;
+}
+
+export interface ResolvableNode {
+  readonly name: string;
+  /** Different whenever the node, its pods or what is promised to pods there changed; see `likeness`. */
+  readonly version: number | undefined;
 }
 
 export interface NodeVerdict extends Rejection {

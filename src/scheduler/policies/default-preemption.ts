@@ -1,7 +1,14 @@
 import type { Pod, PodDisruptionBudget } from "../../api/index.js";
 import { safeSelector } from "../cache/affinity-term.js";
 import { histogram } from "../engine/fit-error.js";
-import type { Cycle, PostFilterResult, Rejection, ScheduleFailure, SchedulingPolicy } from "../framework/policy.js";
+import type {
+  Cycle,
+  PostFilterResult,
+  Rejection,
+  ResolvableNode,
+  ScheduleFailure,
+  SchedulingPolicy,
+} from "../framework/policy.js";
 
 export interface DefaultPreemptionArgs {
   /** How many of the nodes to try, at the least; default 10. */
@@ -68,8 +75,9 @@ function preempt(
   const start = failure.random.next();
   const pointless = !failure.hasPodBelow(priorityOf(pod));
   if (pointless && count > 0) tallied.push({ verdict: noVictims, count });
-  for (const name of pointless ? [] : failure.resolvableNodeNames(start)) {
-    const found = remembered(name, () => candidateOn(pod, name, failure, cycle, budgets));
+  for (const node of pointless ? [] : failure.resolvableNodes(start)) {
+    const { name } = node;
+    const found = remembered(node, () => candidateOn(pod, name, failure, cycle, budgets));
     if ("reasons" in found) tallied.push({ verdict: found, count: 1 });
     else {
       candidates.push(found);
@@ -96,7 +104,7 @@ class CandidateMemory {
     pod: Pod,
     failure: ScheduleFailure,
     budgets: readonly PodDisruptionBudget[],
-  ): (nodeName: string, find: () => Candidate | Rejection) => Candidate | Rejection {
+  ): (node: ResolvableNode, find: () => Candidate | Rejection) => Candidate | Rejection {
     const { likeness } = failure;
     if (likeness === undefined) return (_, find) => find();
     let kinds = this.#known.get(likeness);
@@ -116,13 +124,12 @@ class CandidateMemory {
       kinds.set(kind, nodes);
     }
     const byName = nodes;
-    return (nodeName, find) => {
-      const version = failure.nodeVersion(nodeName);
-      const known = byName.get(nodeName);
+    return ({ name, version }, find) => {
       if (version === undefined) return find();
+      const known = byName.get(name);
       if (known?.version === version) return known.found;
       const found = find();
-      byName.set(nodeName, { version, found });
+      byName.set(name, { version, found });
       return found;
     };
   }
