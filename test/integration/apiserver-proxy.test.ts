@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { WebSocket } from "ws";
 import type { KubeObject, ResourceDescription } from "../../src/api/index.js";
 import type { CacheReader } from "../../src/apiserver/admission/admission.js";
 import { createHttpServer } from "../../src/apiserver/http/server.js";
@@ -216,6 +217,46 @@ describe("logs", () => {
     const answer = await get(`${at}/${pod}/log${query}`);
     expect(answer.code).toBe(code);
     expect(answer.text).toContain(message);
+  });
+});
+
+describe("logs over a WebSocket", () => {
+  const read = (protocols: string[], pod = "web"): Promise<{ protocol: string; messages: (Buffer | string)[] }> =>
+    new Promise((resolve, reject) => {
+      const url = `wss://127.0.0.1:${server.port}${at}/${pod}/log`;
+      const socket = new WebSocket(url, protocols, { ca: pki.ca.certificate, perMessageDeflate: false });
+      const messages: (Buffer | string)[] = [];
+      socket.on("message", (data: Buffer, binary) => messages.push(binary ? data : data.toString()));
+      socket.on("close", () => resolve({ protocol: socket.protocol, messages }));
+      socket.on("error", reject);
+    });
+
+  test.each([
+    ["without a protocol", [], ""],
+    ["as bytes", ["binary.k8s.io"], "binary.k8s.io"],
+  ])("come %s", async (_, protocols, chosen) => {
+    const { protocol, messages } = await read(protocols);
+    expect(protocol).toBe(chosen);
+    expect(messages.every(Buffer.isBuffer)).toBe(true);
+    expect(Buffer.concat(messages as Buffer[]).toString()).toBe("line 1\nline 2\n");
+    expect(seen.at(-1)?.headers.upgrade).toBeUndefined();
+  });
+
+  test("come as text in base64, and the token is no protocol", async () => {
+    const { protocol, messages } = await read([
+      "base64url.bearer.authorization.k8s.io.c2VjcmV0",
+      "unknown",
+      "base64.binary.k8s.io",
+    ]);
+    expect(protocol).toBe("base64.binary.k8s.io");
+    expect(messages.map((message) => Buffer.from(String(message), "base64").toString()).join("")).toBe(
+      "line 1\nline 2\n",
+    );
+  });
+
+  test("are refused like any others", async () => {
+    await expect(read(["binary.k8s.io"], "waiting")).rejects.toThrow("Unexpected server response: 400");
+    await expect(read(["binary.k8s.io"], "none")).rejects.toThrow("Unexpected server response: 404");
   });
 });
 

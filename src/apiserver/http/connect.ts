@@ -16,7 +16,7 @@ export interface PassedOnRequest {
   /** Aborts when the client goes away or the server ends. */
   readonly signal: AbortSignal;
   /** Set when the client asked for another protocol. Until it is taken, `response` works. */
-  readonly upgrade: Pick<PendingUpgrade, "protocol" | "take"> | undefined;
+  readonly upgrade: Omit<PendingUpgrade, "webSocket"> | undefined;
 }
 
 /** One that leads into an object: exec, attach, port-forward, log, proxy. */

@@ -1,6 +1,6 @@
 import { type IncomingMessage, ServerResponse } from "node:http";
-import type { Duplex } from "node:stream";
-import { type WebSocket, WebSocketServer } from "ws";
+import { type Duplex, pipeline, Transform, type Writable } from "node:stream";
+import { createWebSocketStream, type ServerOptions, type WebSocket, WebSocketServer } from "ws";
 import type { Stall } from "./send-pieces.js";
 import type { FrameSink } from "./watch-stream.js";
 
@@ -11,10 +11,15 @@ export interface PendingUpgrade {
   take(): { readonly socket: Duplex; readonly head: Buffer };
   /** Makes a WebSocket of it, and gives the way to send to it. */
   webSocket(stall: Stall): Promise<FrameSink & { close(): void }>;
+  /** Makes a WebSocket of it that carries bytes: as they are, or as text in base64 where the client offers that alone. */
+  byteStream(): Promise<Writable>;
 }
 
 /** A client that falls behind by so much is waited for. */
 const highWaterBytes = 256 * 1024;
+
+/** What carries bytes: `binary` as they are, `base64.binary` as text. Nothing is `binary` as well. */
+const byteProtocols = ["binary.k8s.io", "base64.binary.k8s.io"];
 
 /** The subprotocol that carries a bearer token: it is for us, and must not be chosen as what to speak. */
 export const tokenProtocolPrefix = "base64url.bearer.authorization.k8s.io.";
@@ -49,6 +54,12 @@ export function pendingUpgrade(
         stripTokenProtocol(request);
         server.handleUpgrade(request, socket, head, (webSocket) => resolve(sinkOf(webSocket, socket, stall)));
       }),
+    byteStream: () =>
+      new Promise((resolve) => {
+        take();
+        stripTokenProtocol(request);
+        byteServer.handleUpgrade(request, socket, head, (webSocket) => resolve(bytesOf(webSocket)));
+      }),
   };
 }
 
@@ -61,14 +72,32 @@ export function stripTokenProtocol(request: IncomingMessage): void {
   else delete request.headers["sec-websocket-protocol"];
 }
 
-export function webSocketServer(): WebSocketServer {
+export function webSocketServer(options: ServerOptions = {}): WebSocketServer {
   return new WebSocketServer({
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
-    // A watcher has nothing to say.
+    // Who watches or reads a log has nothing to say.
     maxPayload: 4096,
+    ...options,
   });
+}
+
+const byteServer = webSocketServer({
+  handleProtocols: (offered) => byteProtocols.find((protocol) => offered.has(protocol)) ?? false,
+});
+
+function bytesOf(webSocket: WebSocket): Writable {
+  const messages = createWebSocketStream(webSocket, { decodeStrings: false });
+  messages.on("error", () => webSocket.terminate());
+  messages.resume();
+  if (webSocket.protocol !== "base64.binary.k8s.io") return messages;
+  const encoder = new Transform({
+    readableObjectMode: true,
+    transform: (chunk: Buffer, _, done) => done(null, chunk.toString("base64")),
+  });
+  pipeline(encoder, messages, () => {});
+  return encoder;
 }
 
 function sinkOf(webSocket: WebSocket, socket: Duplex, stall: Stall): FrameSink & { close(): void } {

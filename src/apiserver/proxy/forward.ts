@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
-import type { Duplex } from "node:stream";
-import { pipeline } from "node:stream";
+import { type Duplex, pipeline, type Writable } from "node:stream";
+import { pipeline as pipe } from "node:stream/promises";
 import { statusErrors } from "../../api/index.js";
 import type { PassedOnRequest } from "../http/connect.js";
 import type { Dial, Target } from "./dial.js";
@@ -34,6 +34,8 @@ export interface ForwardOptions {
   readonly unreachable?: (cause: unknown) => Error;
   /** Turns the backend's answer into a StatusError to throw instead of passing it on; undefined passes it on. */
   readonly check?: (answer: IncomingMessage) => Promise<void>;
+  /** Called for an answer that passed, for where to put its body in place of the response. */
+  readonly into?: () => Promise<Writable>;
 }
 
 /**
@@ -150,6 +152,10 @@ function exchange(connect: PassedOnRequest, options: ForwardOptions, outgoing: C
 
 async function respond(connect: PassedOnRequest, options: ForwardOptions, answer: IncomingMessage): Promise<void> {
   await options.check?.(answer);
+  if (options.into !== undefined) {
+    await pipe(answer, await options.into()).catch(() => {});
+    return;
+  }
   const headers: Record<string, string | number | string[]> = {};
   for (const [name, value] of Object.entries(connect.headers)) headers[name.toLowerCase()] = value;
   for (const [name, value] of Object.entries(answer.headers)) {

@@ -76,6 +76,10 @@ async function serveLog(
   const nodeName = pod.spec?.nodeName ?? "";
   if (nodeName === "") {
     // Nothing runs yet, so nothing was said.
+    if (connect.upgrade?.protocol === "websocket") {
+      (await connect.upgrade.byteStream()).end();
+      return;
+    }
     connect.response.writeHead(200, { ...connect.headers, "Content-Type": "text/plain" });
     connect.response.end();
     return;
@@ -83,7 +87,11 @@ async function serveLog(
   const at = `${segment(pod.metadata.namespace)}/${segment(pod.metadata.name)}/${segment(container)}`;
   const target = nodeTarget(options.cache, nodeName, options.connectNode);
   const path = withQuery(`/containerLogs/${at}`, parameters);
-  await forward(connect, { dial: options.dial, target, path, method: "GET", check: checkLogAnswer });
+  const log = { dial: options.dial, target, path, method: "GET", check: checkLogAnswer };
+  const { upgrade } = connect;
+  if (upgrade?.protocol !== "websocket") return forward(connect, log);
+  // The agent gives plain bytes; what becomes messages of them is here.
+  await forward({ ...connect, upgrade: undefined }, { ...log, into: () => upgrade.byteStream() });
 }
 
 function logParameters(pod: Pod, query: URLSearchParams): URLSearchParams {
