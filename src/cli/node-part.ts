@@ -15,6 +15,7 @@ export interface NodeFlags {
   readonly podCidr?: string | undefined;
   readonly clusterDns?: string | undefined;
   readonly cgroupRoot?: string | undefined;
+  readonly allowedUnsafeSysctls?: string | undefined;
 }
 
 /** A node agent. Its pods go on when it stops; started again on the same folder it takes them over. */
@@ -41,6 +42,7 @@ export async function nodePart(access: PartAccess, flags: NodeFlags): Promise<Co
     podCidr: flags.podCidr,
     clusterDns: flags.clusterDns?.split(","),
     cgroupRoot: flags.cgroupRoot,
+    allowedUnsafeSysctls: flags.allowedUnsafeSysctls?.split(","),
     // Without a certificate of its own there is nothing to serve with.
     ...(tls === undefined
       ? {}

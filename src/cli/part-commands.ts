@@ -84,6 +84,10 @@ export function addPartCommands(program: Command): void {
     .option("--pod-cidr <block>", "the addresses of this node's pods")
     .option("--cluster-dns <ips>", "name servers of pods, separated by commas")
     .option("--cgroup-root <path>", "control group of all pods")
+    .option(
+      "--allowed-unsafe-sysctls <names>",
+      "kernel parameters that pods may set beyond the safe ones, as net.core.*,...",
+    )
     .action(async (flags: PartFlags & NodeFlags) => runPart(await nodePart(await accessOf(flags), flags)));
   part(program, "proxy", "Serve the cluster's Services on this node.")
     .option("--node-name <name>", "the node it runs on", hostname().toLowerCase())

@@ -286,6 +286,14 @@ test("activeDeadlineSeconds fails a pod", async () => {
   });
 });
 
+test("kernel parameters that are not safe are turned away", async () => {
+  const h = await harness();
+  await h.create("safe", { securityContext: { sysctls: [{ name: "kernel.shm_rmid_forced", value: "1" }] } });
+  await h.create("unsafe", { securityContext: { sysctls: [{ name: "kernel.msgmax", value: "1" }] } });
+  expect((await h.get("safe")).status?.phase).toBe("Running");
+  expect((await h.get("unsafe")).status).toMatchObject({ phase: "Failed", reason: "SysctlForbidden" });
+});
+
 test("what does not fit is turned away", async () => {
   const h = await harness({}, { resources: { cpu: "1" } });
   const containers = [{ name: "c", image: "a", resources: { requests: { cpu: "600m" } } }];

@@ -28,6 +28,7 @@ import { Registrar } from "./registration/registrar.js";
 import { watchRuntime } from "./runtime-watcher.js";
 import type { RunningNodeServer } from "./server/options.js";
 import { mirrorAnnotation, StaticPods } from "./static-pods.js";
+import { forbiddenSysctls } from "./sysctls.js";
 import { VolumeManager } from "./volumes/volume-manager.js";
 
 export interface NodeAgent extends Component {
@@ -220,7 +221,7 @@ class Agent implements NodeAgent {
       services: () => services?.list() ?? [],
       servicesReady: async (until) => services?.whenSynced(until),
       facts: () => facts,
-      admit: (pod) => this.#admission.admit(pod),
+      admit: (pod) => forbiddenSysctls(pod, this.#options.allowedUnsafeSysctls) ?? this.#admission.admit(pod),
       forget: (podUid) => this.#forget(podUid),
     };
   }

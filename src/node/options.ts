@@ -45,6 +45,8 @@ export interface NodeAgentOptions {
   readonly clusterDomain?: string | undefined;
   /** Parent control group of all pods, such as `/kubepods`; absent: the runtime decides. */
   readonly cgroupRoot?: string | undefined;
+  /** Kernel parameters beyond the safe ones that pods may set here: names, or beginnings of names with a `*`, such as `net.core.*`. */
+  readonly allowedUnsafeSysctls?: readonly string[] | undefined;
   /** Absent: no HTTP server. */
   readonly server?: NodeServerOptions | undefined;
   /** Folder of manifests of static pods. */

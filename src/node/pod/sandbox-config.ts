@@ -6,6 +6,7 @@ import type {
   PortMapping,
   SeccompProfile,
 } from "../../runtime/index.js";
+import { canonicalSysctl } from "../sysctls.js";
 import { containersOf, specOf } from "./containers.js";
 import { qosOf } from "./qos.js";
 import { runtimeLabels } from "./runtime-state.js";
@@ -42,7 +43,9 @@ export function sandboxConfig(pod: Pod, options: SandboxConfigOptions): PodSandb
     },
     annotations: annotations ?? {},
     cgroupParent: cgroupRoot === undefined ? undefined : cgroupOf(pod, cgroupRoot),
-    sysctls: Object.fromEntries((spec.securityContext?.sysctls ?? []).map(({ name: key, value }) => [key, value])),
+    sysctls: Object.fromEntries(
+      (spec.securityContext?.sysctls ?? []).map(({ name: key, value }) => [canonicalSysctl(key), value]),
+    ),
     security: {
       namespaces: namespacesOf(pod),
       runAsUser: spec.securityContext?.runAsUser,
