@@ -37,6 +37,7 @@ export async function nodePart(access: PartAccess, flags: NodeFlags): Promise<Co
     logger,
     nodeName: flags.name,
     rootDir,
+    ...(flags.runtime === "process" ? { memoryVolumes: false } : {}),
     addresses,
     resources: hostResources(),
     podCidr: flags.podCidr,

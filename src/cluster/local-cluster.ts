@@ -123,6 +123,8 @@ async function localNode(
     random,
     logger,
     rootDir,
+    // What is killed must leave no mounts in a user's host.
+    memoryVolumes: false,
     podCidr,
     addresses,
     resources: hostResources(),

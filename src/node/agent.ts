@@ -213,7 +213,16 @@ class Agent implements NodeAgent {
       backoff: new RestartBackoff(),
       objects,
       statuses: new StatusWriter({ client, clock, logger, signal }),
-      volumes: hollow ? undefined : new VolumeManager({ rootDir, client, objects, clock }),
+      volumes: hollow
+        ? undefined
+        : new VolumeManager({
+            rootDir,
+            client,
+            objects,
+            clock,
+            inMemory: this.#options.memoryVolumes ?? process.getuid?.() === 0,
+            allocatableMemoryBytes: quantityValue(facts.allocatable.memory ?? "0"),
+          }),
       logRoot: hollow ? undefined : (this.#options.logRoot ?? `${rootDir}/logs`),
       cgroupRoot: this.#options.cgroupRoot,
       network: { clusterDns, clusterDomain },

@@ -45,6 +45,11 @@ export interface NodeAgentOptions {
   readonly clusterDomain?: string | undefined;
   /** Parent control group of all pods, such as `/kubepods`; absent: the runtime decides. */
   readonly cgroupRoot?: string | undefined;
+  /**
+   * Whether emptyDirs of medium Memory, Secrets and tokens are mounted as tmpfs. Default: when this process is root. Without, they are
+   * folders like all others.
+   */
+  readonly memoryVolumes?: boolean | undefined;
   /** Kernel parameters beyond the safe ones that pods may set here: names, or beginnings of names with a `*`, such as `net.core.*`. */
   readonly allowedUnsafeSysctls?: readonly string[] | undefined;
   /** Absent: no HTTP server. */

@@ -1,8 +1,8 @@
 import { readdir, readFile, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import { unmountBelow } from "../../internal/mounts.js";
 import { type ClaimRecord, release, restoreSettings, runDirOf } from "./claim.js";
-import { unmountBelow } from "./mounts.js";
 import { namespacesOf, netnsFolder, removeNetwork } from "./network.js";
 import { type NetworkPlan, planNetwork, planOnHost, prefixOf } from "./network-plan.js";
 import { removePortMappings } from "./port-mappings.js";

@@ -1,6 +1,7 @@
 import { chmod, chown, lstat, mkdir, readlink, realpath, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
+  type EmptyDirVolumeSource,
   type HostPathVolumeSource,
   type Pod,
   persistentVolumeClaims,
@@ -9,10 +10,12 @@ import {
 } from "../../api/index.js";
 import type { Client } from "../../client/index.js";
 import type { Clock } from "../../internal/clock.js";
+import { mountMemory, unmountBelow } from "../../internal/mounts.js";
 import type { DownwardFacts } from "../env/downward.js";
 import { specOf } from "../pod/containers.js";
 import type { PodObjects } from "../pod-objects.js";
 import { writeAtomically } from "./atomic-writer.js";
+import { memorySize } from "./memory-size.js";
 import { projectVolume } from "./projection.js";
 import { TokenSource } from "./token-source.js";
 
@@ -33,6 +36,10 @@ export interface VolumeManagerOptions {
   readonly client: Client;
   readonly objects: PodObjects;
   readonly clock: Clock;
+  /** Whether what is to be in memory is, or in folders like everything else. Needs the right to mount. */
+  readonly inMemory: boolean;
+  /** Memory of the node that pods may use, in bytes. */
+  readonly allocatableMemoryBytes: number;
 }
 
 const noVolumes: MountedVolumes = { paths: new Map(), renewAtMs: Number.POSITIVE_INFINITY };
@@ -41,6 +48,8 @@ const noVolumes: MountedVolumes = { paths: new Map(), renewAtMs: Number.POSITIVE
 export class VolumeManager {
   readonly #options: VolumeManagerOptions;
   readonly #tokens: TokenSource;
+  /** Folders that are known to be in memory. */
+  readonly #mounted = new Set<string>();
   #serial = 0;
 
   constructor(options: VolumeManagerOptions) {
@@ -75,7 +84,12 @@ export class VolumeManager {
   /** Removes everything of a pod that is gone. What a hostPath names stays. */
   async unmount(podUid: string): Promise<void> {
     this.#tokens.forget(podUid);
-    await rm(this.podDir(podUid), { recursive: true, force: true });
+    const folder = this.podDir(podUid);
+    if (this.#options.inMemory) {
+      await unmountBelow(folder);
+      for (const path of this.#mounted) if (path.startsWith(`${folder}/`)) this.#mounted.delete(path);
+    }
+    await rm(folder, { recursive: true, force: true });
   }
 
   async #mountOne(
@@ -91,6 +105,8 @@ export class VolumeManager {
     const fsGroup = specOf(pod).securityContext?.fsGroup;
     if (projection !== undefined) {
       const path = place(pluginOf(volume));
+      // Nothing secret is written to a disk.
+      if (volume.configMap === undefined) await this.#putInMemory(path);
       const stamp = `${new Date(this.#options.clock.now()).toISOString().replace(/[^0-9]/g, "_")}${this.#serial++}`;
       await writeAtomically(path, projection.files, stamp);
       return { path, renewAtMs: projection.renewAtMs };
@@ -98,6 +114,7 @@ export class VolumeManager {
     if (volume.emptyDir !== undefined || volume.ephemeral !== undefined) {
       const path = place("empty-dir");
       await mkdir(path, { recursive: true });
+      await this.#medium(path, volume.emptyDir ?? {}, pod);
       await chmod(path, fsGroup === undefined ? 0o777 : 0o2777);
       if (fsGroup !== undefined && process.getuid?.() === 0) await chown(path, 0, fsGroup);
       return { path };
@@ -108,6 +125,20 @@ export class VolumeManager {
     }
     const type = Object.keys(volume).filter((key) => key !== "name")[0] ?? "none";
     throw new Error(`volumes of type ${type} are not supported by this node`);
+  }
+
+  async #medium(path: string, source: EmptyDirVolumeSource, pod: Pod): Promise<void> {
+    const { medium = "" } = source;
+    if (medium === "") return;
+    if (medium !== "Memory") throw new Error(`emptyDir medium ${medium} is not supported by this node`);
+    await this.#putInMemory(path, memorySize(source, pod, this.#options.allocatableMemoryBytes));
+  }
+
+  async #putInMemory(path: string, sizeBytes?: number): Promise<void> {
+    if (!this.#options.inMemory || this.#mounted.has(path)) return;
+    await mkdir(path, { recursive: true });
+    await mountMemory(path, sizeBytes);
+    this.#mounted.add(path);
   }
 
   /** Volumes that are folders of this host. */
@@ -164,6 +195,7 @@ async function hostPath({ path, type }: HostPathVolumeSource): Promise<string> {
  * the volume leads out of it.
  */
 export async function subPathOf(volumePath: string, subPath: string): Promise<string> {
+  if (subPath.startsWith("/")) throw new Error(`subPath ${JSON.stringify(subPath)} must not be an absolute path`);
   const steps = subPath.split("/").filter((step) => step !== "" && step !== ".");
   if (steps.includes("..")) throw new Error(`subPath ${JSON.stringify(subPath)} must not contain '..'`);
   let path = volumePath;
