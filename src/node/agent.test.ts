@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "vitest";
-import { leases, nodes, pods } from "../api/index.js";
+import { leases, nodes, pods, runtimeClasses } from "../api/index.js";
 import { type Harness, startHarness } from "../testing/node-harness.js";
 
 const open: Harness[] = [];
@@ -292,6 +292,29 @@ test("kernel parameters that are not safe are turned away", async () => {
   await h.create("unsafe", { securityContext: { sysctls: [{ name: "kernel.msgmax", value: "1" }] } });
   expect((await h.get("safe")).status?.phase).toBe("Running");
   expect((await h.get("unsafe")).status).toMatchObject({ phase: "Failed", reason: "SysctlForbidden" });
+});
+
+test("a RuntimeClass says how its pods are run, and pods wait for theirs", async () => {
+  const handlers: unknown[] = [];
+  const h = await harness({
+    sandboxError({ runtimeHandler }) {
+      handlers.push(runtimeHandler);
+      return undefined;
+    },
+  });
+  await h.create("sealed", { runtimeClassName: "sealed" });
+  await h.clock.advance(1000);
+  expect((await h.get("sealed")).status?.phase).toBe("Pending");
+  expect(h.events.join()).toContain('Failed to create pod sandbox: runtimeclasses.node.k8s.io "sealed" not found');
+  await h.client.create(runtimeClasses, {
+    apiVersion: "node.k8s.io/v1",
+    kind: "RuntimeClass",
+    metadata: { name: "sealed" },
+    handler: "kata",
+  });
+  await h.clock.advance(60_000);
+  expect((await h.get("sealed")).status?.phase).toBe("Running");
+  expect(handlers).toEqual(["kata"]);
 });
 
 test("what does not fit is turned away", async () => {

@@ -8,6 +8,7 @@ import { type NodeContext, podEvent } from "./context.js";
 import { type ContainerKill, type PodPlan, planPod } from "./plan.js";
 import type { PodRecord } from "./pod-record.js";
 import { podStatus } from "./pod-status.js";
+import { runtimeHandler } from "./runtime-handler.js";
 import { readRuntimeState, runtimeAnnotations } from "./runtime-state.js";
 import { sandboxConfig } from "./sandbox-config.js";
 import { Deadline, endContainer } from "./termination.js";
@@ -220,15 +221,18 @@ export class PodSync {
   }
 
   async #createSandbox(attempt: number, signal: AbortSignal): Promise<void> {
-    const { runtime } = this.#context;
+    const { runtime, client } = this.#context;
     const record = this.#record;
     const old = record.state.sandboxes.slice(1);
     try {
-      await runtime.runPodSandbox(sandboxConfig(record.pod, { ...this.#context, attempt }), { signal });
+      const handler = await runtimeHandler(client, record.pod, signal);
+      const config = sandboxConfig(record.pod, { ...this.#context, attempt });
+      await runtime.runPodSandbox({ ...config, runtimeHandler: handler }, { signal });
     } catch (error) {
       signal.throwIfAborted();
       const message = `Failed to create pod sandbox: ${wordsOf(error)}`;
       podEvent(this.#context, record.pod, "Warning", "FailedCreatePodSandBox", message);
+      this.report();
       throw error;
     }
     record.dirty = true;

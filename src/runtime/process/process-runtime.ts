@@ -115,6 +115,9 @@ export class ProcessRuntime extends ImageCatalogue implements Runtime {
   }
 
   async runPodSandbox(config: PodSandboxConfig): Promise<string> {
+    if (config.runtimeHandler) {
+      throw new RuntimeError("invalid", `no runtime for ${JSON.stringify(config.runtimeHandler)} is configured`);
+    }
     const hostNetwork = config.security.namespaces.network === "node";
     const ip = hostNetwork ? "127.0.0.1" : this.#ips.allocate();
     const record: SandboxRecord = { id: newId(), config, createdAtMs: this.#clock.now(), ip, state: "ready" };
