@@ -1,4 +1,4 @@
-import { chmod, mkdir, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Container, type Pod, quantityMilliValue, quantityValue } from "../../api/index.js";
 import type { ContainerConfig, ContainerResources, ContainerSecurity, Image, Mount } from "../../runtime/index.js";
@@ -108,9 +108,9 @@ async function diskOf(
   const containerPath = container.terminationMessagePath ?? "/dev/termination-log";
   mounts.push({ containerPath, hostPath: terminationPath, readonly: false });
   const taken = (container.volumeMounts ?? []).some(({ mountPath }) => mountPath === "/etc/hosts");
-  if (!taken && !specOf(pod).hostNetwork) {
+  if (!taken) {
     const hosts = join(disk.podDir, "etc-hosts");
-    await writeFile(hosts, hostsFile(input));
+    await writeFile(hosts, specOf(pod).hostNetwork ? await hostNetworkHosts(pod) : hostsFile(input));
     mounts.push({ containerPath: "/etc/hosts", hostPath: hosts, readonly: false });
   }
   return { mounts, terminationPath };
@@ -124,8 +124,14 @@ function subPathProblem(container: Container, volume: string): (error: unknown) 
   };
 }
 
+/** The host's own names, and the pod's aliases. */
+async function hostNetworkHosts(pod: Pod): Promise<string> {
+  const own = await readFile("/etc/hosts", "utf8").catch(() => "");
+  return `# Kubernetes-managed hosts file (host network).\n${own}${aliases(pod)}`;
+}
+
 function hostsFile({ pod, podIps, clusterDomain }: ContainerConfigInput): string {
-  const { subdomain, hostAliases } = specOf(pod);
+  const { subdomain } = specOf(pod);
   const hostname = hostnameOf(pod, clusterDomain).split(".")[0] ?? "";
   const full = subdomain ? `${hostname}.${subdomain}.${pod.metadata.namespace}.svc.${clusterDomain}\t` : "";
   const lines = [
@@ -138,11 +144,13 @@ function hostsFile({ pod, podIps, clusterDomain }: ContainerConfigInput): string
     "fe00::2\tip6-allrouters",
     ...podIps.map((ip) => `${ip}\t${full}${hostname}`),
   ];
-  if (hostAliases?.length) {
-    lines.push("", "# Entries added by HostAliases.");
-    for (const { ip, hostnames } of hostAliases) lines.push(`${ip}\t${(hostnames ?? []).join("\t")}`);
-  }
-  return `${lines.join("\n")}\n`;
+  return `${lines.join("\n")}\n${aliases(pod)}`;
+}
+
+function aliases(pod: Pod): string {
+  const { hostAliases = [] } = specOf(pod);
+  const lines = hostAliases.map(({ ip, hostnames }) => `${ip}\t${(hostnames ?? []).join("\t")}\n`);
+  return lines.length === 0 ? "" : `\n# Entries added by HostAliases.\n${lines.join("")}`;
 }
 
 function resourcesOf(pod: Pod, container: Container, nodeMemoryBytes: number): ContainerResources {

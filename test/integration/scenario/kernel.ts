@@ -8,15 +8,15 @@ const hostMounts = async (podUid: string): Promise<readonly string[]> =>
 
 let uid = "";
 
-/** What the kernel of a real node does for volumes. */
-export const memory: Scenario = {
-  name: "memory",
+/** What the kernel of a real node does for pods. */
+export const kernel: Scenario = {
+  name: "kernel",
   needsAgents: true,
   steps: [
     {
       name: "what is to be in memory is, no larger than it says",
       async run({ kubectl, manifest }) {
-        await kubectl.ok("apply -f -", { stdin: await manifest("memory.yaml") });
+        await kubectl.ok("apply -f -", { stdin: await manifest("kernel.yaml") });
         await kubectl.ok("wait --for=condition=Ready pod/memory --timeout=50s");
         const mounts = await kubectl.ok("exec memory -- cat /proc/mounts");
         expect(mounts).toMatch(/ \/scratch tmpfs \S*size=1024k/);
@@ -63,6 +63,16 @@ export const memory: Scenario = {
         expect(await kubectl.ok("logs below")).toBe("1\n");
       },
       timeoutMs: 120_000,
+    },
+    {
+      name: "a pod in the host's network has the host's names and its own",
+      async run({ kubectl }) {
+        await kubectl.ok("wait --for=jsonpath={.status.phase}=Succeeded pod/hosts --timeout=50s");
+        const own = await readFile("/etc/hosts", "utf8");
+        expect(await kubectl.ok("logs hosts")).toBe(
+          `# Kubernetes-managed hosts file (host network).\n${own}\n# Entries added by HostAliases.\n192.0.2.7\tseven\tsept\n`,
+        );
+      },
     },
   ],
 };
