@@ -92,6 +92,8 @@ export interface ContainerStatus extends Container {
   readonly message?: string | undefined;
   /** Absolute path of its log on the host. */
   readonly logPath?: string | undefined;
+  /** What it is held to now; absent where the runtime does not tell (containerd before 1.7). */
+  readonly resources?: ContainerResources | undefined;
 }
 
 export interface ContainerFilter {

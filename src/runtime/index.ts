@@ -16,7 +16,7 @@ export type { LogRecord, LogStream } from "./cri-log.js";
 export { formatLogLine, logTime, maxLogLineBytes, parseLogLine } from "./cri-log.js";
 export type { RuntimeErrorCode } from "./errors.js";
 export { isRuntimeError, RuntimeError } from "./errors.js";
-export type { FakeBehavior, FakeContainerContext, FakeExecResult, FakeScript } from "./fake/behavior.js";
+export type { FakeBehavior, FakeContainerContext, FakeExecResult, FakeScript, FakeUsage } from "./fake/behavior.js";
 export type { FakeRuntimeOptions } from "./fake/fake-runtime.js";
 export { FakeRuntime } from "./fake/fake-runtime.js";
 export type { FilesystemUsage, Image, ImageAuth, PullImageOptions } from "./image.js";

@@ -82,6 +82,11 @@ export interface RuntimeService {
   listContainers(filter?: ContainerFilter, options?: CallOptions): Promise<readonly Container[]>;
   /** Rejects with `not-found`. */
   containerStatus(containerId: string, options?: CallOptions): Promise<ContainerStatus>;
+  /**
+   * Changes what a container that lives is held to, without a restart; what is 0 or absent stays as it is. `containerStatus` tells the
+   * new values, if it tells any. Rejects with `not-found`, and with whatever the kernel refuses: then nothing is changed. A runtime that
+   * enforces no limits keeps them for its status alone.
+   */
   updateContainerResources(containerId: string, resources: ContainerResources, options?: CallOptions): Promise<void>;
   /** After the log file was renamed: go on in a new one of the old name. */
   reopenContainerLog(containerId: string, options?: CallOptions): Promise<void>;

@@ -62,6 +62,17 @@ class LosesSandboxes extends FakeRuntime {
   override async removePodSandbox(): Promise<void> {}
 }
 
+class ForgetsTheRest extends FakeRuntime {
+  readonly #told = new Map<string, object>();
+  override async updateContainerResources(id: string, resources: object): Promise<void> {
+    await super.updateContainerResources(id, resources);
+    this.#told.set(id, resources);
+  }
+  override async containerStatus(id: string): ReturnType<FakeRuntime["containerStatus"]> {
+    return { ...(await super.containerStatus(id)), resources: this.#told.get(id) };
+  }
+}
+
 test("a sound runtime passes", async () => {
   expect(await failures(new FakeRuntime(options))).toEqual([]);
 });
@@ -71,6 +82,7 @@ test.each([
   ["forgets stderr", ForgetsStderr, "commands run in a running container only"],
   ["gives one address to all", SameAddress, "sandboxes have addresses of their own"],
   ["ignores labels", IgnoresLabels, "sandboxes are found by label and state, with their annotations"],
+  ["drops limits that an update leaves out", ForgetsTheRest, "what a container is held to changes while it runs"],
   ["keeps what is removed", LosesSandboxes, "a container goes from created over running to exited"],
 ])("a runtime that %s does not", async (_name, Broken, title) => {
   expect(await failures(new Broken(options))).toContain(title);

@@ -237,6 +237,28 @@ export function runtimeChecks(): { readonly checks: readonly RuntimeCheck[]; bin
     await runtime.removePodSandbox(sandboxId);
   });
 
+  check("what a container is held to changes while it runs", async () => {
+    const sandbox = sandboxConfig();
+    const image = await runtime.pullImage(subject.image);
+    const sandboxId = await runtime.runPodSandbox(sandbox);
+    const before = { cpuPeriodUs: 100_000, cpuQuotaUs: 50_000, cpuShares: 512, memoryLimitBytes: 64 * 2 ** 20 };
+    const config = { ...containerConfig(subject.programs.forever, { resources: before }), image };
+    const id = await runtime.createContainer(sandboxId, config, sandbox);
+    await runtime.startContainer(id);
+    const { startedAtMs } = await runtime.containerStatus(id);
+    await runtime.updateContainerResources(id, { cpuPeriodUs: 100_000, cpuQuotaUs: 20_000, cpuShares: 204 });
+    await runtime.updateContainerResources(id, { memoryLimitBytes: 128 * 2 ** 20 });
+    const status = await runtime.containerStatus(id);
+    expect(status).toMatchObject({ state: "running", startedAtMs });
+    if (status.resources !== undefined) {
+      const after = { cpuPeriodUs: 100_000, cpuQuotaUs: 20_000, cpuShares: 204, memoryLimitBytes: 128 * 2 ** 20 };
+      expect(status.resources).toMatchObject(after);
+    }
+    const nowhere = runtime.updateContainerResources("nothing", { cpuShares: 2 });
+    expect(isRuntimeError(await failure(nowhere), "not-found")).toBe(true);
+    await runtime.removePodSandbox(sandboxId);
+  });
+
   check("a command's streams carry input and output", async () => {
     const { id, sandboxId } = await launch(subject.programs.forever);
     const stream = local(await runtime.exec(id, { command: subject.cat, stdin: true, stdout: true }));

@@ -1,4 +1,11 @@
-import type { Container, ContainerEvent, ContainerState, ContainerStats, ContainerStatus } from "../container.js";
+import type {
+  Container,
+  ContainerEvent,
+  ContainerResources,
+  ContainerState,
+  ContainerStats,
+  ContainerStatus,
+} from "../container.js";
 import type { FilesystemUsage, Image } from "../image.js";
 import type { NamespaceMode, PodSandbox, PodSandboxStatus } from "../sandbox.js";
 import type {
@@ -7,6 +14,7 @@ import type {
   CriEvent,
   CriFilesystem,
   CriImage,
+  CriResources,
   CriSandbox,
   CriSandboxStatus,
   CriStats,
@@ -76,7 +84,7 @@ export function containerOf(container: CriContainer): Container {
 }
 
 export function containerStatusOf(status: CriContainerStatus, sandboxId: string): ContainerStatus {
-  const { startedAt, finishedAt, exitCode, reason, message, logPath } = status;
+  const { startedAt, finishedAt, exitCode, reason, message, logPath, resources } = status;
   return {
     ...containerOf({ ...status, podSandboxId: sandboxId }),
     startedAtMs: toMs(startedAt),
@@ -85,6 +93,19 @@ export function containerStatusOf(status: CriContainerStatus, sandboxId: string)
     reason: reason || undefined,
     message: message || undefined,
     logPath: logPath || undefined,
+    resources: resources?.linux ? resourcesOf(resources.linux) : undefined,
+  };
+}
+
+function resourcesOf(resources: CriResources): ContainerResources {
+  const { cpuPeriod, cpuQuota, cpuShares, memoryLimitInBytes, oomScoreAdj } = resources;
+  return {
+    cpuPeriodUs: cpuPeriod,
+    // Without a quota the kernel says -1.
+    cpuQuotaUs: Math.max(0, cpuQuota),
+    cpuShares,
+    memoryLimitBytes: Math.max(0, memoryLimitInBytes),
+    oomScoreAdj,
   };
 }
 

@@ -60,7 +60,8 @@ ListContainersResponse containers:[]Container=1
 Container id=1 podSandboxId=2 metadata:ContainerMetadata=3 image:ImageSpec=4 imageRef=5 state:ContainerState=6 createdAt:int64=7 labels:map=8 annotations:map=9
 ContainerStatusRequest containerId=1 verbose:bool=2
 ContainerStatusResponse status:ContainerStatus=1 info:map=2
-ContainerStatus id=1 metadata:ContainerMetadata=2 state:ContainerState=3 createdAt:int64=4 startedAt:int64=5 finishedAt:int64=6 exitCode:int32=7 image:ImageSpec=8 imageRef=9 reason=10 message=11 labels:map=12 annotations:map=13 logPath=15
+ContainerStatus id=1 metadata:ContainerMetadata=2 state:ContainerState=3 createdAt:int64=4 startedAt:int64=5 finishedAt:int64=6 exitCode:int32=7 image:ImageSpec=8 imageRef=9 reason=10 message=11 labels:map=12 annotations:map=13 logPath=15 resources:ContainerResources=16
+ContainerResources linux:LinuxContainerResources=1
 UpdateContainerResourcesRequest containerId=1 linux:LinuxContainerResources=2
 ExecSyncRequest containerId=1 cmd:[]string=2 timeout:int64=3
 ExecSyncResponse stdout:bytes=1 stderr:bytes=2 exitCode:int32=3

@@ -40,6 +40,15 @@ export interface CriContainerStatus extends Omit<CriContainer, "podSandboxId"> {
   readonly reason: string;
   readonly message: string;
   readonly logPath: string;
+  readonly resources: { readonly linux: CriResources | null } | null;
+}
+
+export interface CriResources {
+  readonly cpuPeriod: number;
+  readonly cpuQuota: number;
+  readonly cpuShares: number;
+  readonly memoryLimitInBytes: number;
+  readonly oomScoreAdj: number;
 }
 
 interface CriValue {

@@ -1,5 +1,5 @@
 import type { Duplex } from "node:stream";
-import type { ContainerConfig } from "../container.js";
+import type { ContainerConfig, ContainerStats } from "../container.js";
 import type { PodSandboxConfig } from "../sandbox.js";
 
 export interface FakeExecResult {
@@ -7,6 +7,13 @@ export interface FakeExecResult {
   readonly stdout?: string | undefined;
   readonly stderr?: string | undefined;
 }
+
+export type FakeUsage = Partial<
+  Pick<
+    ContainerStats,
+    "cpuUsageNanoSeconds" | "memoryWorkingSetBytes" | "memoryUsageBytes" | "memoryRssBytes" | "writableLayerBytes"
+  >
+>;
 
 /** What one container does. Absent fields: it starts at once, runs until it is stopped, and exits 0 then. */
 export interface FakeBehavior {
@@ -24,6 +31,8 @@ export interface FakeBehavior {
   readonly log?: readonly string[] | undefined;
   /** Content of its termination message. */
   readonly terminationMessage?: string | undefined;
+  /** What it is found to use. */
+  usage?(): FakeUsage;
   exec?(command: readonly string[], stdin: string): FakeExecResult | Promise<FakeExecResult>;
   /** What listens on its ports. */
   connect?(port: number): Duplex | undefined;

@@ -1,8 +1,9 @@
 import type { Clock, ClockTimer } from "../../internal/clock.js";
-import type { Container, ContainerConfig, ContainerState, ContainerStatus } from "../container.js";
+import type { Container, ContainerConfig, ContainerResources, ContainerState, ContainerStatus } from "../container.js";
 import { type LogRecord, logTime } from "../cri-log.js";
 import { RuntimeError } from "../errors.js";
 import type { PodSandboxConfig } from "../sandbox.js";
+import { updated } from "../update.js";
 import type { FakeBehavior } from "./behavior.js";
 
 const killed = 137;
@@ -19,6 +20,7 @@ export class FakeContainer {
   readonly #onExit: (container: FakeContainer) => void;
   readonly createdAtMs: number;
   state: ContainerState = "created";
+  #resources: ContainerResources;
   #startedAtMs = 0;
   #finishedAtMs = 0;
   #exitCode = 0;
@@ -41,6 +43,7 @@ export class FakeContainer {
     this.id = id;
     this.sandboxId = sandboxId;
     this.config = config;
+    this.#resources = config.resources ?? {};
     this.behavior = more.behavior ?? noBehavior;
     this.#clock = more.clock;
     this.#logDirectory = more.sandbox.logDirectory;
@@ -97,6 +100,10 @@ export class FakeContainer {
     this.#onExit(this);
   }
 
+  update(resources: ContainerResources): void {
+    this.#resources = updated(this.#resources, resources);
+  }
+
   /** Resolves at once when it has exited already. */
   ended(): Promise<void> {
     if (this.state === "exited") return Promise.resolve();
@@ -132,6 +139,7 @@ export class FakeContainer {
       reason: this.#reason,
       message: this.#message,
       logPath: directory === undefined || logPath === undefined ? undefined : `${directory}/${logPath}`,
+      resources: this.#resources,
     };
   }
 

@@ -5,6 +5,7 @@ import type {
   ContainerConfig,
   ContainerEvent,
   ContainerFilter,
+  ContainerResources,
   ContainerStats,
   ContainerStatus,
 } from "../container.js";
@@ -29,6 +30,8 @@ export interface FakeRuntimeOptions {
   readonly pullError?: ((reference: string) => string | undefined) | undefined;
   /** The message that making a sandbox fails with. */
   readonly sandboxError?: ((config: PodSandboxConfig) => string | undefined) | undefined;
+  /** The message that changing a container's resources fails with. */
+  readonly updateError?: ((config: ContainerConfig, resources: ContainerResources) => string | undefined) | undefined;
 }
 
 interface FakeSandbox {
@@ -202,8 +205,11 @@ export class FakeRuntime extends FakeImages implements Runtime {
     return this.#container(containerId).status();
   }
 
-  async updateContainerResources(containerId: string): Promise<void> {
-    this.#container(containerId);
+  async updateContainerResources(containerId: string, resources: ContainerResources): Promise<void> {
+    const container = this.#container(containerId);
+    const why = this.#options.updateError?.(container.config, resources);
+    if (why !== undefined) throw new RuntimeError("internal", why);
+    container.update(resources);
   }
 
   async reopenContainerLog(containerId: string): Promise<void> {
@@ -311,6 +317,7 @@ export class FakeRuntime extends FakeImages implements Runtime {
       timestampMs: this.#clock.now(),
       cpuUsageNanoSeconds: 0,
       memoryWorkingSetBytes: 0,
+      ...container.behavior.usage?.(),
     };
   }
 

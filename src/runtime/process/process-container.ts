@@ -5,8 +5,9 @@ import { Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import type { Clock } from "../../internal/clock.js";
-import type { Container, ContainerConfig, ContainerState, ContainerStatus } from "../container.js";
+import type { Container, ContainerConfig, ContainerResources, ContainerState, ContainerStatus } from "../container.js";
 import { RuntimeError } from "../errors.js";
+import { updated } from "../update.js";
 import { announceScript, type Isolation, isolate } from "./isolation.js";
 import { cannotRun, type Launch } from "./launch.js";
 import { LogWriter } from "./log-writer.js";
@@ -56,6 +57,7 @@ export class ProcessContainer {
   #watcher: FSWatcher | undefined;
   #child: ChildProcess | undefined;
   #ending: Promise<void> | undefined;
+  #saving: Promise<void> = Promise.resolve();
   readonly #waiters: (() => void)[] = [];
 
   constructor(
@@ -248,6 +250,7 @@ export class ProcessContainer {
       reason: ended?.reason,
       message: ended?.message,
       logPath: this.logPath,
+      resources: this.record.config.resources ?? {},
     };
   }
 
@@ -341,7 +344,20 @@ export class ProcessContainer {
     this.#onChange(this, "stopped");
   }
 
-  async #save(): Promise<void> {
+  /** Nothing of it is enforced: it is kept for the status, also for the next agent's. */
+  async update(resources: ContainerResources): Promise<void> {
+    const { config } = this.record;
+    this.record = { ...this.record, config: { ...config, resources: updated(config.resources ?? {}, resources) } };
+    await this.#save();
+  }
+
+  #save(): Promise<void> {
+    const saving = this.#saving.catch(() => {}).then(() => this.#write());
+    this.#saving = saving;
+    return saving;
+  }
+
+  async #write(): Promise<void> {
     const path = join(this.#dir, "container.json");
     await writeFile(`${path}.tmp`, JSON.stringify(this.record), { mode: 0o600 });
     await rename(`${path}.tmp`, path);

@@ -10,6 +10,7 @@ import type {
   ContainerConfig,
   ContainerEvent,
   ContainerFilter,
+  ContainerResources,
   ContainerStats,
   ContainerStatus,
 } from "../container.js";
@@ -223,8 +224,8 @@ export class ProcessRuntime extends ImageCatalogue implements Runtime {
     return this.#container(containerId).status();
   }
 
-  async updateContainerResources(containerId: string): Promise<void> {
-    this.#container(containerId);
+  async updateContainerResources(containerId: string, resources: ContainerResources): Promise<void> {
+    await this.#container(containerId).update(resources);
   }
 
   async reopenContainerLog(containerId: string): Promise<void> {
