@@ -11,6 +11,12 @@ interface Usage {
   readonly hostPorts: readonly string[];
 }
 
+/** Why a pod that runs here cannot have other resources: never on this node, or not now. */
+export interface ResizeRefusal {
+  readonly reason: "Infeasible" | "Deferred";
+  readonly message: string;
+}
+
 /** The node's own last word on pods bound to it: what the scheduler should have seen, and static pods bypass. */
 export class NodeAdmission {
   readonly #node: () => Node | undefined;
@@ -50,6 +56,33 @@ export class NodeAdmission {
       return undefined;
     }
     return { phase: "Failed", reason: why.reason, message: `Pod was rejected: ${why.message}` };
+  }
+
+  /** Gives a pod that was taken in other resources, or says why not. */
+  resize(pod: Pod): ResizeRefusal | undefined {
+    const { allocatable = {} } = this.#node()?.status ?? {};
+    const usage = usageOf(pod);
+    const capacity = {
+      memory: allocatable.memory === undefined ? undefined : quantityValue(allocatable.memory),
+      cpu: allocatable.cpu === undefined ? undefined : quantityMilliValue(allocatable.cpu),
+    };
+    for (const [name, requested] of [
+      ["memory", usage.memoryBytes],
+      ["cpu", usage.cpuMillis],
+    ] as const) {
+      const most = capacity[name];
+      if (most === undefined || requested <= most) continue;
+      const message = `Node didn't have enough capacity: ${name}, requested: ${requested}, capacity: ${most}`;
+      return { reason: "Infeasible", message };
+    }
+    const { uid } = pod.metadata;
+    const before = this.#admitted.get(uid);
+    this.remove(uid);
+    const node = this.#node();
+    const why = node === undefined ? undefined : this.#lacking(node, usage);
+    if (why === undefined) this.add(pod, usage);
+    else if (before !== undefined) this.add(pod, before);
+    return why === undefined ? undefined : { reason: "Deferred", message: why.message };
   }
 
   #mismatch(pod: Pod, node: Node, usage: Usage): { readonly reason: string; readonly message: string } | undefined {

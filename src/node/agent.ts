@@ -1,4 +1,5 @@
 import { setMaxListeners } from "node:events";
+import { join } from "node:path";
 import { type Node, type Pod, quantityValue, type Service, services as servicesResource } from "../api/index.js";
 import { createEventRecorder, createInformer, type EventRecorder, type Informer } from "../client/index.js";
 import { type Clock, realClock, sleep } from "../internal/clock.js";
@@ -13,6 +14,7 @@ import { type NodeContext, type NodeFacts, podEvent } from "./pod/context.js";
 import { createHookRunner } from "./pod/hooks.js";
 import { imageCredentials } from "./pod/image-credentials.js";
 import { ImagePuller } from "./pod/image-puller.js";
+import type { PodRecord } from "./pod/pod-record.js";
 import { PodWorker } from "./pod/pod-worker.js";
 import { RestartBackoff } from "./pod/restart-backoff.js";
 import { runtimeLabels } from "./pod/runtime-state.js";
@@ -25,6 +27,9 @@ import { readHostFacts } from "./registration/host-facts.js";
 import { keepNodeLease } from "./registration/lease.js";
 import { addressesOf, type HostFacts, hollowHost, resourcesOf } from "./registration/node-object.js";
 import { Registrar } from "./registration/registrar.js";
+import { ResourceCheckpoint } from "./resize/checkpoint.js";
+import { hostPodCgroups } from "./resize/pod-cgroups.js";
+import { Resizes } from "./resize/resizes.js";
 import { watchRuntime } from "./runtime-watcher.js";
 import type { RunningNodeServer } from "./server/options.js";
 import { mirrorAnnotation, StaticPods } from "./static-pods.js";
@@ -102,7 +107,10 @@ class Agent implements NodeAgent {
     const host = this.#options.rootDir === undefined ? hollowHost : await readHostFacts();
     const registrar = this.#makeRegistrar(host, version);
     this.#registrar = registrar;
-    const context = this.#makeContext(version, events ?? { event() {} }, services, running);
+    const resizes = await this.#openResizes(events ?? { event() {} });
+    const { cgroupRoot, podCgroups } = this.#options;
+    const cgroups = podCgroups ?? (cgroupRoot === undefined ? undefined : await hostPodCgroups());
+    const context = this.#makeContext(version, events ?? { event() {} }, services, { resizes, cgroups }, running);
     this.#context = context;
     const tasks: Promise<unknown>[] = [];
     try {
@@ -120,6 +128,8 @@ class Agent implements NodeAgent {
       const unsubscribe = await this.#subscribe(source, running);
       if (this.#static !== undefined) tasks.push(this.#static.run(running));
       // Not before all pods are known: what nobody wants is removed.
+      resizes.retain(new Set(this.#workers.keys()));
+      resizes.start();
       tasks.push(this.#housekeep(running));
       if (!running.aborted) ready();
       // A task that fails takes the whole agent down rather than leave it half alive.
@@ -130,6 +140,7 @@ class Agent implements NodeAgent {
       await Promise.allSettled(tasks);
       await Promise.allSettled([...this.#workers.values()].map((worker) => worker.settled()));
       context.probes.stop();
+      resizes.stop();
       this.#workers.clear();
       await this.#server?.[Symbol.asyncDispose]();
       await recorder?.[Symbol.asyncDispose]();
@@ -179,6 +190,7 @@ class Agent implements NodeAgent {
     version: RuntimeVersion,
     events: EventRecorder,
     services: Informer<Service> | undefined,
+    more: Pick<NodeContext, "resizes" | "cgroups">,
     signal: AbortSignal,
   ): NodeContext {
     const { client, runtime, rootDir, clusterDns = [], clusterDomain = "cluster.local" } = this.#options;
@@ -196,6 +208,7 @@ class Agent implements NodeAgent {
     this.#objects = objects;
     const facts = this.#facts();
     return {
+      ...more,
       client,
       runtime,
       runtimeName: version.name,
@@ -230,7 +243,18 @@ class Agent implements NodeAgent {
       services: () => services?.list() ?? [],
       servicesReady: async (until) => services?.whenSynced(until),
       facts: () => facts,
-      admit: (pod) => forbiddenSysctls(pod, this.#options.allowedUnsafeSysctls) ?? this.#admission.admit(pod),
+      admit: (record) => {
+        const { allowedUnsafeSysctls } = this.#options;
+        const verdict = forbiddenSysctls(record.pod, allowedUnsafeSysctls) ?? this.#admission.admit(record.pod);
+        if (verdict === undefined) more.resizes.admitted(record);
+        return verdict;
+      },
+      readmit: (record) => this.#readmit(record, more.resizes),
+      ended: (podUid) => {
+        this.#admission.remove(podUid);
+        more.resizes.remove(podUid);
+        more.resizes.retry();
+      },
       forget: (podUid) => this.#forget(podUid),
     };
   }
@@ -302,7 +326,7 @@ class Agent implements NodeAgent {
     if (this.#context === undefined) return;
     const worker = new PodWorker(this.#context, pod);
     this.#workers.set(uid, worker);
-    if (pod.status?.startTime !== undefined) this.#admission.add(pod);
+    if (pod.status?.startTime !== undefined) this.#readmit(worker.record, this.#context.resizes);
     if (this.#options.rootDir !== undefined) this.#objects?.register(pod);
     worker.kick();
   }
@@ -311,6 +335,29 @@ class Agent implements NodeAgent {
     this.#workers.delete(podUid);
     this.#admission.remove(podUid);
     this.#objects?.unregister(podUid);
+    this.#context?.resizes.forget(podUid);
+    this.#context?.resizes.retry();
+  }
+
+  #readmit(record: PodRecord, resizes: Resizes): void {
+    resizes.restore(record);
+    this.#admission.add(record.allocated);
+  }
+
+  async #openResizes(events: EventRecorder): Promise<Resizes> {
+    const { rootDir } = this.#options;
+    const logger = this.#logger;
+    const open = (name: string): Promise<ResourceCheckpoint> =>
+      ResourceCheckpoint.open(rootDir === undefined ? undefined : join(rootDir, name), logger);
+    return new Resizes({
+      clock: this.#clock,
+      logger,
+      allocated: await open("allocated-resources.json"),
+      actuated: await open("actuated-resources.json"),
+      admit: (pod) => this.#admission.resize(pod),
+      event: (pod, type, reason, message) => podEvent({ events }, pod, type, reason, message),
+      onChange: (podUid) => this.#workers.get(podUid)?.kick(),
+    });
   }
 
   #watchRuntime(signal: AbortSignal): Promise<void> {
@@ -341,7 +388,6 @@ class Agent implements NodeAgent {
       } catch (error) {
         if (!signal.aborted) this.#logger.warn("housekeeping failed", { error });
       }
-      for (const { record } of this.#workers.values()) if (record.terminated) this.#admission.remove(record.uid);
       await sleep(this.#clock, this.#options.rootDir === undefined ? hollowHousekeepingMs : housekeepingMs, signal);
     }
   }

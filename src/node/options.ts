@@ -7,6 +7,7 @@ import type { Runtime } from "../runtime/index.js";
 import type { LogRotationOptions } from "./log-rotation.js";
 import type { PodSource } from "./pod-source.js";
 import type { Prober } from "./probes/prober.js";
+import type { PodCgroups } from "./resize/pod-cgroups.js";
 import type { NodeServerOptions } from "./server/options.js";
 
 export interface NodeAgentOptions {
@@ -52,6 +53,8 @@ export interface NodeAgentOptions {
   readonly memoryVolumes?: boolean | undefined;
   /** Kernel parameters beyond the safe ones that pods may set here: names, or beginnings of names with a `*`, such as `net.core.*`. */
   readonly allowedUnsafeSysctls?: readonly string[] | undefined;
+  /** What sets the control groups of pods, below `cgroupRoot`. Absent: the host's. */
+  readonly podCgroups?: PodCgroups | undefined;
   /** Absent: no HTTP server. */
   readonly server?: NodeServerOptions | undefined;
   /** Folder of manifests of static pods. */

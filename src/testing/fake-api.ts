@@ -1,6 +1,8 @@
 import {
   type ApiRequest,
   apiVersionOf,
+  applyStrategicMergePatch,
+  builtinSchema,
   type DeleteOptions,
   type KubeList,
   type KubeObject,
@@ -207,7 +209,7 @@ export class FakeApi implements Transport {
       throw statusErrors.unsupportedMediaType(["application/merge-patch+json"]);
     }
     const current = this.#get(request);
-    const merged = merge(current, request.body) as KubeObject;
+    const merged = patched(request, current);
     const { resourceVersion, uid } =
       (request.body as { metadata?: { resourceVersion?: string; uid?: string } }).metadata ?? {};
     if (uid !== undefined && uid !== current.metadata.uid)
@@ -318,6 +320,12 @@ function sameBut(a: KubeObject, b: KubeObject): boolean {
   const plain = (object: KubeObject): string =>
     JSON.stringify({ ...object, metadata: { ...object.metadata, resourceVersion: "" } });
   return plain(a) === plain(b);
+}
+
+/** Lists of pods are merged by their keys; of other kinds a strategic patch is taken for a merge patch. */
+function patched({ patchType, resource, body }: ApiRequest, current: KubeObject): KubeObject {
+  if (patchType !== "strategic" || resource !== "pods") return merge(current, body) as KubeObject;
+  return applyStrategicMergePatch(builtinSchema("core.v1.Pod"), current, body);
 }
 
 function merge(target: unknown, patch: unknown): unknown {

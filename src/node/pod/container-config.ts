@@ -5,6 +5,7 @@ import type { ContainerConfig, ContainerResources, ContainerSecurity, Image, Mou
 import { ConfigError } from "../env/container-env.js";
 import { expand } from "../env/expand.js";
 import { type MountedVolumes, subPathOf } from "../volumes/volume-manager.js";
+import { cpuPeriodUs, cpuQuotaUs, cpuShares } from "./cgroup-units.js";
 import { type PodContainer, podLabel, specOf } from "./containers.js";
 import { oomScoreAdj } from "./qos.js";
 import { runtimeAnnotations, runtimeLabels } from "./runtime-state.js";
@@ -58,7 +59,7 @@ export async function containerConfig(input: ContainerConfigInput): Promise<Cont
     stdin: container.stdin,
     stdinOnce: container.stdinOnce,
     tty: container.tty,
-    resources: resourcesOf(pod, container, input.nodeMemoryBytes),
+    resources: cgroupResources(pod, container, input.nodeMemoryBytes),
     security: securityOf(input),
     stopSignal: container.lifecycle?.stopSignal,
   };
@@ -153,14 +154,15 @@ function aliases(pod: Pod): string {
   return lines.length === 0 ? "" : `\n# Entries added by HostAliases.\n${lines.join("")}`;
 }
 
-function resourcesOf(pod: Pod, container: Container, nodeMemoryBytes: number): ContainerResources {
+/** What a container is held to, in the terms of control groups; 0: not limited. */
+export function cgroupResources(pod: Pod, container: Container, nodeMemoryBytes: number): ContainerResources {
   const { requests, limits } = container.resources ?? {};
   const request = requests?.cpu ?? limits?.cpu;
   const limit = limits?.cpu === undefined ? 0 : quantityMilliValue(limits.cpu);
   return {
-    cpuShares: request === undefined ? 2 : Math.max(2, Math.floor((quantityMilliValue(request) * 1024) / 1000)),
-    cpuPeriodUs: 100_000,
-    cpuQuotaUs: limit === 0 ? 0 : Math.max(1000, limit * 100),
+    cpuShares: request === undefined ? 2 : cpuShares(quantityMilliValue(request)),
+    cpuPeriodUs,
+    cpuQuotaUs: limit === 0 ? 0 : cpuQuotaUs(limit),
     memoryLimitBytes: limits?.memory === undefined ? 0 : quantityValue(limits.memory),
     oomScoreAdj: oomScoreAdj(pod, container, nodeMemoryBytes),
   };

@@ -1,4 +1,5 @@
 import { ConfigError, containerEnv } from "../env/container-env.js";
+import { noResources } from "../resize/pod-resources.js";
 import { containerConfig } from "./container-config.js";
 import { oldStatus } from "./container-statuses.js";
 import { fieldPathOf, type PodContainer, podLabel } from "./containers.js";
@@ -54,7 +55,7 @@ export async function startContainer(
   let containerId: string;
   try {
     const config = await configOf(context, record, entry, image.image, attempt, signal);
-    const sandbox = sandboxConfig(record.pod, { ...context, attempt: sandboxAttempt(record) });
+    const sandbox = sandboxConfig(record.allocated, { ...context, attempt: sandboxAttempt(record) });
     containerId = await runtime.createContainer(sandboxId, config, sandbox, { signal });
   } catch (error) {
     signal.throwIfAborted();
@@ -64,6 +65,7 @@ export async function startContainer(
     return { started: false, retryInMs: configRetryMs };
   }
   record.dirty = true;
+  context.resizes.applied(record, { containers: new Map([[name, container.resources ?? noResources]]) });
   event("Normal", "Created", "Container created");
   try {
     await runtime.startContainer(containerId, { signal });
@@ -125,7 +127,7 @@ async function configOf(
   attempt: number,
   signal: AbortSignal,
 ): Promise<Awaited<ReturnType<typeof containerConfig>>> {
-  const { pod } = record;
+  const pod = record.allocated;
   await context.servicesReady(signal);
   const { hostIps, allocatable, memoryBytes } = context.facts();
   const ips = podIps(record, hostIps);

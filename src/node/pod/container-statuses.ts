@@ -1,5 +1,14 @@
-import type { Container, ContainerState, ContainerStatus, Pod } from "../../api/index.js";
-import type { ContainerStatus as RuntimeContainerStatus } from "../../runtime/index.js";
+import {
+  type Container,
+  type ContainerState,
+  type ContainerStatus,
+  type Pod,
+  quantityMilliValue,
+  quantityValue,
+  type ResourceRequirements,
+} from "../../api/index.js";
+import type { ContainerResources, ContainerStatus as RuntimeContainerStatus } from "../../runtime/index.js";
+import { cpuPeriodUs, cpuQuotaUs, cpuShares } from "./cgroup-units.js";
 import { type ContainerRole, type PodContainer, specOf } from "./containers.js";
 import type { PodRuntimeState } from "./runtime-state.js";
 
@@ -15,8 +24,11 @@ export interface Readiness {
 }
 
 export interface ContainerStatusInput {
+  /** With the resources that it was promised. */
   readonly pod: Pod;
   readonly state: PodRuntimeState;
+  /** What a running container is held to, as last applied; undefined: not known. */
+  actuated(name: string): ResourceRequirements | undefined;
   /** Prefix of container IDs. */
   readonly runtimeName: string;
   /** Why a container does not run, by name. */
@@ -48,7 +60,7 @@ export function containerStatus(input: ContainerStatusInput, { role, container }
     imageID: latest.imageRef,
     containerID: containerIdOf(input, latest),
     ...(role === "ephemeral" ? {} : { started }),
-    ...resourcesOf(container),
+    ...resourcesOf(input, container, latest),
     ...volumeMountsOf(container),
   };
 }
@@ -152,12 +164,43 @@ function containerIdOf(input: ContainerStatusInput, status: RuntimeContainerStat
   return `${input.runtimeName}://${status.id}`;
 }
 
-function resourcesOf(container: Container): Pick<ContainerStatus, "allocatedResources" | "resources"> {
-  const { resources } = container;
-  if (resources === undefined || (resources.requests === undefined && resources.limits === undefined)) return {};
+/** What a container was promised and, while it runs, what it is held to: the runtime's word, or what was last told it. */
+function resourcesOf(
+  input: ContainerStatusInput,
+  { name, resources = {} }: Container,
+  latest: RuntimeContainerStatus,
+): Pick<ContainerStatus, "allocatedResources" | "resources"> {
+  const actual = latest.state === "running" ? measured(input.actuated(name) ?? resources, latest.resources) : resources;
   return {
-    resources,
+    resources: actual,
     ...(resources.requests === undefined ? {} : { allocatedResources: resources.requests }),
+  };
+}
+
+/** The amounts as they were told the runtime, unless it says others. */
+function measured(told: ResourceRequirements, found: ContainerResources | undefined): ResourceRequirements {
+  const {
+    cpuShares: shares = 0,
+    cpuQuotaUs: quota = 0,
+    cpuPeriodUs: period = cpuPeriodUs,
+    memoryLimitBytes: bytes = 0,
+  } = found ?? {};
+  const { cpu, memory } = told.limits ?? {};
+  const limits: Record<string, string> = {};
+  if (cpu !== undefined && quota > 0 && period > 0) {
+    const foundUs = (quota * cpuPeriodUs) / period;
+    if (foundUs !== cpuQuotaUs(quantityMilliValue(cpu))) limits.cpu = `${Math.ceil((foundUs * 1000) / cpuPeriodUs)}m`;
+  }
+  if (memory !== undefined && bytes > 0 && bytes !== quantityValue(memory)) limits.memory = String(bytes);
+  const request = told.requests?.cpu;
+  const requests: Record<string, string> = {};
+  if (request !== undefined && shares > 0 && shares !== cpuShares(quantityMilliValue(request))) {
+    requests.cpu = `${Math.ceil((shares * 1000) / 1024)}m`;
+  }
+  return {
+    ...told,
+    ...(told.limits === undefined ? {} : { limits: { ...told.limits, ...limits } }),
+    ...(told.requests === undefined ? {} : { requests: { ...told.requests, ...requests } }),
   };
 }
 

@@ -5,9 +5,12 @@ import type { Logger } from "../../internal/logger.js";
 import type { Runtime } from "../../runtime/index.js";
 import type { PodObjects } from "../pod-objects.js";
 import type { ProbeManager } from "../probes/probe-manager.js";
+import type { PodCgroups } from "../resize/pod-cgroups.js";
+import type { Resizes } from "../resize/resizes.js";
 import type { VolumeManager } from "../volumes/volume-manager.js";
 import type { HookRunner } from "./hooks.js";
 import type { ImagePuller } from "./image-puller.js";
+import type { PodRecord } from "./pod-record.js";
 import type { PodVerdict } from "./pod-status.js";
 import type { RestartBackoff } from "./restart-backoff.js";
 import type { NetworkFacts } from "./sandbox-config.js";
@@ -38,6 +41,9 @@ export interface NodeContext {
   readonly volumes?: VolumeManager | undefined;
   readonly logRoot?: string | undefined;
   readonly cgroupRoot?: string | undefined;
+  /** Absent where pods have no control group that is known. */
+  readonly cgroups?: PodCgroups | undefined;
+  readonly resizes: Resizes;
   readonly network: NetworkFacts;
   readonly signal: AbortSignal;
   services(): Iterable<Service>;
@@ -45,7 +51,11 @@ export interface NodeContext {
   servicesReady(signal: AbortSignal): Promise<void>;
   facts(): NodeFacts;
   /** Whether a pod new to this node may run here; undefined: it may. */
-  admit(pod: Pod): PodVerdict | undefined;
+  admit(record: PodRecord): PodVerdict | undefined;
+  /** A pod that an earlier agent took in. */
+  readmit(record: PodRecord): void;
+  /** All its containers have ended: it takes nothing any more. */
+  ended(podUid: string): void;
   /** The pod is gone from the API and from the host. */
   forget(podUid: string): void;
 }

@@ -1,7 +1,8 @@
-import type { ContainerStatus, Pod, PodCondition, PodStatus } from "../../api/index.js";
+import type { ContainerStatus, Pod, PodCondition, PodStatus, ResourceRequirements } from "../../api/index.js";
 import { type ContainerStatusInput, containerStatus, timeOf } from "./container-statuses.js";
 import { containersOf, isSidecar, type PodContainer, specOf } from "./containers.js";
 import { isTerminalPhase, type PodPhase, podPhase } from "./phase.js";
+import type { ResizeState } from "./pod-record.js";
 
 /** A reason of the node's own for the pod's end: rejected, evicted, past its deadline. */
 export interface PodVerdict {
@@ -17,6 +18,9 @@ export interface PodStatusInput extends ContainerStatusInput {
   /** What was last reported, for the times of transition. */
   readonly previous: PodStatus | undefined;
   readonly verdict?: PodVerdict | undefined;
+  readonly resize?: ResizeState | undefined;
+  /** What the pod as a whole is held to. */
+  readonly actuatedPod?: ResourceRequirements | undefined;
 }
 
 /** The status of a pod as the node sees it, from scratch. */
@@ -49,6 +53,8 @@ export function podStatus(input: PodStatusInput): PodStatus {
     ...(rejected ? {} : { containerStatuses: main }),
     ...(init.length === 0 || rejected ? {} : { initContainerStatuses: init }),
     ...(ephemeral.length === 0 ? {} : { ephemeralContainerStatuses: ephemeral }),
+    ...(spec.resources?.requests === undefined ? {} : { allocatedResources: spec.resources.requests }),
+    ...(input.actuatedPod === undefined ? {} : { resources: input.actuatedPod }),
     ...(pod.status?.qosClass === undefined ? {} : { qosClass: pod.status.qosClass }),
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
   };
@@ -80,10 +86,21 @@ function podIps(input: PodStatusInput): readonly string[] {
     : [];
 }
 
+/** Where a resize stands; there is no condition when there is none. */
+function resizeConditions({ resize = {} }: PodStatusInput): [string, Verdict][] {
+  const { pending, inProgress } = resize;
+  const rows: [string, Verdict][] = [];
+  if (pending !== undefined) rows.push(["PodResizePending", { status: true, ...pending }]);
+  if (inProgress !== undefined) rows.push(["PodResizeInProgress", { status: true, ...inProgress }]);
+  return rows;
+}
+
 interface Verdict {
   readonly status: boolean;
   readonly reason?: string | undefined;
   readonly message?: string | undefined;
+  /** Of the pod that it is about; absent: the newest. */
+  readonly generation?: number | undefined;
 }
 
 function conditionsOf(
@@ -101,9 +118,10 @@ function conditionsOf(
     ["Ready", readyOf(input, phase, containersReady)],
     ["ContainersReady", containersReady],
     ["PodScheduled", { status: true }],
+    ...resizeConditions(input),
   ];
   const previous = input.previous?.conditions ?? [];
-  const names = new Set(own.map(([type]) => type));
+  const names = new Set([...own.map(([type]) => type), "PodResizePending", "PodResizeInProgress"]);
   const others = (pod.status?.conditions ?? []).filter(({ type }) => !names.has(type));
   const now = timeOf(input.nowMs);
   return [...own.map(([type, verdict]) => condition(input, type, verdict, previous, now)), ...others];
@@ -112,14 +130,13 @@ function conditionsOf(
 function condition(
   input: PodStatusInput,
   type: string,
-  { status: is, reason, message }: Verdict,
+  { status: is, reason, message, generation = input.pod.metadata.generation }: Verdict,
   previous: readonly PodCondition[],
   now: string,
 ): PodCondition {
   const status = is ? "True" : "False";
   const old = previous.find((other) => other.type === type);
   const since = old?.status === status ? old.lastTransitionTime : undefined;
-  const { generation } = input.pod.metadata;
   return {
     type,
     status,

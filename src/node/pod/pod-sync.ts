@@ -1,21 +1,26 @@
 import type { Pod } from "../../api/index.js";
+import { podCgroupResources } from "../resize/pod-cgroups.js";
+import { sameResources } from "../resize/pod-resources.js";
+import { resizePod } from "../resize/resize-pod.js";
 import { VolumeError } from "../volumes/volume-manager.js";
 import { hashOf } from "./container-config.js";
 import { podIps, startContainer, wordsOf } from "./container-starter.js";
 import { timeOf } from "./container-statuses.js";
 import { containersOf, findContainer, specOf } from "./containers.js";
 import { type NodeContext, podEvent } from "./context.js";
-import { type ContainerKill, type PodPlan, planPod } from "./plan.js";
+import { type ContainerKill, type ContainerResize, type PodPlan, planPod } from "./plan.js";
 import type { PodRecord } from "./pod-record.js";
 import { podStatus } from "./pod-status.js";
 import { runtimeHandler } from "./runtime-handler.js";
 import { readRuntimeState, runtimeAnnotations } from "./runtime-state.js";
-import { sandboxConfig } from "./sandbox-config.js";
+import { cgroupOf, sandboxConfig } from "./sandbox-config.js";
 import { Deadline, endContainer } from "./termination.js";
 import { terminationMessage } from "./termination-message.js";
 
 /** More rounds than any pod needs: each starts or stops something. */
 const maxRounds = 100;
+/** As upstream waits after a sync that failed. */
+const resizeRetryMs = 10_000;
 
 /** One pod's way up: what the plan says is done, what came of it is reported. */
 export class PodSync {
@@ -24,6 +29,8 @@ export class PodSync {
   #seen = false;
   /** Containers that this step found not to be startable yet. */
   readonly #blocked = new Set<string>();
+  /** This step found that a resize cannot be done now. */
+  #resizeFailed = false;
 
   constructor(context: NodeContext, record: PodRecord) {
     this.#context = context;
@@ -40,6 +47,7 @@ export class PodSync {
     const record = this.#record;
     const next = new Soonest();
     this.#blocked.clear();
+    this.#resizeFailed = false;
     await this.refresh(signal);
     if (!this.#admit()) return undefined;
     if (this.#pastDeadline(next)) return undefined;
@@ -51,6 +59,7 @@ export class PodSync {
         this.report();
         return undefined;
       }
+      this.#followResize(plan);
       const acted = await this.#act(plan, next, signal);
       if (record.dirty) await this.refresh(signal);
       this.#ensureProbes();
@@ -105,7 +114,10 @@ export class PodSync {
     const record = this.#record;
     if (record.gone) return;
     const status = podStatus({
-      pod: record.pod,
+      pod: record.allocated,
+      actuated: (name) => record.actuated.containers.get(name),
+      actuatedPod: record.allocation?.pod === undefined ? undefined : record.actuated.pod,
+      resize: record.resize,
       state: record.state,
       runtimeName,
       waiting: record.waiting,
@@ -131,8 +143,12 @@ export class PodSync {
     const record = this.#record;
     if (this.#seen) return true;
     this.#seen = true;
-    if (record.state.sandboxes.length > 0 || record.pod.status?.startTime !== undefined) return true;
-    const verdict = this.#context.admit(record.pod);
+    if (record.allocation !== undefined) return true;
+    if (record.state.sandboxes.length > 0) {
+      this.#context.readmit(record);
+      return true;
+    }
+    const verdict = this.#context.admit(record);
     if (verdict === undefined) return true;
     record.verdict = verdict;
     record.terminating = true;
@@ -160,8 +176,9 @@ export class PodSync {
     const { probes } = this.#context;
     const record = this.#record;
     return planPod({
-      pod: record.pod,
+      pod: record.allocated,
       state: record.state,
+      actuated: (name) => record.actuated.containers.get(name),
       verdict: (id, container) => {
         const verdict = probes.verdict(id, container);
         return record.starting.has(id) ? { ...verdict, started: false } : verdict;
@@ -185,13 +202,16 @@ export class PodSync {
       await this.#createSandbox(plan.attempt, signal);
       return true;
     }
-    if (plan.kill.length === 0 && plan.start.length === 0) return false;
+    const resizes = this.#resizeFailed ? [] : plan.resize;
+    const resizing = resizes.length > 0 || plan.kill.some(({ resize }) => resize) || this.#podLags();
+    if (plan.kill.length === 0 && plan.start.length === 0 && !resizing) return false;
     if (record.volumes === undefined) await this.#mount(signal);
     for (const kill of plan.kill) await this.#kill(kill, signal);
     if (plan.kill.length > 0) await this.refresh(signal);
     let acted = plan.kill.length > 0;
+    if (resizing) acted = (await this.#resize(resizes, next, signal)) || acted;
     for (const container of plan.start) {
-      const entry = findContainer(record.pod, container.name);
+      const entry = findContainer(record.allocated, container.name);
       if (entry === undefined || plan.sandboxId === undefined || this.#blocked.has(container.name)) continue;
       const { started, retryInMs } = await startContainer(this.#context, record, entry, plan.sandboxId, signal);
       acted ||= started;
@@ -226,7 +246,8 @@ export class PodSync {
     const old = record.state.sandboxes.slice(1);
     try {
       const handler = await runtimeHandler(client, record.pod, signal);
-      const config = sandboxConfig(record.pod, { ...this.#context, attempt });
+      await this.#ensureCgroup();
+      const config = sandboxConfig(record.allocated, { ...this.#context, attempt });
       await runtime.runPodSandbox({ ...config, runtimeHandler: handler }, { signal });
     } catch (error) {
       signal.throwIfAborted();
@@ -243,8 +264,8 @@ export class PodSync {
     this.report();
   }
 
-  async #kill({ status, container, message, probe }: ContainerKill, signal: AbortSignal): Promise<void> {
-    const { clock, probes } = this.#context;
+  async #kill({ status, container, message, probe, resize }: ContainerKill, signal: AbortSignal): Promise<void> {
+    const { clock, probes, backoff } = this.#context;
     const record = this.#record;
     const own = specOf(record.pod).terminationGracePeriodSeconds ?? 30;
     const ofProbe =
@@ -253,7 +274,59 @@ export class PodSync {
     probes.forgetContainer(status.id);
     const deadline = new Deadline(clock.now() + seconds * 1000);
     await endContainer(this.#context, record, status, deadline, signal, message);
+    // It did not fail: with its other resources it begins anew.
+    if (resize) backoff.forget(`${record.uid} ${container.name}`);
     record.dirty = true;
+  }
+
+  /** Whether the pod as a whole is held to something else than it was promised. */
+  #podLags(): boolean {
+    const { allocation, actuated, state } = this.#record;
+    return !this.#resizeFailed && state.containers.size > 0 && !sameResources(allocation?.pod, actuated.pod);
+  }
+
+  /** Says that a resize is under way, or that the one that was is done. */
+  #followResize({ resize, kill }: PodPlan): void {
+    const record = this.#record;
+    const under = resize.length > 0 || kill.some((one) => one.resize) || this.#podLags();
+    if (under && record.resize.inProgress === undefined) {
+      record.resize.inProgress = { generation: record.pod.metadata.generation };
+    }
+    if (!under && record.resize.inProgress !== undefined) this.#context.resizes.completed(record);
+  }
+
+  /** Whether anything was changed; what stands in the way is told, and tried again later. */
+  async #resize(resizes: readonly ContainerResize[], next: Soonest, signal: AbortSignal): Promise<boolean> {
+    const record = this.#record;
+    if (this.#context.volumes !== undefined) this.report();
+    try {
+      // What is not on disk is not begun: an agent that comes after would not know of it.
+      await this.#context.resizes.saved();
+      await resizePod(this.#context, record, resizes, signal);
+      return true;
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#context.resizes.failed(record, wordsOf(error));
+      this.#resizeFailed = true;
+      next.add(resizeRetryMs);
+      return false;
+    }
+  }
+
+  /** The pod's control group, held to what the pod was promised. */
+  async #ensureCgroup(): Promise<void> {
+    const { cgroups, cgroupRoot } = this.#context;
+    const pod = this.#record.allocated;
+    if (cgroups === undefined || cgroupRoot === undefined) return;
+    const path = cgroupOf(pod, cgroupRoot);
+    try {
+      await cgroups.create(path);
+      await cgroups.write(path, podCgroupResources(pod));
+    } catch (error) {
+      const message = `unable to ensure pod container exists: failed to create container for ${path} : ${wordsOf(error)}`;
+      podEvent(this.#context, pod, "Warning", "FailedCreatePodContainer", message);
+      throw error;
+    }
   }
 
   async #mount(signal: AbortSignal): Promise<void> {
@@ -263,7 +336,7 @@ export class PodSync {
     const { hostIps, allocatable } = this.#context.facts();
     try {
       record.volumes = await volumes.mount(
-        record.pod,
+        record.allocated,
         { podIps: podIps(record, hostIps), hostIps, allocatable },
         signal,
       );

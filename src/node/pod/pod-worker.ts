@@ -7,7 +7,7 @@ import type { NodeContext } from "./context.js";
 import { isTerminalPhase } from "./phase.js";
 import { PodRecord } from "./pod-record.js";
 import { PodSync } from "./pod-sync.js";
-import { podLogDir } from "./sandbox-config.js";
+import { cgroupOf, podLogDir } from "./sandbox-config.js";
 import { deepEqual } from "./status-writer.js";
 import { Deadline, endContainers } from "./termination.js";
 
@@ -42,6 +42,9 @@ export class PodWorker {
     const old = this.record.pod;
     this.record.pod = pod;
     this.#context.statuses.observe(pod);
+    if (old.metadata.generation !== pod.metadata.generation || old.spec !== pod.spec) {
+      this.#context.resizes.changed(this.record);
+    }
     if (!matters(old, pod)) return;
     this.#hasten();
     this.kick();
@@ -199,6 +202,7 @@ export class PodWorker {
     record.dirty = true;
     record.terminated = true;
     this.#deadline = undefined;
+    this.#context.ended(record.uid);
     await this.#sync.finish(signal);
   }
 
@@ -221,10 +225,11 @@ export class PodWorker {
   }
 
   async #cleanUp(): Promise<void> {
-    const { runtime, volumes, images, backoff, statuses, signal, forget, logRoot } = this.#context;
+    const { runtime, volumes, images, backoff, statuses, signal, forget, logRoot, cgroups, cgroupRoot } = this.#context;
     const { record } = this;
     statuses.forget(record.uid);
     for (const { id } of record.state.sandboxes) await runtime.removePodSandbox(id, { signal });
+    if (cgroups !== undefined && cgroupRoot !== undefined) await cgroups.remove(cgroupOf(record.pod, cgroupRoot));
     await volumes?.unmount(record.uid);
     if (logRoot !== undefined) await rm(podLogDir(logRoot, record.pod), { recursive: true, force: true });
     images.forget(record.uid);

@@ -38,25 +38,53 @@ export function oomScoreAdj(pod: Pod, container: Container, nodeMemoryBytes: num
 
 /** What a pod needs in all: the larger of its init phase and its main phase, and its overhead. */
 export function podRequests(pod: Pod): { readonly cpuMillis: number; readonly memoryBytes: number } {
-  const spec = specOf(pod);
-  const sum = (name: "cpu" | "memory", read: (amount: string) => number): number => {
-    const of = (container: Container): number => {
-      const amount = container.resources?.requests?.[name] ?? container.resources?.limits?.[name];
+  const of =
+    (name: string, read: (amount: string) => number) =>
+    ({ resources }: Pick<Container, "resources">): number => {
+      const amount = resources?.requests?.[name] ?? resources?.limits?.[name];
       return amount === undefined ? 0 : read(amount);
     };
-    const pod = spec.resources?.requests?.[name];
-    const overhead = spec.overhead?.[name];
-    let sidecars = 0;
-    let init = 0;
-    for (const container of spec.initContainers ?? []) {
-      if (container.restartPolicy === "Always") {
-        sidecars += of(container);
-        init = Math.max(init, sidecars);
-      } else init = Math.max(init, sidecars + of(container));
-    }
-    const main = spec.containers.reduce((total, container) => total + of(container), sidecars);
-    const own = pod === undefined ? Math.max(main, init) : read(pod);
-    return own + (overhead === undefined ? 0 : read(overhead));
+  return {
+    cpuMillis: total(pod, "cpu", specOf(pod).resources?.requests, of("cpu", quantityMilliValue), quantityMilliValue),
+    memoryBytes: total(pod, "memory", specOf(pod).resources?.requests, of("memory", quantityValue), quantityValue),
   };
-  return { cpuMillis: sum("cpu", quantityMilliValue), memoryBytes: sum("memory", quantityValue) };
+}
+
+/** What a pod may use in all; undefined: one of its containers has no limit, and so the pod has none. */
+export function podLimits(pod: Pod): {
+  readonly cpuMillis: number | undefined;
+  readonly memoryBytes: number | undefined;
+} {
+  const spec = specOf(pod);
+  const limit = (name: "cpu" | "memory", read: (amount: string) => number): number | undefined => {
+    const of = ({ resources }: Pick<Container, "resources">): number => read(resources?.limits?.[name] ?? "0");
+    const all = [...(spec.initContainers ?? []), ...spec.containers];
+    const ofPod = spec.resources?.limits;
+    if (ofPod?.[name] === undefined && all.some((container) => of(container) === 0)) return undefined;
+    return total(pod, name, ofPod, of, read);
+  };
+  return { cpuMillis: limit("cpu", quantityMilliValue), memoryBytes: limit("memory", quantityValue) };
+}
+
+function total(
+  pod: Pod,
+  name: string,
+  ofPod: Readonly<Record<string, string>> | undefined,
+  of: (container: Container) => number,
+  read: (amount: string) => number,
+): number {
+  const spec = specOf(pod);
+  const whole = ofPod?.[name];
+  const overhead = spec.overhead?.[name];
+  let sidecars = 0;
+  let init = 0;
+  for (const container of spec.initContainers ?? []) {
+    if (container.restartPolicy === "Always") {
+      sidecars += of(container);
+      init = Math.max(init, sidecars);
+    } else init = Math.max(init, sidecars + of(container));
+  }
+  const main = spec.containers.reduce((sum, container) => sum + of(container), sidecars);
+  const own = whole === undefined ? Math.max(main, init) : read(whole);
+  return own + (overhead === undefined ? 0 : read(overhead));
 }

@@ -62,7 +62,8 @@ export function podLogDir(logRoot: string, { metadata }: Pod): string {
   return `${logRoot}/${metadata.namespace}_${metadata.name}_${metadata.uid}`;
 }
 
-function cgroupOf(pod: Pod, root: string): string {
+/** The pod's control group, as upstream names it. */
+export function cgroupOf(pod: Pod, root: string): string {
   const qos = qosOf(pod);
   return `${root}${qos === "Guaranteed" ? "" : `/${qos.toLowerCase()}`}/pod${pod.metadata.uid}`;
 }

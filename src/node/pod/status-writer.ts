@@ -153,6 +153,8 @@ const ownKeys: readonly (keyof PodStatus)[] = [
   "initContainerStatuses",
   "ephemeralContainerStatuses",
   "observedGeneration",
+  "allocatedResources",
+  "resources",
 ];
 
 /** The strategic merge patch of the fields that a node owns; undefined when nothing differs. */
@@ -196,6 +198,8 @@ const ownConditions: ReadonlySet<string> = new Set([
   "Ready",
   "ContainersReady",
   "PodScheduled",
+  "PodResizePending",
+  "PodResizeInProgress",
 ]);
 
 /** The conditions there and those wanted: ours as they are to be, those of others as they are. */
@@ -206,7 +210,8 @@ function conditionsOf(
   const there = from?.conditions ?? [];
   const others = there.filter(({ type }) => !ownConditions.has(type));
   const own = (to.conditions ?? []).filter(({ type }) => ownConditions.has(type));
-  const ownThere = own.flatMap(({ type }) => there.find((condition) => condition.type === type) ?? []);
+  const wanted = own.flatMap(({ type }) => there.find((condition) => condition.type === type) ?? []);
+  const ownThere = [...wanted, ...there.filter((one) => ownConditions.has(one.type) && !wanted.includes(one))];
   return [
     [...ownThere, ...others],
     [...own, ...others],

@@ -1,4 +1,4 @@
-import type { Container, Pod } from "../../api/index.js";
+import type { Container, ContainerStatus, Pod } from "../../api/index.js";
 import type { QuantityCache } from "../framework/resources.js";
 
 /** A container that states no request counts as this much when nodes are scored, so that such pods are spread as well. */
@@ -7,6 +7,7 @@ export const defaultMemoryBytes: number = 200 * 2 ** 20;
 
 type Amounts = Map<string, number>;
 type Quantities = { readonly [name: string]: string } | undefined;
+type Statuses = readonly ContainerStatus[] | undefined;
 
 export interface PodRequests {
   readonly requests: ReadonlyMap<string, number>;
@@ -34,27 +35,34 @@ function aggregate(pod: Pod, quantities: QuantityCache, fill: boolean): Amounts 
   const total: Amounts = new Map();
   const { spec } = pod;
   if (spec === undefined) return total;
-  for (const container of spec.containers) {
-    add(total, containerRequests(container, statusRequests(pod, container.name), quantities, fill));
-  }
+  const refused = isResizeInfeasible(pod);
+  const own = (container: Container, statuses: Statuses): Amounts =>
+    containerRequests(container, heldBy(statuses, container.name), refused, quantities, fill);
+  for (const container of spec.containers) add(total, own(container, pod.status?.containerStatuses));
   if (spec.initContainers !== undefined && spec.initContainers.length > 0) {
     const sidecars: Amounts = new Map();
     const peak: Amounts = new Map();
     for (const container of spec.initContainers) {
-      const own = containerRequests(container, undefined, quantities, fill);
+      const amounts = own(container, pod.status?.initContainerStatuses);
       if (container.restartPolicy === "Always") {
-        add(total, own);
-        add(sidecars, own);
+        add(total, amounts);
+        add(sidecars, amounts);
         raise(peak, sidecars);
       } else {
-        add(own, sidecars);
-        raise(peak, own);
+        add(amounts, sidecars);
+        raise(peak, amounts);
       }
     }
     raise(total, peak);
   }
-  for (const [name, quantity] of Object.entries(spec.resources?.requests ?? {})) {
-    total.set(name, quantities.amount(name, quantity));
+  if (spec.resources?.requests !== undefined) {
+    const whole = largest(
+      spec.resources.requests,
+      pod.status,
+      refused && pod.status?.resources !== undefined,
+      quantities,
+    );
+    for (const [name, amount] of whole) total.set(name, amount);
   }
   if (spec.overhead !== undefined) {
     for (const [name, quantity] of Object.entries(spec.overhead)) {
@@ -64,34 +72,49 @@ function aggregate(pod: Pod, quantities: QuantityCache, fill: boolean): Amounts 
   return total;
 }
 
-/** While a container is being resized in place it may hold more than its spec says. */
-function statusRequests(pod: Pod, name: string): Quantities {
-  const statuses = pod.status?.containerStatuses;
+/** While a container is being resized in place it may hold more than its spec says: what it was promised, and what it has. */
+function heldBy(statuses: Statuses, name: string): ContainerStatus | undefined {
   if (statuses === undefined) return undefined;
-  for (const status of statuses) if (status.name === name) return status.resources?.requests;
+  for (const status of statuses) if (status.name === name) return status;
   return undefined;
 }
 
+/** Its node will never give it what its spec says. */
+function isResizeInfeasible(pod: Pod): boolean {
+  const pending = pod.status?.conditions?.find(({ type }) => type === "PodResizePending");
+  return pending?.reason === "Infeasible";
+}
+
+/** The largest of what is stated (unless it is refused), promised and held, each by itself. */
 function containerRequests(
   container: Container,
-  actual: Quantities,
+  status: ContainerStatus | undefined,
+  refused: boolean,
   quantities: QuantityCache,
   fill: boolean,
 ): Amounts {
-  const amounts: Amounts = new Map();
   const stated = container.resources?.requests;
-  if (stated !== undefined) {
-    for (const [name, quantity] of Object.entries(stated)) amounts.set(name, quantities.amount(name, quantity));
-  }
-  if (actual !== undefined) {
-    for (const [name, quantity] of Object.entries(actual)) {
-      const amount = quantities.amount(name, quantity);
-      if (amount > (amounts.get(name) ?? 0)) amounts.set(name, amount);
-    }
-  }
+  const amounts = largest(stated, status, refused && status?.resources !== undefined, quantities);
   if (fill) {
     if (!amounts.has("cpu")) amounts.set("cpu", defaultCpuMillis);
     if (!amounts.has("memory")) amounts.set("memory", defaultMemoryBytes);
+  }
+  return amounts;
+}
+
+function largest(
+  stated: Quantities,
+  held: Pick<ContainerStatus, "resources" | "allocatedResources"> | undefined,
+  refused: boolean,
+  quantities: QuantityCache,
+): Amounts {
+  const amounts: Amounts = new Map();
+  for (const list of [refused ? undefined : stated, held?.resources?.requests, held?.allocatedResources]) {
+    if (list === undefined) continue;
+    for (const [name, quantity] of Object.entries(list)) {
+      const amount = quantities.amount(name, quantity);
+      if (amount >= (amounts.get(name) ?? 0)) amounts.set(name, amount);
+    }
   }
   return amounts;
 }
