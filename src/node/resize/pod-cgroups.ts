@@ -34,17 +34,19 @@ export function podCgroupResources(pod: Pod): PodCgroupResources {
 }
 
 /** Where the kernel's control groups are mounted: a folder for each controller, or one for all of them. */
-type Hierarchy =
+export type Hierarchy =
   | { readonly version: 1; readonly cpu: string; readonly memory: string }
   | { readonly version: 2; readonly root: string };
 
 /** The control groups of this host, of version 1 or 2. Undefined where there are none that hold CPU and memory. */
 export async function hostPodCgroups(): Promise<PodCgroups | undefined> {
   const hierarchy = hierarchyIn(await readFile("/proc/self/mounts", "utf8").catch(() => ""));
-  if (hierarchy === undefined) return undefined;
-  return hierarchy.version === 1
-    ? new FirstVersion(hierarchy.cpu, hierarchy.memory)
-    : new SecondVersion(hierarchy.root);
+  return hierarchy === undefined ? undefined : podCgroupsIn(hierarchy);
+}
+
+export function podCgroupsIn(hierarchy: Hierarchy): PodCgroups {
+  if (hierarchy.version === 2) return new SecondVersion(hierarchy.root);
+  return new FirstVersion(hierarchy.cpu, hierarchy.memory);
 }
 
 /** What the table of mounts says; a host that has both versions has its controllers in the first. */

@@ -1,6 +1,7 @@
 import { access } from "./access.js";
 import { lifecycle } from "./lifecycle.js";
 import { draining, dyingNodes } from "./nodes.js";
+import { resizing } from "./resizing.js";
 import type { Scenario } from "./scenario.js";
 import { services } from "./services.js";
 import { streams } from "./streams.js";
@@ -14,6 +15,7 @@ export const scenarios: readonly Scenario[] = [
   access,
   services,
   lifecycle,
+  resizing,
   volumes,
   draining,
   dyingNodes,

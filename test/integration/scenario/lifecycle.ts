@@ -1,7 +1,7 @@
-import { readdir, readFile } from "node:fs/promises";
 import { expect } from "vitest";
 import { eventually } from "../support/cli-program.js";
 import type { Json, Kubectl } from "../support/kubectl.js";
+import { sleepersWith } from "../support/processes.js";
 import type { Scenario } from "./scenario.js";
 
 interface ContainerStatus {
@@ -24,18 +24,6 @@ interface ContainerStatus {
 
 const containerOf = async (kubectl: Kubectl, pod: string): Promise<ContainerStatus> =>
   (await kubectl.json(`get pod ${pod}`)).status.containerStatuses[0];
-
-/** The container's own process, wherever on this machine it runs: what has this in its environment and is a `sleep`. */
-async function sleepersWith(entry: string): Promise<readonly number[]> {
-  const found: number[] = [];
-  for (const name of await readdir("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const read = (file: string): Promise<string> => readFile(`/proc/${name}/${file}`, "utf8").catch(() => "");
-    if ((await read("environ")).split("\0").includes(entry) && (await read("comm")).trim() === "sleep")
-      found.push(Number(name));
-  }
-  return found;
-}
 
 export const lifecycle: Scenario = {
   name: "lifecycle",

@@ -21,6 +21,8 @@ export interface ScenarioCluster extends AsyncDisposable {
   fetchFromNode(url: string): readonly string[];
   /** The same, within a container of the shell image. */
   fetchFromPod(url: string): readonly string[];
+  /** Whether the kernel holds containers to what they may use. */
+  readonly enforcesLimits?: boolean;
   /** The node agents; absent: they are no programs of their own. */
   readonly agents?: NodeAgents;
   /** What its parts complained about. */

@@ -48,6 +48,7 @@ export async function startRealCluster(args: readonly string[] = []): Promise<Sc
       images: { web: "coxswain/web:1", webNew: "coxswain/web:2", shell: "busybox:1" },
       fetchFromNode: (url) => ["nsenter", `--net=${namespace}`, process.execPath, "-e", fetchScript, url],
       fetchFromPod: (url) => ["timeout", "5", "wget", "-q", "-O", "-", url],
+      enforcesLimits: true,
       agents: {
         // The cluster starts what ends: held down, it is killed as soon as it is back.
         async kill(node) {
