@@ -3,9 +3,10 @@ import type { NodeAddress } from "../api/index.js";
 import type { Component } from "../internal/component.js";
 import { createNodeAgent, hostResources } from "../node/index.js";
 import type { Runtime } from "../runtime/index.js";
+import { evictionOptions, imageCollectionOptions, type ThresholdFlags } from "./node-thresholds.js";
 import type { PartAccess } from "./part-commands.js";
 
-export interface NodeFlags {
+export interface NodeFlags extends ThresholdFlags {
   readonly name: string;
   readonly root: string;
   readonly runtime: "process" | "cri";
@@ -44,6 +45,8 @@ export async function nodePart(access: PartAccess, flags: NodeFlags): Promise<Co
     clusterDns: flags.clusterDns?.split(","),
     cgroupRoot: flags.cgroupRoot,
     allowedUnsafeSysctls: flags.allowedUnsafeSysctls?.split(","),
+    eviction: evictionOptions(flags),
+    imageCollection: imageCollectionOptions(flags),
     // Without a certificate of its own there is nothing to serve with.
     ...(tls === undefined
       ? {}

@@ -12,7 +12,7 @@ import { type NodeFlags, nodePart } from "./node-part.js";
 import { type ProxyFlags, proxyPart } from "./proxy-part.js";
 import { runPart } from "./run-part.js";
 import { type SchedulerFlags, schedulerPart } from "./scheduler-part.js";
-import { parsePort } from "./up-options.js";
+import { parseCount, parsePort } from "./up-options.js";
 
 export interface PartFlags {
   readonly kubeconfig: string;
@@ -88,6 +88,19 @@ export function addPartCommands(program: Command): void {
       "--allowed-unsafe-sysctls <names>",
       "kernel parameters that pods may set beyond the safe ones, as net.core.*,...",
     )
+    .option(
+      "--eviction-hard <thresholds>",
+      "evict pods at once below these: memory.available<100Mi,nodefs.available<10%",
+    )
+    .option("--eviction-soft <thresholds>", "evict pods below these after a grace period")
+    .option("--eviction-soft-grace-period <periods>", "of each soft threshold: memory.available=1m30s")
+    .option("--eviction-max-pod-grace-period <seconds>", "the longest that pods get then", parseCount)
+    .option("--eviction-minimum-reclaim <amounts>", "what is to be free beyond the threshold: nodefs.available=2Gi")
+    .option("--eviction-pressure-transition-period <duration>", "how long pressure is reported after it was seen; 5m")
+    .option("--image-gc-high-threshold <percent>", "remove unused images above so much disk usage; 85", parseCount)
+    .option("--image-gc-low-threshold <percent>", "until no more than so much is used; 80", parseCount)
+    .option("--minimum-image-ttl-duration <duration>", "none that came less than so long ago; 2m")
+    .option("--image-maximum-gc-age <duration>", "remove images that nobody used for so long; 0s is never")
     .action(async (flags: PartFlags & NodeFlags) => runPart(await nodePart(await accessOf(flags), flags)));
   part(program, "proxy", "Serve the cluster's Services on this node.")
     .option("--node-name <name>", "the node it runs on", hostname().toLowerCase())

@@ -118,6 +118,8 @@ async function nodeParts(node: RealNode, context: ClusterContext, parts: RealPar
       "--cgroup-root",
       node.cgroupRoot,
     ],
+    // The nodes share one machine and what is on it, which is not theirs to clean.
+    ...["--eviction-hard", "", "--image-gc-high-threshold", "100"],
     ...verbose,
   ];
   const proxy = [

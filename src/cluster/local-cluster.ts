@@ -128,6 +128,9 @@ async function localNode(
     podCidr,
     addresses,
     resources: hostResources(),
+    // The nodes share one machine and what is on it, which is not theirs to clean.
+    eviction: { hard: {} },
+    imageCollection: { highThresholdPercent: 100 },
     server: {
       address,
       port: kubeletPort,

@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import type { NodeAddress } from "../api/index.js";
 import type { Component } from "../internal/component.js";
-import { createNodeAgent, hostResources } from "../node/index.js";
+import { createNodeAgent, type EvictionOptions, hostResources, type ImageCollectionOptions } from "../node/index.js";
 import { createProxy, type ProxyBackend } from "../proxy/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { afterBootstrap, type ClusterContext, type ClusterOptions, identities } from "./cluster.js";
@@ -23,6 +23,10 @@ export interface MachineOptions {
   readonly clusterDns?: readonly string[] | undefined;
   /** Parent control group of all pods. Absent: the runtime decides. */
   readonly cgroupRoot?: string | undefined;
+  /** When pods are evicted for pressure. Default: as upstream. */
+  readonly eviction?: EvictionOptions | undefined;
+  /** When images that nobody uses are removed. Default: as upstream. */
+  readonly imageCollection?: ImageCollectionOptions | undefined;
   /** Of the node's API. Default 10250. */
   readonly port?: number | undefined;
 }
@@ -45,6 +49,7 @@ export function machine(options: MachineOptions): NonNullable<ClusterOptions["pa
 async function agent(options: MachineOptions, context: ClusterContext, nodeName: string): Promise<Component> {
   const { clock, random, logger, pki, clientFor } = context;
   const { address, rootDir, runtime, podCidr, clusterDns, cgroupRoot, port = 10_250 } = options;
+  const { eviction, imageCollection } = options;
   const pair = await pki.node(nodeName, { ipAddresses: [address] });
   const addresses: readonly NodeAddress[] = [
     { type: "InternalIP", address },
@@ -63,6 +68,8 @@ async function agent(options: MachineOptions, context: ClusterContext, nodeName:
     podCidr,
     clusterDns,
     cgroupRoot,
+    eviction,
+    imageCollection,
     server: {
       address,
       port,

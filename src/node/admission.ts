@@ -55,7 +55,7 @@ export class NodeAdmission {
       this.add(pod, usage);
       return undefined;
     }
-    return { phase: "Failed", reason: why.reason, message: `Pod was rejected: ${why.message}` };
+    return { phase: "Failed", ...why };
   }
 
   /** Gives a pod that was taken in other resources, or says why not. */

@@ -8,6 +8,7 @@ import { type Logger, silentLogger } from "../internal/logger.js";
 import { type Random, systemRandom } from "../internal/random.js";
 import type { ContainerEvent, RuntimeVersion } from "../runtime/index.js";
 import { NodeAdmission } from "./admission.js";
+import { HostUsage } from "./eviction/host-usage.js";
 import { defaultLogRotation, rotateLogs } from "./log-rotation.js";
 import type { NodeAgentOptions } from "./options.js";
 import { type NodeContext, type NodeFacts, podEvent } from "./pod/context.js";
@@ -34,6 +35,7 @@ import { watchRuntime } from "./runtime-watcher.js";
 import type { RunningNodeServer } from "./server/options.js";
 import { mirrorAnnotation, StaticPods } from "./static-pods.js";
 import { forbiddenSysctls } from "./sysctls.js";
+import { Upkeep } from "./upkeep.js";
 import { VolumeManager } from "./volumes/volume-manager.js";
 
 export interface NodeAgent extends Component {
@@ -70,6 +72,7 @@ class Agent implements NodeAgent {
   #objects: ObjectWatcher | undefined;
   #server: RunningNodeServer | undefined;
   #static: StaticPods | undefined;
+  #upkeep: Upkeep | undefined;
 
   constructor(options: NodeAgentOptions) {
     this.#options = options;
@@ -112,6 +115,8 @@ class Agent implements NodeAgent {
     const cgroups = podCgroups ?? (cgroupRoot === undefined ? undefined : await hostPodCgroups());
     const context = this.#makeContext(version, events ?? { event() {} }, services, { resizes, cgroups }, running);
     this.#context = context;
+    const upkeep = this.#makeUpkeep(context, registrar, running);
+    this.#upkeep = upkeep;
     const tasks: Promise<unknown>[] = [];
     try {
       await this.#startServer(context);
@@ -131,6 +136,7 @@ class Agent implements NodeAgent {
       resizes.retain(new Set(this.#workers.keys()));
       resizes.start();
       tasks.push(this.#housekeep(running));
+      if (upkeep !== undefined) tasks.push(upkeep.run(running));
       if (!running.aborted) ready();
       // A task that fails takes the whole agent down rather than leave it half alive.
       await Promise.race([Promise.all(tasks), aborted(running)]);
@@ -182,7 +188,7 @@ class Agent implements NodeAgent {
       random: this.#random,
       logger: this.#logger,
       serverPort: () => this.#server?.port ?? 0,
-      pressure: () => ({ memory: false, disk: false, pid: false }),
+      pressure: () => this.#upkeep?.conditions ?? new Set(),
     });
   }
 
@@ -245,7 +251,10 @@ class Agent implements NodeAgent {
       facts: () => facts,
       admit: (record) => {
         const { allowedUnsafeSysctls } = this.#options;
-        const verdict = forbiddenSysctls(record.pod, allowedUnsafeSysctls) ?? this.#admission.admit(record.pod);
+        const verdict =
+          forbiddenSysctls(record.pod, allowedUnsafeSysctls) ??
+          this.#upkeep?.admit(record.pod) ??
+          this.#admission.admit(record.pod);
         if (verdict === undefined) more.resizes.admitted(record);
         return verdict;
       },
@@ -285,6 +294,7 @@ class Agent implements NodeAgent {
       logRoot: context.logRoot ?? rootDir,
       records: () => [...this.#workers.values()].map(({ record }) => record),
       node: (): Node | undefined => this.#registrar?.node,
+      counts: () => this.#upkeep?.counts ?? new Map(),
     });
   }
 
@@ -337,6 +347,36 @@ class Agent implements NodeAgent {
     this.#objects?.unregister(podUid);
     this.#context?.resizes.forget(podUid);
     this.#context?.resizes.retry();
+  }
+
+  #makeUpkeep(context: NodeContext, registrar: Registrar, signal: AbortSignal): Upkeep | undefined {
+    const { rootDir, runtime, usage, eviction = {}, imageCollection = {} } = this.#options;
+    const { clock, logger, volumes, cgroups, cgroupRoot, logRoot } = context;
+    const { volumesIntervalMs = 60_000 } = eviction;
+    const host =
+      rootDir === undefined || volumes === undefined || logRoot === undefined
+        ? undefined
+        : new HostUsage({
+            ...{ runtime, clock, logger, rootDir, logRoot, cgroups, cgroupRoot, volumesIntervalMs },
+            volumeDir: (podUid, volume) => volumes.emptyDir(podUid, volume),
+          });
+    const source = usage ?? host;
+    if (source === undefined) return undefined;
+    const about = { apiVersion: "v1", kind: "Node", name: this.nodeName, uid: this.nodeName };
+    return new Upkeep({
+      ...{ runtime, clock, logger, eviction, imageCollection },
+      nodeName: this.nodeName,
+      usage: source,
+      records: () => [...this.#workers.values()].map(({ record }) => record),
+      isStatic: (podUid) => this.#static?.has(podUid) ?? false,
+      evict: async (podUid, how) => this.#workers.get(podUid)?.evict(how),
+      nodeEvent: (type, reason, message) => context.events.event(about, type, reason, message),
+      onConditions: () => {
+        registrar.report(signal).catch((error: unknown) => {
+          if (!signal.aborted) logger.warn("cannot report the node's status", { error });
+        });
+      },
+    });
   }
 
   #readmit(record: PodRecord, resizes: Resizes): void {

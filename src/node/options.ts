@@ -4,6 +4,9 @@ import type { Clock } from "../internal/clock.js";
 import type { Logger } from "../internal/logger.js";
 import type { Random } from "../internal/random.js";
 import type { Runtime } from "../runtime/index.js";
+import type { EvictionOptions } from "./eviction/thresholds.js";
+import type { NodeUsageSource } from "./eviction/usage.js";
+import type { ImageCollectionOptions } from "./images/image-collector.js";
 import type { LogRotationOptions } from "./log-rotation.js";
 import type { PodSource } from "./pod-source.js";
 import type { Prober } from "./probes/prober.js";
@@ -61,6 +64,12 @@ export interface NodeAgentOptions {
   readonly staticPodDir?: string | undefined;
   /** Default: 10 MiB, 5 files. */
   readonly logRotation?: LogRotationOptions | undefined;
+  /** When pods are evicted for pressure; default: as upstream. Without effect where nobody knows what the node uses. */
+  readonly eviction?: EvictionOptions | undefined;
+  /** When images that nobody uses are removed; default: as upstream. The same holds. */
+  readonly imageCollection?: ImageCollectionOptions | undefined;
+  /** What the node and its pods use. Absent: the host's figures; on a hollow node nobody knows. */
+  readonly usage?: NodeUsageSource | undefined;
   readonly prober?: Prober | undefined;
   /** Seconds a Lease is good for; renewed at a quarter of it. Default 40. */
   readonly leaseDurationSeconds?: number | undefined;

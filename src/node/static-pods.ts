@@ -55,6 +55,12 @@ export class StaticPods {
     }
   }
 
+  /** Whether that pod is from a file of this node. */
+  has(podUid: string): boolean {
+    for (const { metadata } of this.#pods.values()) if (metadata.uid === podUid) return true;
+    return false;
+  }
+
   /** A mirror pod was seen in the API. */
   setMirror(pod: Pod): void {
     const key = keyOf(pod);

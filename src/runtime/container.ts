@@ -125,4 +125,5 @@ export interface ContainerStats {
   readonly memoryUsageBytes?: number | undefined;
   readonly memoryRssBytes?: number | undefined;
   readonly writableLayerBytes?: number | undefined;
+  readonly writableLayerInodes?: number | undefined;
 }

@@ -43,6 +43,8 @@ export class PodRecord {
   startTime: string | undefined;
   status: PodStatus | undefined;
   verdict: PodVerdict | undefined;
+  /** The longest that the node gives its containers to end, whatever the pod says. */
+  graceSeconds: number | undefined;
   /** Set once the pod is to end; it never goes back. */
   terminating = false;
   /** All containers have ended for good. */

@@ -4,11 +4,16 @@ import { containersOf, isSidecar, type PodContainer, specOf } from "./containers
 import { isTerminalPhase, type PodPhase, podPhase } from "./phase.js";
 import type { ResizeState } from "./pod-record.js";
 
+/** The reason of a DisruptionTarget condition that a node sets; others have other reasons. */
+export const terminationByKubelet = "TerminationByKubelet";
+
 /** A reason of the node's own for the pod's end: rejected, evicted, past its deadline. */
 export interface PodVerdict {
   readonly phase: "Failed" | "Succeeded";
   readonly reason?: string | undefined;
   readonly message?: string | undefined;
+  /** The node ends the pod for its own sake, and says so in a condition. */
+  readonly disruption?: boolean | undefined;
 }
 
 export interface PodStatusInput extends ContainerStatusInput {
@@ -19,6 +24,8 @@ export interface PodStatusInput extends ContainerStatusInput {
   readonly previous: PodStatus | undefined;
   readonly verdict?: PodVerdict | undefined;
   readonly resize?: ResizeState | undefined;
+  /** Why the node ends the pod for its own sake. */
+  readonly disruption?: string | undefined;
   /** What the pod as a whole is held to. */
   readonly actuatedPod?: ResourceRequirements | undefined;
 }
@@ -86,6 +93,12 @@ function podIps(input: PodStatusInput): readonly string[] {
     : [];
 }
 
+/** As upstream: set as soon as the pod is to end, before it has. */
+function disruptionOf({ disruption }: PodStatusInput): [string, Verdict][] {
+  if (disruption === undefined) return [];
+  return [["DisruptionTarget", { status: true, reason: terminationByKubelet, message: disruption }]];
+}
+
 /** Where a resize stands; there is no condition when there is none. */
 function resizeConditions({ resize = {} }: PodStatusInput): [string, Verdict][] {
   const { pending, inProgress } = resize;
@@ -119,6 +132,7 @@ function conditionsOf(
     ["ContainersReady", containersReady],
     ["PodScheduled", { status: true }],
     ...resizeConditions(input),
+    ...disruptionOf(input),
   ];
   const previous = input.previous?.conditions ?? [];
   const names = new Set([...own.map(([type]) => type), "PodResizePending", "PodResizeInProgress"]);

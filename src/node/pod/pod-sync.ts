@@ -118,6 +118,7 @@ export class PodSync {
       actuated: (name) => record.actuated.containers.get(name),
       actuatedPod: record.allocation?.pod === undefined ? undefined : record.actuated.pod,
       resize: record.resize,
+      disruption: record.verdict?.disruption ? record.verdict.message : undefined,
       state: record.state,
       runtimeName,
       waiting: record.waiting,
@@ -150,7 +151,7 @@ export class PodSync {
     }
     const verdict = this.#context.admit(record);
     if (verdict === undefined) return true;
-    record.verdict = verdict;
+    record.verdict = { ...verdict, message: `Pod was rejected: ${verdict.message}` };
     record.terminating = true;
     podEvent(this.#context, record.pod, "Warning", verdict.reason ?? "Failed", verdict.message ?? "");
     return false;

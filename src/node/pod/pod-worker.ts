@@ -2,8 +2,9 @@ import { rm } from "node:fs/promises";
 import { isStatusError, type Pod, pods } from "../../api/index.js";
 import { type ClockTimer, sleep } from "../../internal/clock.js";
 import type { ContainerEvent } from "../../runtime/index.js";
+import type { Eviction } from "../eviction/eviction-manager.js";
 import { specOf } from "./containers.js";
-import type { NodeContext } from "./context.js";
+import { type NodeContext, podEvent } from "./context.js";
 import { isTerminalPhase } from "./phase.js";
 import { PodRecord } from "./pod-record.js";
 import { PodSync } from "./pod-sync.js";
@@ -30,6 +31,7 @@ export class PodWorker {
   #deadline: Deadline | undefined;
   #failures = 0;
   #deleted = false;
+  readonly #ended: (() => void)[] = [];
 
   constructor(context: NodeContext, pod: Pod) {
     this.#context = context;
@@ -78,6 +80,21 @@ export class PodWorker {
     }
     record.dirty = true;
     this.kick();
+  }
+
+  /** Ends the pod for the node's sake. Resolves when its containers have ended and its volumes are gone. */
+  async evict({ message, gracePeriodSeconds, disruption }: Omit<Eviction, "signal">): Promise<void> {
+    const { record } = this;
+    if (record.terminated) return;
+    const ended = new Promise<void>((resolve) => this.#ended.push(resolve));
+    if (!record.terminating) {
+      podEvent(this.#context, record.pod, "Warning", "Evicted", message);
+      record.verdict = { phase: "Failed", reason: "Evicted", message, disruption };
+      record.graceSeconds = gracePeriodSeconds;
+      this.#step?.abort();
+      this.kick();
+    }
+    await ended;
   }
 
   kick(): void {
@@ -159,9 +176,9 @@ export class PodWorker {
   }
 
   #graceDeadline(): Deadline {
-    const { pod, gone } = this.record;
+    const { pod, gone, graceSeconds = Number.POSITIVE_INFINITY } = this.record;
     const own = specOf(pod).terminationGracePeriodSeconds ?? 30;
-    const asked = pod.metadata.deletionGracePeriodSeconds ?? own;
+    const asked = Math.min(pod.metadata.deletionGracePeriodSeconds ?? own, Math.max(1, graceSeconds));
     // Who is gone from the API already was deleted by force: the least that is civil.
     const seconds = gone
       ? Math.max(1, Math.min(asked, pod.metadata.deletionTimestamp === undefined ? 1 : asked))
@@ -204,6 +221,21 @@ export class PodWorker {
     this.#deadline = undefined;
     this.#context.ended(record.uid);
     await this.#sync.finish(signal);
+    await this.#tearDown();
+    for (const resolve of this.#ended.splice(0)) resolve();
+  }
+
+  /** What the pod kept on this node goes, though the pod stays in the API. */
+  async #tearDown(): Promise<void> {
+    const { volumes, logger } = this.#context;
+    try {
+      await volumes?.tearDown(this.record.uid);
+    } catch (error) {
+      logger.warn("the volumes of a pod that has ended cannot be removed", {
+        pod: this.record.pod.metadata.name,
+        error,
+      });
+    }
   }
 
   async #deleteFromApi(): Promise<void> {

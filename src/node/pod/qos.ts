@@ -45,8 +45,8 @@ export function podRequests(pod: Pod): { readonly cpuMillis: number; readonly me
       return amount === undefined ? 0 : read(amount);
     };
   return {
-    cpuMillis: total(pod, "cpu", specOf(pod).resources?.requests, of("cpu", quantityMilliValue), quantityMilliValue),
-    memoryBytes: total(pod, "memory", specOf(pod).resources?.requests, of("memory", quantityValue), quantityValue),
+    cpuMillis: podTotal(pod, "cpu", specOf(pod).resources?.requests, of("cpu", quantityMilliValue), quantityMilliValue),
+    memoryBytes: podTotal(pod, "memory", specOf(pod).resources?.requests, of("memory", quantityValue), quantityValue),
   };
 }
 
@@ -61,12 +61,13 @@ export function podLimits(pod: Pod): {
     const all = [...(spec.initContainers ?? []), ...spec.containers];
     const ofPod = spec.resources?.limits;
     if (ofPod?.[name] === undefined && all.some((container) => of(container) === 0)) return undefined;
-    return total(pod, name, ofPod, of, read);
+    return podTotal(pod, name, ofPod, of, read);
   };
   return { cpuMillis: limit("cpu", quantityMilliValue), memoryBytes: limit("memory", quantityValue) };
 }
 
-function total(
+/** A sum over a pod's containers as its node counts it: what runs beside each other, or the peak before the main ones run; and its overhead. */
+export function podTotal(
   pod: Pod,
   name: string,
   ofPod: Readonly<Record<string, string>> | undefined,

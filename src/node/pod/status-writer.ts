@@ -2,6 +2,7 @@ import { isStatusError, type Pod, type PodStatus, pods } from "../../api/index.j
 import type { Client } from "../../client/index.js";
 import { type Clock, sleep } from "../../internal/clock.js";
 import type { Logger } from "../../internal/logger.js";
+import { terminationByKubelet } from "./pod-status.js";
 
 interface Entry {
   /** What the API is known to have; undefined for a static pod without its mirror. */
@@ -208,10 +209,13 @@ function conditionsOf(
   to: PodStatus,
 ): readonly [PodStatus["conditions"], PodStatus["conditions"]] {
   const there = from?.conditions ?? [];
-  const others = there.filter(({ type }) => !ownConditions.has(type));
-  const own = (to.conditions ?? []).filter(({ type }) => ownConditions.has(type));
+  const disrupted = to.conditions?.some(({ reason }) => reason === terminationByKubelet);
+  const isOwn = ({ type }: { readonly type: string }): boolean =>
+    ownConditions.has(type) || (type === "DisruptionTarget" && disrupted === true);
+  const others = there.filter((one) => !isOwn(one));
+  const own = (to.conditions ?? []).filter(isOwn);
   const wanted = own.flatMap(({ type }) => there.find((condition) => condition.type === type) ?? []);
-  const ownThere = [...wanted, ...there.filter((one) => ownConditions.has(one.type) && !wanted.includes(one))];
+  const ownThere = [...wanted, ...there.filter((one) => isOwn(one) && !wanted.includes(one))];
   return [
     [...ownThere, ...others],
     [...own, ...others],

@@ -2,6 +2,7 @@ import type { ContainerImage, Node, NodeAddress, NodeCondition, NodeStatus, Node
 import type { Clock } from "../../internal/clock.js";
 import { timestamp } from "../../internal/clock.js";
 import type { Runtime, RuntimeVersion } from "../../runtime/index.js";
+import type { PressureCondition } from "../eviction/thresholds.js";
 import type { NodeAgentOptions } from "../options.js";
 
 export const kubeletVersion = "v1.36.0";
@@ -82,7 +83,7 @@ export interface NodeStatusInput {
   readonly previous: NodeStatus | undefined;
   /** Of the node's server; 0: none. */
   readonly serverPort: number;
-  readonly pressure: { readonly memory: boolean; readonly disk: boolean; readonly pid: boolean };
+  readonly pressure: ReadonlySet<PressureCondition>;
 }
 
 /** What the node tells of itself. */
@@ -137,21 +138,23 @@ async function conditionsOf(input: NodeStatusInput): Promise<NodeCondition[]> {
   const rows: readonly (readonly [string, boolean, string, string])[] = [
     [
       "MemoryPressure",
-      pressure.memory,
-      pressure.memory ? "KubeletHasInsufficientMemory" : "KubeletHasSufficientMemory",
-      pressure.memory ? "kubelet has insufficient memory available" : "kubelet has sufficient memory available",
+      pressure.has("MemoryPressure"),
+      pressure.has("MemoryPressure") ? "KubeletHasInsufficientMemory" : "KubeletHasSufficientMemory",
+      pressure.has("MemoryPressure")
+        ? "kubelet has insufficient memory available"
+        : "kubelet has sufficient memory available",
     ],
     [
       "DiskPressure",
-      pressure.disk,
-      pressure.disk ? "KubeletHasDiskPressure" : "KubeletHasNoDiskPressure",
-      pressure.disk ? "kubelet has disk pressure" : "kubelet has no disk pressure",
+      pressure.has("DiskPressure"),
+      pressure.has("DiskPressure") ? "KubeletHasDiskPressure" : "KubeletHasNoDiskPressure",
+      pressure.has("DiskPressure") ? "kubelet has disk pressure" : "kubelet has no disk pressure",
     ],
     [
       "PIDPressure",
-      pressure.pid,
-      pressure.pid ? "KubeletHasInsufficientPID" : "KubeletHasSufficientPID",
-      pressure.pid ? "kubelet has insufficient PID available" : "kubelet has sufficient PID available",
+      pressure.has("PIDPressure"),
+      pressure.has("PIDPressure") ? "KubeletHasInsufficientPID" : "KubeletHasSufficientPID",
+      pressure.has("PIDPressure") ? "kubelet has insufficient PID available" : "kubelet has sufficient PID available",
     ],
     [
       "Ready",

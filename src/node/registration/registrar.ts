@@ -3,6 +3,7 @@ import { type Clock, sleep } from "../../internal/clock.js";
 import type { Logger } from "../../internal/logger.js";
 import { type Random, randomInt } from "../../internal/random.js";
 import type { RuntimeVersion } from "../../runtime/index.js";
+import type { PressureCondition } from "../eviction/thresholds.js";
 import type { NodeAgentOptions } from "../options.js";
 import { deepEqual } from "../pod/status-writer.js";
 import { type HostFacts, newNode, nodeStatus, ownLabels } from "./node-object.js";
@@ -19,7 +20,7 @@ export interface RegistrarOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly serverPort: () => number;
-  readonly pressure: () => { readonly memory: boolean; readonly disk: boolean; readonly pid: boolean };
+  readonly pressure: () => ReadonlySet<PressureCondition>;
 }
 
 /** Keeps the Node object: makes it, brings it up to date, reports status when it differs and every five minutes. */

@@ -19,6 +19,8 @@ export interface PodCgroups {
   read(path: string): Promise<PodCgroupResources>;
   /** Sets those that are given. */
   write(path: string, resources: Partial<PodCgroupResources>): Promise<void>;
+  /** How many processes and threads are in the group and below it; undefined where the kernel does not count them. */
+  processes(path: string): Promise<number | undefined>;
   /** Removes the group if nothing is left in it; what is gone is a success. */
   remove(path: string): Promise<void>;
 }
@@ -35,7 +37,7 @@ export function podCgroupResources(pod: Pod): PodCgroupResources {
 
 /** Where the kernel's control groups are mounted: a folder for each controller, or one for all of them. */
 export type Hierarchy =
-  | { readonly version: 1; readonly cpu: string; readonly memory: string }
+  | { readonly version: 1; readonly cpu: string; readonly memory: string; readonly pids?: string | undefined }
   | { readonly version: 2; readonly root: string };
 
 /** The control groups of this host, of version 1 or 2. Undefined where there are none that hold CPU and memory. */
@@ -46,7 +48,7 @@ export async function hostPodCgroups(): Promise<PodCgroups | undefined> {
 
 export function podCgroupsIn(hierarchy: Hierarchy): PodCgroups {
   if (hierarchy.version === 2) return new SecondVersion(hierarchy.root);
-  return new FirstVersion(hierarchy.cpu, hierarchy.memory);
+  return new FirstVersion(hierarchy);
 }
 
 /** What the table of mounts says; a host that has both versions has its controllers in the first. */
@@ -55,7 +57,7 @@ export function hierarchyIn(mounts: string): Hierarchy | undefined {
   const controller = (name: string): string | undefined =>
     rows.find(([, , type, options]) => type === "cgroup" && options?.split(",").includes(name))?.[1];
   const [cpu, memory] = [controller("cpu"), controller("memory")];
-  if (cpu !== undefined && memory !== undefined) return { version: 1, cpu, memory };
+  if (cpu !== undefined && memory !== undefined) return { version: 1, cpu, memory, pids: controller("pids") };
   const root = rows.find(([, , type]) => type === "cgroup2")?.[1];
   return root === undefined ? undefined : { version: 2, root };
 }
@@ -66,10 +68,16 @@ const unlimitedFrom = 2 ** 62;
 class FirstVersion implements PodCgroups {
   readonly #cpu: string;
   readonly #memory: string;
+  readonly #pids: string | undefined;
 
-  constructor(cpu: string, memory: string) {
+  constructor({ cpu, memory, pids }: Extract<Hierarchy, { readonly version: 1 }>) {
     this.#cpu = cpu;
     this.#memory = memory;
+    this.#pids = pids;
+  }
+
+  async processes(path: string): Promise<number | undefined> {
+    return this.#pids === undefined ? undefined : countIn(join(this.#pids, path));
   }
 
   async create(path: string): Promise<void> {
@@ -120,6 +128,10 @@ class SecondVersion implements PodCgroups {
     this.#root = root;
   }
 
+  processes(path: string): Promise<number | undefined> {
+    return countIn(join(this.#root, path));
+  }
+
   async create(path: string): Promise<void> {
     await mkdir(join(this.#root, path), { recursive: true });
     // A group has the controllers that each group above it passes on.
@@ -154,6 +166,11 @@ class SecondVersion implements PodCgroups {
     }
     if (resources.memoryLimitBytes !== undefined) await writeFile(file("memory.max"), text(resources.memoryLimitBytes));
   }
+}
+
+async function countIn(folder: string): Promise<number | undefined> {
+  const text = await readFile(join(folder, "pids.current"), "utf8").catch(() => undefined);
+  return text === undefined ? undefined : Number(text);
 }
 
 function ignoreLeft(error: unknown): void {

@@ -241,6 +241,7 @@ class RecordedCgroups implements PodCgroups {
     this.groups.set(path, { ...(await this.read(path)), ...resources });
     for (const [name, amount] of Object.entries(resources)) this.steps.push(`pod ${name} ${amount}`);
   }
+  async processes(): Promise<undefined> {}
   async remove(path: string): Promise<void> {
     this.groups.delete(path);
   }

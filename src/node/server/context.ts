@@ -16,4 +16,6 @@ export interface NodeServerContext extends NodeServerOptions {
   readonly logRoot: string | undefined;
   readonly records: () => readonly PodRecord[];
   readonly node: () => Node | undefined;
+  /** Upstream's names and labels of what is counted, with how often it happened. */
+  readonly counts: () => ReadonlyMap<string, number>;
 }

@@ -81,5 +81,15 @@ export function agentMetrics(context: NodeServerContext): string {
     `kubelet_running_pods ${running}`,
     "# TYPE kubelet_running_containers gauge",
     ...[...containers].map(([state, count]) => `kubelet_running_containers{container_state="${state}"} ${count}`),
+    ...counted(context.counts()),
   ].join("\n")}\n`;
+}
+
+function counted(counts: ReadonlyMap<string, number>): string[] {
+  const families = new Map<string, string[]>();
+  for (const [name, count] of counts) {
+    const family = name.split("{", 1).join("");
+    families.set(family, [...(families.get(family) ?? []), `${name} ${count}`]);
+  }
+  return [...families].flatMap(([family, lines]) => [`# TYPE ${family} counter`, ...lines]);
 }

@@ -61,6 +61,11 @@ export class VolumeManager {
     return join(this.#options.rootDir, "pods", podUid);
   }
 
+  /** Where a volume of the pod's own is. */
+  emptyDir(podUid: string, volume: string): string {
+    return join(this.podDir(podUid), "volumes", "kubernetes.io~empty-dir", volume);
+  }
+
   /** Makes or refreshes all volumes; idempotent. Rejects with VolumeError. */
   async mount(pod: Pod, facts: DownwardFacts, signal: AbortSignal): Promise<MountedVolumes> {
     const volumes = specOf(pod).volumes ?? [];
@@ -79,6 +84,12 @@ export class VolumeManager {
       }
     }
     return { paths, renewAtMs };
+  }
+
+  /** Removes the volumes of a pod that has ended, and keeps what its status is made of. What a hostPath names stays. */
+  async tearDown(podUid: string): Promise<void> {
+    this.#tokens.forget(podUid);
+    await rm(join(this.podDir(podUid), "volumes"), { recursive: true, force: true });
   }
 
   /** Removes everything of a pod that is gone. What a hostPath names stays. */
@@ -112,7 +123,7 @@ export class VolumeManager {
       return { path, renewAtMs: projection.renewAtMs };
     }
     if (volume.emptyDir !== undefined || volume.ephemeral !== undefined) {
-      const path = place("empty-dir");
+      const path = this.emptyDir(uid, volume.name);
       await mkdir(path, { recursive: true });
       await this.#medium(path, volume.emptyDir ?? {}, pod);
       await chmod(path, fsGroup === undefined ? 0o777 : 0o2777);

@@ -121,6 +121,7 @@ export function statsOf({ attributes, cpu, memory, writableLayer }: CriStats, sa
     memoryUsageBytes: memory?.usageBytes?.value,
     memoryRssBytes: memory?.rssBytes?.value,
     writableLayerBytes: writableLayer?.usedBytes?.value,
+    writableLayerInodes: writableLayer?.inodesUsed?.value,
   };
 }
 

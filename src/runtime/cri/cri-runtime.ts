@@ -24,6 +24,7 @@ import { containerOf, containerStatusOf, eventOf, sandboxOf, sandboxStatusOf, st
 import { removeEmptyCgroup } from "./cgroups.js";
 import { CriChannel } from "./channel.js";
 import { CriImages } from "./cri-images.js";
+import { property } from "./property.js";
 import { containerFilter, containerRequest, resourcesRequest, sandboxFilter, sandboxRequest } from "./requests.js";
 
 export interface CriRuntimeOptions {
@@ -253,10 +254,4 @@ export class CriRuntime extends CriImages implements Runtime {
 
 function flagsOf({ tty = false, stdin = false, stdout = false, stderr = false }: AttachOptions): object {
   return { tty, stdin, stdout, stderr: stderr && !tty };
-}
-
-function property(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null && Object.hasOwn(value, name)
-    ? Object.getOwnPropertyDescriptor(value, name)?.value
-    : undefined;
 }

@@ -8,7 +8,7 @@ Empty
 VersionRequest version=1
 VersionResponse version=1 runtimeName=2 runtimeVersion=3 runtimeApiVersion=4
 StatusRequest verbose:bool=1
-StatusResponse status:RuntimeStatus=1
+StatusResponse status:RuntimeStatus=1 info:map=2
 RuntimeStatus conditions:[]RuntimeCondition=1
 RuntimeCondition type=1 status:bool=2 reason=3 message=4
 UpdateRuntimeConfigRequest runtimeConfig:RuntimeConfig=1

@@ -110,6 +110,7 @@ export interface CriAnswers {
         readonly message: string;
       }[];
     } | null;
+    readonly info: Readonly<Record<string, string>>;
   };
   readonly UpdateRuntimeConfig: object;
   readonly RunPodSandbox: { readonly podSandboxId: string };
