@@ -1,6 +1,7 @@
 import { createServer, type Server } from "node:net";
 import { type ProxyBackend, type ProxyServicePort, pickEndpoints } from "coxswain/proxy";
 import { type Exec, hostExec, IptablesProxy } from "coxswain/proxy/iptables";
+import { NftablesProxy } from "coxswain/proxy/nftables";
 import { UserspaceProxy } from "coxswain/proxy/userspace";
 import { cost, median, type Row } from "./rows.js";
 
@@ -11,6 +12,7 @@ const changes = 9;
 export async function run(): Promise<readonly Row[]> {
   const rows: Row[] = [];
   for (const variant of ["iptables-nft", "iptables-legacy"] as const) rows.push(...(await iptables(variant)));
+  rows.push(...(await nftables()));
   rows.push(...(await userspace()));
   return rows;
 }
@@ -33,6 +35,33 @@ async function iptables(variant: "iptables-nft" | "iptables-legacy"): Promise<re
     return [
       cost(`services-5000 ${variant} full`, measured.full, "ms", bare),
       cost(`services-5000 ${variant} one change`, measured.one, "ms", empty),
+    ];
+  } finally {
+    await host("ip", ["netns", "del", netns]);
+  }
+}
+
+/** In a network namespace of its own. The baseline is nft alone: with the same table, and with nothing. */
+async function nftables(): Promise<readonly Row[]> {
+  const host = hostExec();
+  const netns = `cxbench${process.pid}`;
+  const made = await host("ip", ["netns", "add", netns]);
+  if (made.code !== 0) return [];
+  try {
+    const exec = hostExec({ netns: `/run/netns/${netns}` });
+    await using backend = new NftablesProxy({ exec, clusterCidr: "10.0.0.0/8" });
+    const measured = await measure(backend, "10");
+    const load = async (stdin: string): Promise<void> => {
+      const { code, stderr } = await exec("nft", ["-f", "-"], { stdin });
+      if (code !== 0) throw new Error(stderr);
+    };
+    const empty = median(await times(changes, () => load("add table ip empty\n")));
+    const saved = (await exec("nft", ["list", "ruleset"])).stdout;
+    await exec("nft", ["flush", "ruleset"]);
+    const bare = await time(() => load(saved));
+    return [
+      cost("services-5000 nftables full", measured.full, "ms", bare),
+      cost("services-5000 nftables one change", measured.one, "ms", empty),
     ];
   } finally {
     await host("ip", ["netns", "del", netns]);

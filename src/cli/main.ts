@@ -25,7 +25,9 @@ program
   .option("--data <dir>", "keep the cluster in this folder; absent: it is gone when it stops")
   .addOption(new Option("--store <kind>", "where objects are kept").choices(["memory", "embedded", "etcd"]))
   .addOption(new Option("--runtime <kind>", "what runs pods").choices(["fake", "process", "cri"]))
-  .addOption(new Option("--proxy <kind>", "what serves Services").choices(["none", "userspace", "iptables", "ipvs"]))
+  .addOption(
+    new Option("--proxy <kind>", "what serves Services").choices(["none", "userspace", "iptables", "ipvs", "nftables"]),
+  )
   .option("-v, --verbose", "log what the parts do", false)
   .action((options: UpOptions) => up(options));
 

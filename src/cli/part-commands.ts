@@ -104,7 +104,9 @@ export function addPartCommands(program: Command): void {
     .action(async (flags: PartFlags & NodeFlags) => runPart(await nodePart(await accessOf(flags), flags)));
   part(program, "proxy", "Serve the cluster's Services on this node.")
     .option("--node-name <name>", "the node it runs on", hostname().toLowerCase())
-    .addOption(new Option("--backend <kind>", "how").choices(["userspace", "iptables", "ipvs"]).default("iptables"))
+    .addOption(
+      new Option("--backend <kind>", "how").choices(["userspace", "iptables", "ipvs", "nftables"]).default("iptables"),
+    )
     .option("--cluster-cidr <block>", "the addresses of all pods")
     .action(async (flags: PartFlags & ProxyFlags) => runPart(await proxyPart(await accessOf(flags), flags)));
 }

@@ -27,6 +27,7 @@ const byProxy: Readonly<Record<string, readonly Needed[]>> = {
     { program: "ipvsadm", debianPackage: "ipvsadm" },
     { program: "ipset", debianPackage: "ipset" },
   ],
+  nftables: [{ program: "nft", debianPackage: "nftables" }],
 };
 
 const folders = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];

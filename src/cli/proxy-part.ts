@@ -4,7 +4,7 @@ import type { PartAccess } from "./part-commands.js";
 
 export interface ProxyFlags {
   readonly nodeName: string;
-  readonly backend: "userspace" | "iptables" | "ipvs";
+  readonly backend: "userspace" | "iptables" | "ipvs" | "nftables";
   readonly clusterCidr?: string | undefined;
 }
 
@@ -24,6 +24,10 @@ async function openBackend(flags: ProxyFlags, logger: PartAccess["logger"]): Pro
   if (flags.backend === "ipvs") {
     const { IpvsProxy } = await import("../proxy/ipvs/index.js");
     return new IpvsProxy({ logger, clusterCidr });
+  }
+  if (flags.backend === "nftables") {
+    const { NftablesProxy } = await import("../proxy/nftables/index.js");
+    return new NftablesProxy({ logger, clusterCidr });
   }
   const { IptablesProxy } = await import("../proxy/iptables/index.js");
   return new IptablesProxy({ logger, clusterCidr });

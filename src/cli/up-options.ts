@@ -10,7 +10,7 @@ export interface UpOptions {
   readonly data?: string | undefined;
   readonly store?: "memory" | "embedded" | "etcd" | undefined;
   readonly runtime?: "fake" | "process" | "cri" | undefined;
-  readonly proxy?: "none" | "userspace" | "iptables" | "ipvs" | undefined;
+  readonly proxy?: "none" | "userspace" | "iptables" | "ipvs" | "nftables" | undefined;
   readonly insecurePort?: number | undefined;
   readonly verbose: boolean;
 }

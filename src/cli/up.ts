@@ -55,7 +55,8 @@ function choices(options: UpOptions): { [K in keyof Choices]: NonNullable<Choice
     throw new UsageError("--runtime cri needs --real: containers run in the network namespaces that it makes");
   if (runtime !== "cri" && real)
     throw new UsageError(`--real runs containers; it does not go with --runtime ${runtime}`);
-  if ((proxy === "iptables" || proxy === "ipvs") && !real) throw new UsageError(`--proxy ${proxy} needs --real`);
+  if ((proxy === "iptables" || proxy === "ipvs" || proxy === "nftables") && !real)
+    throw new UsageError(`--proxy ${proxy} needs --real`);
   if (proxy === "userspace" && runtime !== "process")
     throw new UsageError("--proxy userspace serves the pods of --runtime process");
   if (options.host && !real) throw new UsageError("--host goes with --real");

@@ -1,6 +1,6 @@
 import { type Logger, silentLogger } from "../internal/logger.js";
 import type { Exec } from "./exec.js";
-import { endpointsFor, type ProxyServicePort } from "./proxy.js";
+import { endpointsFor, type ProxyServicePort, type ServiceTable, type ServiceTableUpdate } from "./proxy.js";
 
 interface Flow {
   readonly to: string;
@@ -21,9 +21,26 @@ export class ConntrackCleaner {
   readonly #logger: Logger;
   #missing = false;
 
+  #last: ServiceTable = { ports: new Map() };
+
   constructor(exec: Exec, logger: Logger = silentLogger) {
     this.#exec = exec;
     this.#logger = logger;
+  }
+
+  /** To be called with each table that the host follows now. */
+  async follow({ table, changed }: ServiceTableUpdate, signal?: AbortSignal): Promise<void> {
+    const last = this.#last.ports;
+    const now: ProxyServicePort[] = [];
+    const removed: ProxyServicePort[] = [];
+    for (const id of changed ?? new Set([...table.ports.keys(), ...last.keys()])) {
+      const port = table.ports.get(id);
+      const old = last.get(id);
+      if (port?.protocol === "UDP") now.push(port);
+      if (old !== undefined && old !== port && old.protocol === "UDP") removed.push(old);
+    }
+    if (now.length + removed.length > 0) await this.clean(now, removed, signal);
+    this.#last = table;
   }
 
   /** `removed`: ports that are gone. Best effort: what fails is logged. */

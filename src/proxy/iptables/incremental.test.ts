@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { type Random, randomInt, seededRandom } from "../../internal/random.js";
 import { SimulatedIptables } from "../../testing/simulated-iptables.js";
+import { serviceChain, servicePortHash } from "../netfilter/chain-names.js";
 import { pickEndpoints } from "../pick-endpoints.js";
 import type { ProxyServicePort, ServiceTable } from "../proxy.js";
-import { serviceChain, servicePortHash } from "./chain-names.js";
 import { IptablesProxy } from "./index.js";
 
 function randomPort(random: Random, index: number): ProxyServicePort {

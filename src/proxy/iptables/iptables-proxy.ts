@@ -1,9 +1,8 @@
 import { parseCidr } from "../../api/index.js";
-import { type Logger, silentLogger } from "../../internal/logger.js";
 import { ConntrackCleaner } from "../conntrack.js";
 import { type Exec, hostExec } from "../exec.js";
 import { IptablesTools } from "../netfilter/iptables-tools.js";
-import type { ProxyBackend, ProxyServicePort, ServiceTable, ServiceTableUpdate } from "../proxy.js";
+import type { ProxyBackend, ServiceTableUpdate } from "../proxy.js";
 import { IptablesFamily } from "./iptables-family.js";
 import type { IptablesProxyOptions } from "./iptables-options.js";
 
@@ -15,14 +14,11 @@ export class IptablesProxy implements ProxyBackend {
   readonly name = "iptables";
   readonly #families: readonly IptablesFamily[];
   readonly #conntrack: ConntrackCleaner;
-  readonly #logger: Logger;
-  #last: ServiceTable = { ports: new Map() };
   #disposed = false;
 
   constructor(options: IptablesProxyOptions = {}) {
     const exec: Exec = options.exec ?? hostExec();
-    this.#logger = options.logger ?? silentLogger;
-    this.#conntrack = new ConntrackCleaner(exec, this.#logger);
+    this.#conntrack = new ConntrackCleaner(exec, options.logger);
     this.#families = (options.families ?? [4]).map(
       (family) =>
         new IptablesFamily(family, new IptablesTools(exec, family, options.variant ?? "iptables"), {
@@ -36,8 +32,7 @@ export class IptablesProxy implements ProxyBackend {
   async sync(update: ServiceTableUpdate, signal?: AbortSignal): Promise<void> {
     if (this.#disposed) throw new Error("the iptables proxy was disposed");
     for (const family of this.#families) await family.sync(update, signal);
-    await this.#endStaleFlows(update, signal);
-    this.#last = update.table;
+    await this.#conntrack.follow(update, signal);
   }
 
   async check(signal?: AbortSignal): Promise<boolean> {
@@ -49,18 +44,5 @@ export class IptablesProxy implements ProxyBackend {
     if (this.#disposed) return;
     this.#disposed = true;
     for (const family of this.#families) await family.clean();
-  }
-
-  async #endStaleFlows({ table, changed }: ServiceTableUpdate, signal?: AbortSignal): Promise<void> {
-    const ids = changed ?? new Set([...table.ports.keys(), ...this.#last.ports.keys()]);
-    const now: ProxyServicePort[] = [];
-    const removed: ProxyServicePort[] = [];
-    for (const id of ids) {
-      const port = table.ports.get(id);
-      const old = this.#last.ports.get(id);
-      if (port?.protocol === "UDP") now.push(port);
-      if (old !== undefined && old !== port && old.protocol === "UDP") removed.push(old);
-    }
-    if (now.length + removed.length > 0) await this.#conntrack.clean(now, removed, signal);
   }
 }

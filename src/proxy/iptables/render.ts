@@ -1,6 +1,6 @@
+import { endpointChain, endpointText, serviceChain, servicePortHash } from "../netfilter/chain-names.js";
 import { externallyAccessible, type ProxyEndpoint, type ProxyServicePort, servicePortName } from "../proxy.js";
 import type { SharedChain } from "./base-chains.js";
-import { endpointChain, endpointText, serviceChain, servicePortHash } from "./chain-names.js";
 
 export interface RenderOptions {
   /** The pods' range in the port's family. */

@@ -7,6 +7,7 @@ const packages: ReadonlyMap<string, string> = new Map([
   ["ipset", "ipset"],
   ["ip", "iproute2"],
   ["sysctl", "procps"],
+  ["nft", "nftables"],
 ]);
 
 /** Runs a program that must succeed. Rejects with ProxyError, `unsupported` where it is missing or not permitted. */

@@ -4,7 +4,7 @@ import { type ProxyEndpoint, type ProxyServicePort, servicePortName } from "../p
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 /** The first 16 characters of the SHA-256 in base 32: kube-proxy's names, so that one finds the other's chains. */
-function shortHash(text: string): string {
+export function shortHash(text: string): string {
   const bytes = createHash("sha256").update(text).digest();
   let result = "";
   for (let index = 0; index < 16; index++) {
