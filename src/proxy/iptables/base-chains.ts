@@ -1,4 +1,4 @@
-import type { MasqueradeMark } from "../netfilter/iptables-tools.js";
+import type { MasqueradeMark } from "../netfilter/masquerade-mark.js";
 import { type Jump, jump } from "../netfilter/saved-rules.js";
 import type { TableName } from "../netfilter/table-edit.js";
 

@@ -1,4 +1,5 @@
 export { type Exec, type ExecResult, type HostExecOptions, hostExec } from "../exec.js";
-export type { IptablesVariant, MasqueradeMark } from "../netfilter/iptables-tools.js";
-export type { IptablesProxyOptions } from "./iptables-options.js";
-export { IptablesProxy } from "./iptables-proxy.js";
+export type { FamilyProxyOptions } from "../netfilter/family-proxy.js";
+export type { IptablesVariant } from "../netfilter/iptables-tools.js";
+export type { MasqueradeMark } from "../netfilter/masquerade-mark.js";
+export { IptablesProxy, type IptablesProxyOptions } from "./iptables-proxy.js";

@@ -1,10 +1,11 @@
-import type { IptablesTools, MasqueradeMark } from "../netfilter/iptables-tools.js";
+import type { FamilyRuleOptions, FamilyRules } from "../netfilter/family-proxy.js";
+import type { IptablesTools } from "../netfilter/iptables-tools.js";
 import { ownsChain } from "../netfilter/owned-chains.js";
 import { addJumps, hasAllJumps, parseSaved, removeOwned, type SavedTable } from "../netfilter/saved-rules.js";
 import { renderEdits, TableEdit, type TableName } from "../netfilter/table-edit.js";
 import type { ProxyServicePort, ServiceTableUpdate } from "../proxy.js";
 import { fixedChains, jumps, lastRules, type SharedChain, sharedChains } from "./base-chains.js";
-import { type RenderedPort, type RenderOptions, renderPort } from "./render.js";
+import { type RenderedPort, renderPort } from "./render.js";
 
 /** Lines that the nft variant is given at once. */
 const pieceLines = 2000;
@@ -22,15 +23,15 @@ const splitName = (chain: SharedChain): readonly [TableName, string] => {
 };
 
 /** Keeps the rules of one address family. */
-export class IptablesFamily {
+export class IptablesFamily implements FamilyRules {
   readonly family: 4 | 6;
   readonly #tools: IptablesTools;
-  readonly #options: RenderOptions & { readonly mark: MasqueradeMark };
+  readonly #options: FamilyRuleOptions;
   /** What the host holds, by the port's id. */
   #done = new Map<string, Done>();
   #known = false;
 
-  constructor(family: 4 | 6, tools: IptablesTools, options: RenderOptions & { readonly mark: MasqueradeMark }) {
+  constructor(family: 4 | 6, tools: IptablesTools, options: FamilyRuleOptions) {
     this.family = family;
     this.#tools = tools;
     this.#options = options;

@@ -1,12 +1,7 @@
 import { endpointChain, endpointText, serviceChain, servicePortHash } from "../netfilter/chain-names.js";
+import type { FamilyRuleOptions } from "../netfilter/family-proxy.js";
 import { externallyAccessible, type ProxyEndpoint, type ProxyServicePort, servicePortName } from "../proxy.js";
 import type { SharedChain } from "./base-chains.js";
-
-export interface RenderOptions {
-  /** The pods' range in the port's family. */
-  readonly podCidr: string | undefined;
-  readonly masqueradeAll: boolean;
-}
 
 /** The rules of one service port, without `-A CHAIN`. */
 export interface RenderedPort {
@@ -17,20 +12,20 @@ export interface RenderedPort {
 }
 
 /** What one service port needs, in kube-proxy's architecture of chains. */
-export function renderPort(port: ProxyServicePort, options: RenderOptions): RenderedPort {
+export function renderPort(port: ProxyServicePort, options: FamilyRuleOptions): RenderedPort {
   return new PortRenderer(port, options).render();
 }
 
 class PortRenderer {
   readonly #port: ProxyServicePort;
-  readonly #options: RenderOptions;
+  readonly #options: FamilyRuleOptions;
   readonly #name: string;
   readonly #proto: string;
   readonly #hash: string;
   readonly #shared: { readonly chain: SharedChain; readonly rule: string }[] = [];
   readonly #chains = new Map<string, readonly string[]>();
 
-  constructor(port: ProxyServicePort, options: RenderOptions) {
+  constructor(port: ProxyServicePort, options: FamilyRuleOptions) {
     this.#port = port;
     this.#options = options;
     this.#name = servicePortName(port);

@@ -1,7 +1,8 @@
 import type { Clock } from "../../internal/clock.js";
 import type { Logger } from "../../internal/logger.js";
 import type { Exec } from "../exec.js";
-import type { IptablesVariant, MasqueradeMark } from "../netfilter/iptables-tools.js";
+import type { IptablesVariant } from "../netfilter/iptables-tools.js";
+import type { MasqueradeMark } from "../netfilter/masquerade-mark.js";
 
 export interface IpvsProxyOptions {
   /** How programs are run; default `hostExec()`. For a node in a network namespace: `hostExec({ netns })`. */

@@ -5,9 +5,6 @@ import type { TableName } from "./table-edit.js";
 /** `iptables` is whichever of the two is the host's default. */
 export type IptablesVariant = "iptables" | "iptables-nft" | "iptables-legacy";
 
-/** `0x4000`: a single bit of a packet's mark. */
-export type MasqueradeMark = `0x${string}`;
-
 /** The programs of one address family. */
 export class IptablesTools {
   readonly #exec: Exec;

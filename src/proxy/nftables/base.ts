@@ -1,4 +1,4 @@
-import type { MasqueradeMark } from "../netfilter/iptables-tools.js";
+import type { FamilyRuleOptions } from "../netfilter/family-proxy.js";
 
 /** kube-proxy's own, so that one takes over from the other, and its clean-up removes ours. */
 export const tableName = "kube-proxy";
@@ -14,13 +14,6 @@ export function familyWords(family: 4 | 6): FamilyWords {
   return family === 4
     ? { family: "ip", address: "ipv4_addr", loopback: "127.0.0.0/8" }
     : { family: "ip6", address: "ipv6_addr", loopback: "::1" };
-}
-
-export interface RuleOptions {
-  /** The pods' range in the family. */
-  readonly podCidr: string | undefined;
-  readonly masqueradeAll: boolean;
-  readonly mark: MasqueradeMark;
 }
 
 /** Sets and maps that are always there, to which services add elements. */
@@ -60,7 +53,7 @@ export interface BaseChain {
  * Chains whose rules do not depend on services, each behind those that it refers to. A packet is looked up once by where it goes,
  * however many services there are.
  */
-export function baseChains({ family, loopback }: FamilyWords, { mark }: RuleOptions): readonly BaseChain[] {
+export function baseChains({ family, loopback }: FamilyWords, { mark }: FamilyRuleOptions): readonly BaseChain[] {
   const to = `${family} daddr . meta l4proto . th dport`;
   const toNodePort = `fib daddr type local ${family} daddr != ${loopback} meta l4proto . th dport`;
   const others = `0x${(~Number(mark) >>> 0).toString(16)}`;

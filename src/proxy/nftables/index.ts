@@ -1,4 +1,4 @@
 export { type Exec, type ExecResult, type HostExecOptions, hostExec } from "../exec.js";
-export type { MasqueradeMark } from "../netfilter/iptables-tools.js";
-export type { NftablesProxyOptions } from "./nftables-options.js";
-export { NftablesProxy } from "./nftables-proxy.js";
+export type { FamilyProxyOptions } from "../netfilter/family-proxy.js";
+export type { MasqueradeMark } from "../netfilter/masquerade-mark.js";
+export { NftablesProxy, type NftablesProxyOptions } from "./nftables-proxy.js";

@@ -1,6 +1,7 @@
 import type { Exec } from "../exec.js";
+import type { FamilyRuleOptions, FamilyRules } from "../netfilter/family-proxy.js";
 import { ProxyError, type ProxyServicePort, type ServiceTable, type ServiceTableUpdate } from "../proxy.js";
-import { baseChains, type FamilyWords, familyWords, type RuleOptions, sharedSets } from "./base.js";
+import { baseChains, type FamilyWords, familyWords, sharedSets } from "./base.js";
 import { Elements } from "./elements.js";
 import { type Listed, Nft, Transaction } from "./nft.js";
 import { type Element, type RenderedPort, renderPort } from "./render.js";
@@ -14,11 +15,11 @@ interface Done {
 const nothing: RenderedPort = { elements: [], chains: new Map(), sets: new Map() };
 
 /** Keeps the table of one address family. */
-export class NftablesFamily {
+export class NftablesFamily implements FamilyRules {
   readonly #family: 4 | 6;
   readonly #words: FamilyWords;
   readonly #nft: Nft;
-  readonly #options: RuleOptions;
+  readonly #options: FamilyRuleOptions;
   /** What the host holds, by the port's id. */
   #done = new Map<string, Done>();
   #elements = new Elements();
@@ -26,7 +27,7 @@ export class NftablesFamily {
   #sets = new Shared<string>();
   #known = false;
 
-  constructor(family: 4 | 6, exec: Exec, options: RuleOptions) {
+  constructor(family: 4 | 6, exec: Exec, options: FamilyRuleOptions) {
     this.#family = family;
     this.#words = familyWords(family);
     this.#nft = new Nft(exec, this.#words);

@@ -1,7 +1,8 @@
 import { cidrContains, formatIp, parseCidr } from "../../api/index.js";
 import { endpointText, servicePortHash, shortHash } from "../netfilter/chain-names.js";
+import type { FamilyRuleOptions } from "../netfilter/family-proxy.js";
 import { endpointsFor, externallyAccessible, type ProxyEndpoint, type ProxyServicePort } from "../proxy.js";
-import type { FamilyWords, RuleOptions, SharedSet } from "./base.js";
+import type { FamilyWords, SharedSet } from "./base.js";
 
 export interface Element {
   readonly set: string;
@@ -24,7 +25,7 @@ export interface RenderedPort {
  * destination leads to the chain for so many endpoints, chance to the map of all services' nth endpoints, and the destination
  * again to the endpoint.
  */
-export function renderPort(port: ProxyServicePort, words: FamilyWords, options: RuleOptions): RenderedPort {
+export function renderPort(port: ProxyServicePort, words: FamilyWords, options: FamilyRuleOptions): RenderedPort {
   return new PortRenderer(port, words, options).render();
 }
 
@@ -39,13 +40,13 @@ interface Front {
 class PortRenderer {
   readonly #port: ProxyServicePort;
   readonly #words: FamilyWords;
-  readonly #options: RuleOptions;
+  readonly #options: FamilyRuleOptions;
   readonly #proto: string;
   readonly #elements: Element[] = [];
   readonly #chains = new Map<string, readonly string[]>();
   readonly #sets = new Map<string, string>();
 
-  constructor(port: ProxyServicePort, words: FamilyWords, options: RuleOptions) {
+  constructor(port: ProxyServicePort, words: FamilyWords, options: FamilyRuleOptions) {
     this.#port = port;
     this.#words = words;
     this.#options = options;
