@@ -294,7 +294,9 @@ class Agent implements NodeAgent {
       logRoot: context.logRoot ?? rootDir,
       records: () => [...this.#workers.values()].map(({ record }) => record),
       node: (): Node | undefined => this.#registrar?.node,
-      counts: () => this.#upkeep?.counts ?? new Map(),
+      counts: () => this.#upkeep?.counts ?? [],
+      usage: () => this.#upkeep?.usage,
+      signal: context.signal,
     });
   }
 

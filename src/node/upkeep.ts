@@ -26,13 +26,23 @@ export interface UpkeepOptions {
   onConditions(): void;
 }
 
+/** How often something happened, for metrics. */
+export interface Count {
+  readonly name: string;
+  readonly help: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly count: number;
+}
+
+const imagesHelp = "Total number of images garbage collected by the kubelet, whether through disk usage or image age.";
+const evictionsHelp = "Cumulative number of pod evictions by eviction signal";
+
 /** Longer than a pod should take: the node has to look after itself. */
 const cleanUpMs = 30_000;
 
 /** What keeps a node able to run pods: eviction under pressure, and the removal of images and containers that nobody needs. */
 export class Upkeep {
-  /** Names and labels of upstream's metrics, with how often it happened. */
-  readonly counts: Map<string, number> = new Map();
+  readonly #counts = new Map<string, Count>();
   readonly #own: UpkeepOptions;
   readonly #evictions: EvictionManager;
   readonly #images: ImageCollector;
@@ -45,7 +55,7 @@ export class Upkeep {
       ...{ runtime, clock, logger, nodeEvent },
       options: options.imageCollection,
       fileSystem: async (signal) => (await usage.read([], signal)).signals.get("imagefs.available"),
-      onRemoved: (reason) => this.#count(`kubelet_image_garbage_collected_total{reason="${reason}"}`),
+      onRemoved: (reason) => this.#count("kubelet_image_garbage_collected_total", imagesHelp, { reason }),
     });
     this.#evictions = new EvictionManager({
       ...{ nodeName, usage, clock, logger, nodeEvent },
@@ -56,6 +66,14 @@ export class Upkeep {
       reclaimDisk: (signal) => this.#reclaimDisk(signal),
       onConditions: () => options.onConditions(),
     });
+  }
+
+  get counts(): readonly Count[] {
+    return [...this.#counts.values()];
+  }
+
+  get usage(): NodeUsageSource {
+    return this.#own.usage;
   }
 
   get conditions(): ReadonlySet<PressureCondition> {
@@ -72,7 +90,7 @@ export class Upkeep {
 
   async #evict(pod: Pod, eviction: Eviction): Promise<void> {
     const { clock, evict, logger } = this.#own;
-    this.#count(`kubelet_evictions{eviction_signal="${eviction.signal}"}`);
+    this.#count("kubelet_evictions", evictionsHelp, { eviction_signal: eviction.signal });
     const stop = new AbortController();
     let late = false;
     const timeoutMs = Math.max(10_000, eviction.gracePeriodSeconds * 1500) + cleanUpMs;
@@ -94,8 +112,9 @@ export class Upkeep {
     await this.#images.removeUnused(signal);
   }
 
-  #count(name: string): void {
-    this.counts.set(name, (this.counts.get(name) ?? 0) + 1);
+  #count(name: string, help: string, labels: Count["labels"]): void {
+    const key = JSON.stringify([name, labels]);
+    this.#counts.set(key, { name, help, labels, count: (this.#counts.get(key)?.count ?? 0) + 1 });
   }
 }
 

@@ -299,6 +299,79 @@ test("logs: all, the last lines, since, timestamps, follow", async () => {
   }, "success");
 });
 
+const ask = async (path: string): Promise<string> => {
+  const answer = await fetch(`http://127.0.0.1:${agent.serverPort}${path}`);
+  expect(answer.status).toBe(200);
+  return answer.text();
+};
+
+test("statistics tell what pods and the node use", async () => {
+  const busy = "head -c 300000 /dev/zero > $COXSWAIN_ROOT/data/file; while :; do :; done";
+  await create("busy", {
+    containers: [
+      {
+        name: "main",
+        image: "busybox",
+        command: ["sh", "-c", busy],
+        volumeMounts: [{ name: "data", mountPath: "/data" }],
+        resources: { requests: { cpu: "100m" }, limits: { cpu: "200m", memory: "64Mi" } },
+      },
+    ],
+    volumes: [{ name: "data", emptyDir: {} }],
+    terminationGracePeriodSeconds: 0,
+  });
+  await ready("busy");
+  interface Use {
+    readonly cpu: { readonly usageNanoCores?: number; readonly usageCoreNanoSeconds: number };
+    readonly memory: { readonly workingSetBytes: number; readonly availableBytes: number };
+  }
+  interface Summary {
+    readonly node: Use & Readonly<Record<"fs" | "runtime" | "rlimit", object>> & { readonly startTime: string };
+    readonly pods: readonly (Use & {
+      readonly podRef: { readonly name: string };
+      readonly containers: readonly (Use & { readonly startTime: string })[];
+      readonly volume?: readonly { readonly name: string; readonly usedBytes: number }[];
+    })[];
+  }
+  const { node, pod } = await eventually(async () => {
+    const summary = JSON.parse(await ask("/stats/summary")) as Summary;
+    const found = summary.pods.find(({ podRef }) => podRef.name === "busy");
+    return found?.cpu.usageNanoCores ? { node: summary.node, pod: found } : undefined;
+  }, "how fast it uses CPU time is known");
+  // A loop without end takes what it gets of one processor.
+  expect(pod.cpu.usageNanoCores).toBeGreaterThan(1e7);
+  expect(pod.cpu.usageNanoCores).toBeLessThan(1.5e9);
+  expect(pod.containers[0]).toMatchObject({ name: "main", rootfs: { usedBytes: expect.any(Number) } });
+  expect(Date.parse(pod.containers[0]?.startTime ?? "")).toBeGreaterThan(Date.now() - 60_000);
+  expect(node.cpu.usageNanoCores).toBeGreaterThan(1e7);
+  expect(node.memory.workingSetBytes).toBeGreaterThan(pod.memory.workingSetBytes);
+  expect(node).toMatchObject({
+    nodeName: "n1",
+    fs: { capacityBytes: expect.any(Number), inodesFree: expect.any(Number) },
+    runtime: { imageFs: { availableBytes: expect.any(Number) } },
+    rlimit: { maxpid: expect.any(Number), curproc: expect.any(Number) },
+  });
+  const metrics = await ask("/metrics/resource");
+  const labels = 'container="main",namespace="default",pod="busy"';
+  for (const [name, type] of [
+    ["container_cpu_usage_seconds_total", "counter"],
+    ["container_memory_working_set_bytes", "gauge"],
+    ["container_start_time_seconds", "gauge"],
+  ]) {
+    expect(metrics).toContain(`# TYPE ${name} ${type}\n`);
+    expect(metrics).toMatch(new RegExp(`^${name}\\{${labels}\\} [\\d.e+]+( \\d{13})?$`, "m"));
+  }
+  expect(metrics).toMatch(/^pod_cpu_usage_seconds_total\{namespace="default",pod="busy"\} [\d.]+ \d{13}$/m);
+  expect(metrics).toMatch(/^node_cpu_usage_seconds_total [\d.]+ \d{13}$/m);
+  expect(metrics).toMatch(/^node_memory_working_set_bytes \d+ \d{13}$/m);
+  expect(metrics).toMatch(/^resource_scrape_error 0$/m);
+  const cadvisor = await ask("/metrics/cadvisor");
+  expect(cadvisor).toMatch(/^container_cpu_usage_seconds_total\{container="main",.*pod="busy",cpu="total"\} [\d.]+ /m);
+  expect(cadvisor).toMatch(/^container_spec_memory_limit_bytes\{.*pod="busy"\} 67108864 /m);
+  expect(await ask("/metrics")).toMatch(/^kubelet_running_pods \d+$/m);
+  await client.delete(pods, { namespace: "default", name: "busy" }, { gracePeriodSeconds: 0 });
+});
+
 test("a container that is killed comes back, and its last words are kept", async () => {
   await create("crash", {
     terminationGracePeriodSeconds: 1,

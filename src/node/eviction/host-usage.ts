@@ -13,6 +13,7 @@ import type {
   ContainerUsage,
   DiskUsage,
   EvictionSignal,
+  MachineUsage,
   NodeUsage,
   NodeUsageSource,
   PodUsage,
@@ -46,9 +47,9 @@ export class HostUsage implements NodeUsageSource {
   async read(pods: readonly Pod[], signal: AbortSignal): Promise<NodeUsage> {
     const { runtime, rootDir } = this.#own;
     const imageDir = await this.#imageDir(signal);
-    const [stats, memory, processes, nodefs, imagefs, dedicatedImageFs] = await Promise.all([
+    const [stats, node, processes, nodefs, imagefs, dedicatedImageFs] = await Promise.all([
       runtime.listContainerStats({}, { signal }),
-      memoryReading(),
+      machineUsage(),
       processReading(),
       fileSystem(rootDir),
       imageDir === undefined ? undefined : fileSystem(imageDir),
@@ -58,7 +59,8 @@ export class HostUsage implements NodeUsageSource {
     const add = (name: EvictionSignal, reading: SignalReading | undefined): void => {
       if (reading !== undefined && reading.capacity > 0) signals.set(name, reading);
     };
-    add("memory.available", memory);
+    const { capacityBytes, workingSetBytes } = node.memory;
+    add("memory.available", { capacity: capacityBytes, available: capacityBytes - workingSetBytes });
     add("pid.available", processes);
     add("nodefs.available", nodefs?.bytes);
     add("nodefs.inodesFree", nodefs?.inodes);
@@ -71,8 +73,10 @@ export class HostUsage implements NodeUsageSource {
     }
     const usage = new Map<string, PodUsage>();
     for (const pod of pods) usage.set(pod.metadata.uid, await this.#podUsage(pod, byPod.get(pod.metadata.uid) ?? []));
-    for (const podUid of this.#volumes.keys()) if (!usage.has(podUid)) this.#volumes.delete(podUid);
-    return { signals, pods: usage, dedicatedImageFs };
+    // Who asks about no pod wants to know of the node alone.
+    if (pods.length > 0)
+      for (const podUid of this.#volumes.keys()) if (!usage.has(podUid)) this.#volumes.delete(podUid);
+    return { node, signals, pods: usage, dedicatedImageFs };
   }
 
   async #imageDir(signal: AbortSignal): Promise<string | undefined> {
@@ -115,11 +119,30 @@ export class HostUsage implements NodeUsageSource {
   }
 }
 
-/** As upstream's working set of the whole machine: what is free, and what of the page cache was not used of late. */
-async function memoryReading(): Promise<SignalReading | undefined> {
-  const text = await readFile("/proc/meminfo", "utf8").catch(() => "");
-  const bytes = (name: string): number => Number(new RegExp(`^${name}: +(\\d+) kB$`, "m").exec(text)?.[1] ?? 0) * 1024;
-  return { capacity: bytes("MemTotal"), available: bytes("MemFree") + bytes("Inactive\\(file\\)") };
+/** By /proc, whose times are in hundredths of seconds. The working set leaves out what of the page cache was not used of late, as upstream's does. */
+async function machineUsage(): Promise<MachineUsage> {
+  const [memory, processors] = await Promise.all(
+    ["/proc/meminfo", "/proc/stat"].map((path) => readFile(path, "utf8").catch(() => "")),
+  );
+  const bytes = (name: string): number =>
+    Number(new RegExp(`^${name}: +(\\d+) kB$`, "m").exec(memory ?? "")?.[1] ?? 0) * 1024;
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = (
+    /^cpu +(.*)$/m.exec(processors ?? "")?.[1] ?? ""
+  )
+    .split(" ")
+    .map(Number);
+  const startedAt = Number(/^btime (\d+)$/m.exec(processors ?? "")?.[1] ?? 0);
+  const usageBytes = bytes("MemTotal") - bytes("MemFree");
+  return {
+    startedAtMs: startedAt * 1000,
+    cpuNanoSeconds: (user + nice + system + irq + softirq + steal) * 1e7,
+    memory: {
+      capacityBytes: bytes("MemTotal"),
+      usageBytes,
+      workingSetBytes: usageBytes - bytes("Inactive\\(file\\)"),
+      rssBytes: bytes("AnonPages"),
+    },
+  };
 }
 
 async function processReading(): Promise<SignalReading | undefined> {

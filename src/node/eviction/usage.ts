@@ -36,7 +36,22 @@ export interface PodUsage {
   readonly processes: number;
 }
 
+/** The machine as a whole, what is not in pods included. */
+export interface MachineUsage {
+  readonly startedAtMs: number;
+  /** Of all processors since it started. */
+  readonly cpuNanoSeconds: number;
+  readonly memory: {
+    readonly capacityBytes: number;
+    readonly usageBytes: number;
+    readonly workingSetBytes: number;
+    readonly rssBytes: number;
+  };
+}
+
 export interface NodeUsage {
+  /** Absent where nobody knows. */
+  readonly node?: MachineUsage | undefined;
   /** Those that could be read. */
   readonly signals: ReadonlyMap<EvictionSignal, SignalReading>;
   /** By UID, those that could be read. */

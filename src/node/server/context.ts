@@ -3,7 +3,9 @@ import type { Client } from "../../client/index.js";
 import type { Clock } from "../../internal/clock.js";
 import type { Logger } from "../../internal/logger.js";
 import type { Runtime } from "../../runtime/index.js";
+import type { NodeUsageSource } from "../eviction/usage.js";
 import type { PodRecord } from "../pod/pod-record.js";
+import type { Count } from "../upkeep.js";
 import type { NodeServerOptions } from "./options.js";
 
 export interface NodeServerContext extends NodeServerOptions {
@@ -16,6 +18,10 @@ export interface NodeServerContext extends NodeServerOptions {
   readonly logRoot: string | undefined;
   readonly records: () => readonly PodRecord[];
   readonly node: () => Node | undefined;
-  /** Upstream's names and labels of what is counted, with how often it happened. */
-  readonly counts: () => ReadonlyMap<string, number>;
+  /** What is counted, under upstream's names. */
+  readonly counts: () => readonly Count[];
+  /** What the node uses; undefined: nobody knows. */
+  readonly usage: () => NodeUsageSource | undefined;
+  /** Ends what the server reads. */
+  readonly signal: AbortSignal;
 }

@@ -11,8 +11,9 @@ import { kubeletVersion } from "../registration/node-object.js";
 import { NodeAuth } from "./auth.js";
 import { parseLogQuery, sendContainerLog, signalOf } from "./container-logs.js";
 import type { NodeServerContext } from "./context.js";
+import { agentMetrics, cadvisorMetrics, resourceMetrics } from "./metrics.js";
 import type { RunningNodeServer } from "./options.js";
-import { agentMetrics, resourceMetrics, statsSummary } from "./stats.js";
+import { CpuRates, statsSummary } from "./stats.js";
 import { parseWants, refuse, upgradeCommand, upgradePortForward } from "./upgrade.js";
 
 /** Serves the node's API: logs, exec, attach, port-forward, statistics. */
@@ -65,6 +66,7 @@ interface PodPath {
 class NodeHandler {
   readonly #context: NodeServerContext;
   readonly #auth: NodeAuth;
+  readonly #rates = new CpuRates();
 
   constructor(context: NodeServerContext) {
     this.#context = context;
@@ -115,10 +117,10 @@ class NodeHandler {
       return json(response, { kind: "PodList", apiVersion: "v1", metadata: {}, items });
     }
     if (path === "/stats/summary" || path === "/stats/" || path === "/stats")
-      return json(response, await statsSummary(context));
+      return json(response, await statsSummary(context, this.#rates));
     if (path === "/metrics" || path === "/metrics/probes") return prometheus(response, agentMetrics(context));
-    if (path === "/metrics/resource" || path === "/metrics/cadvisor")
-      return prometheus(response, await resourceMetrics(context));
+    if (path === "/metrics/resource") return prometheus(response, await resourceMetrics(context));
+    if (path === "/metrics/cadvisor") return prometheus(response, await cadvisorMetrics(context));
     if (path === "/configz") return json(response, { kubeletconfig: { version: kubeletVersion } });
     if (path === "/logs" || path.startsWith("/logs/")) return this.#logFile(response, path.slice("/logs".length));
     const { verb, record, container } = this.#find(path);

@@ -1,37 +1,130 @@
 import type { ContainerStats } from "../../runtime/index.js";
-import { runtimeLabels } from "../pod/runtime-state.js";
+import { diskOf } from "../eviction/rank.js";
+import type { DiskUsage, NodeUsage, PodUsage, SignalReading } from "../eviction/usage.js";
+import type { PodRecord } from "../pod/pod-record.js";
 import type { NodeServerContext } from "./context.js";
+import { readStats, startedAtMs } from "./readings.js";
 
-/** `/stats/summary`: what nodes and pods use, in the form of stats.k8s.io v1alpha1. */
-export async function statsSummary(context: NodeServerContext): Promise<unknown> {
-  const all = await context.runtime.listContainerStats();
-  const time = new Date(context.clock.now()).toISOString();
-  const byPod = new Map<string, ContainerStats[]>();
-  for (const stats of all) {
-    const uid = stats.labels[runtimeLabels.podUid] ?? "";
-    byPod.set(uid, [...(byPod.get(uid) ?? []), stats]);
+/** How fast CPU time grows, by what was seen the time before. */
+export class CpuRates {
+  readonly #seen = new Map<string, { readonly atMs: number; readonly nanoSeconds: number; readonly rate?: number }>();
+
+  /** Nanoseconds of CPU time per second; undefined at the first time. What is asked again at once has the rate it had. */
+  of(id: string, atMs: number, nanoSeconds: number): number | undefined {
+    const before = this.#seen.get(id);
+    if (before !== undefined && atMs - before.atMs < 1000) return before.rate;
+    const grown = before === undefined ? undefined : Math.max(0, nanoSeconds - before.nanoSeconds);
+    const rate =
+      before === undefined || grown === undefined ? undefined : Math.round((grown * 1000) / (atMs - before.atMs));
+    this.#seen.set(id, { atMs, nanoSeconds, ...(rate === undefined ? {} : { rate }) });
+    return rate;
   }
-  const pods = context.records().map(({ pod }) => {
-    const containers = byPod.get(pod.metadata.uid) ?? [];
-    const { name, namespace, uid } = pod.metadata;
-    return {
-      podRef: { name, namespace, uid },
-      startTime: pod.status?.startTime ?? time,
-      containers: containers.map((stats) => ({
-        name: stats.metadata.name,
-        startTime: time,
-        ...usageOf([stats], time),
-      })),
-      ...usageOf(containers, time),
-    };
-  });
-  return { node: { nodeName: context.nodeName, startTime: time, ...usageOf(all, time) }, pods };
+
+  /** Drops what is not among these. */
+  retain(ids: ReadonlySet<string>): void {
+    for (const id of this.#seen.keys()) if (!ids.has(id)) this.#seen.delete(id);
+  }
 }
 
-function usageOf(stats: readonly ContainerStats[], time: string): Record<string, unknown> {
-  const sum = (value: (one: ContainerStats) => number): number => stats.reduce((total, one) => total + value(one), 0);
+/** `/stats/summary`: what nodes and pods use, in the form of stats.k8s.io v1alpha1. What nobody knows is left out. */
+export async function statsSummary(context: NodeServerContext, rates: CpuRates): Promise<unknown> {
+  const { byPod, all, usage } = await readStats(context);
+  const time = iso(context.clock.now());
+  rates.retain(new Set(["node", ...all.map(({ id }) => id)]));
+  const pods = context.records().flatMap((record) => {
+    const stats = byPod.get(record.uid);
+    return stats === undefined ? [] : [podSummary(record, stats, usage, rates, time)];
+  });
+  return { node: nodeSummary(context, all, usage, rates, time), pods };
+}
+
+function nodeSummary(
+  context: NodeServerContext,
+  all: readonly ContainerStats[],
+  usage: NodeUsage | undefined,
+  rates: CpuRates,
+  time: string,
+): object {
+  const { node, signals } = usage ?? {};
+  const nodeFs = fsOf(time, signals?.get("nodefs.available"), signals?.get("nodefs.inodesFree"));
+  const imageFs = fsOf(time, signals?.get("imagefs.available"), signals?.get("imagefs.inodesFree"));
+  const pid = signals?.get("pid.available");
+  if (node === undefined) return { nodeName: context.nodeName, startTime: time, ...usageOf(all, rates, time) };
+  const { cpuNanoSeconds, memory } = node;
+  const nano = rates.of("node", context.clock.now(), cpuNanoSeconds);
   return {
-    cpu: { time, usageCoreNanoSeconds: sum((one) => one.cpuUsageNanoSeconds) },
+    nodeName: context.nodeName,
+    startTime: iso(node.startedAtMs),
+    cpu: { time, ...(nano === undefined ? {} : { usageNanoCores: nano }), usageCoreNanoSeconds: cpuNanoSeconds },
+    memory: {
+      time,
+      availableBytes: memory.capacityBytes - memory.workingSetBytes,
+      usageBytes: memory.usageBytes,
+      workingSetBytes: memory.workingSetBytes,
+      rssBytes: memory.rssBytes,
+    },
+    ...(nodeFs === undefined ? {} : { fs: nodeFs }),
+    ...(imageFs === undefined ? {} : { runtime: { imageFs, containerFs: imageFs } }),
+    ...(pid === undefined ? {} : { rlimit: { time, maxpid: pid.capacity, curproc: pid.capacity - pid.available } }),
+  };
+}
+
+function podSummary(
+  record: PodRecord,
+  stats: readonly ContainerStats[],
+  usage: NodeUsage | undefined,
+  rates: CpuRates,
+  time: string,
+): object {
+  const { pod } = record;
+  const { name, namespace, uid } = pod.metadata;
+  const used = usage?.pods.get(uid);
+  const signals = usage?.signals;
+  const nodeFs = [signals?.get("nodefs.available"), signals?.get("nodefs.inodesFree")] as const;
+  const imageFs = [signals?.get("imagefs.available"), signals?.get("imagefs.inodesFree")] as const;
+  const disk = (of: DiskUsage | undefined, fs: readonly (SignalReading | undefined)[]): object | undefined =>
+    of === undefined ? undefined : fsOf(time, fs[0], fs[1], of);
+  const containers = stats.map((one) => {
+    const own = used?.containers.get(one.metadata.name);
+    return {
+      name: one.metadata.name,
+      startTime: iso(startedAtMs(record, one) ?? 0),
+      ...usageOf([one], rates, time),
+      ...present({ rootfs: disk(own?.rootfs, imageFs), logs: disk(own?.logs, nodeFs) }),
+    };
+  });
+  return {
+    podRef: { name, namespace, uid },
+    startTime: pod.status?.startTime ?? time,
+    containers,
+    ...usageOf(stats, rates, time),
+    ...(used === undefined ? {} : ofWholePod(used, disk, nodeFs)),
+  };
+}
+
+function ofWholePod(
+  used: PodUsage,
+  disk: (of: DiskUsage, fs: readonly (SignalReading | undefined)[]) => object | undefined,
+  nodeFs: readonly (SignalReading | undefined)[],
+): object {
+  const volume = [...used.volumes].map(([name, of]) => ({ ...disk(of, nodeFs), name }));
+  return {
+    ...(volume.length === 0 ? {} : { volume }),
+    ...present({ "ephemeral-storage": disk(diskOf(used, ["rootfs", "logs", "volumes"]), nodeFs) }),
+    process_stats: { process_count: used.processes },
+  };
+}
+
+function usageOf(stats: readonly ContainerStats[], rates: CpuRates, time: string): object {
+  const sum = (value: (one: ContainerStats) => number): number => stats.reduce((total, one) => total + value(one), 0);
+  const nanos = stats.map(({ id, timestampMs, cpuUsageNanoSeconds }) => rates.of(id, timestampMs, cpuUsageNanoSeconds));
+  const known = nanos.every((rate) => rate !== undefined);
+  return {
+    cpu: {
+      time,
+      ...(known ? { usageNanoCores: nanos.reduce((total, rate = 0) => total + rate, 0) } : {}),
+      usageCoreNanoSeconds: sum((one) => one.cpuUsageNanoSeconds),
+    },
     memory: {
       time,
       usageBytes: sum((one) => one.memoryUsageBytes ?? one.memoryWorkingSetBytes),
@@ -41,55 +134,29 @@ function usageOf(stats: readonly ContainerStats[], time: string): Record<string,
   };
 }
 
-/** `/metrics/resource`: the same for metrics-server, as Prometheus text. */
-export async function resourceMetrics(context: NodeServerContext): Promise<string> {
-  const all = await context.runtime.listContainerStats();
-  const lines: string[] = [];
-  const family = (name: string, type: string, value: (stats: ContainerStats) => number): void => {
-    lines.push(`# TYPE ${name} ${type}`);
-    for (const stats of all) {
-      const labels = `container="${stats.metadata.name}",namespace="${stats.labels[runtimeLabels.podNamespace]}",pod="${stats.labels[runtimeLabels.podName]}"`;
-      lines.push(`${name}{${labels}} ${value(stats)} ${Math.floor(stats.timestampMs)}`);
-    }
+/** A file system, and what of it is used: by one that is named, or by all. */
+function fsOf(
+  time: string,
+  bytes: SignalReading | undefined,
+  inodes: SignalReading | undefined,
+  used?: DiskUsage,
+): object | undefined {
+  if (bytes === undefined) return undefined;
+  const usedInodes = used?.inodes ?? (inodes === undefined ? undefined : inodes.capacity - inodes.available);
+  return {
+    time,
+    availableBytes: bytes.available,
+    capacityBytes: bytes.capacity,
+    usedBytes: used?.bytes ?? bytes.capacity - bytes.available,
+    ...(inodes === undefined ? {} : { inodesFree: inodes.available, inodes: inodes.capacity }),
+    ...present({ inodesUsed: usedInodes }),
   };
-  family("container_cpu_usage_seconds_total", "counter", (stats) => stats.cpuUsageNanoSeconds / 1e9);
-  family("container_memory_working_set_bytes", "gauge", (stats) => stats.memoryWorkingSetBytes);
-  const now = context.clock.now();
-  const cpu = all.reduce((total, stats) => total + stats.cpuUsageNanoSeconds, 0) / 1e9;
-  const memory = all.reduce((total, stats) => total + stats.memoryWorkingSetBytes, 0);
-  lines.push("# TYPE node_cpu_usage_seconds_total counter", `node_cpu_usage_seconds_total ${cpu} ${now}`);
-  lines.push("# TYPE node_memory_working_set_bytes gauge", `node_memory_working_set_bytes ${memory} ${now}`);
-  lines.push("# TYPE scrape_error gauge", "scrape_error 0");
-  return `${lines.join("\n")}\n`;
 }
 
-/** `/metrics`: the agent's own. */
-export function agentMetrics(context: NodeServerContext): string {
-  const records = context.records();
-  const running = records.filter(({ status }) => status?.phase === "Running").length;
-  const containers = new Map<string, number>();
-  for (const { state } of records) {
-    for (const attempts of state.containers.values()) {
-      const is = attempts[0]?.state ?? "unknown";
-      containers.set(is, (containers.get(is) ?? 0) + 1);
-    }
-  }
-  return `${[
-    "# TYPE kubelet_node_name gauge",
-    `kubelet_node_name{node="${context.nodeName}"} 1`,
-    "# TYPE kubelet_running_pods gauge",
-    `kubelet_running_pods ${running}`,
-    "# TYPE kubelet_running_containers gauge",
-    ...[...containers].map(([state, count]) => `kubelet_running_containers{container_state="${state}"} ${count}`),
-    ...counted(context.counts()),
-  ].join("\n")}\n`;
+function present(fields: Readonly<Record<string, unknown>>): object {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
-function counted(counts: ReadonlyMap<string, number>): string[] {
-  const families = new Map<string, string[]>();
-  for (const [name, count] of counts) {
-    const family = name.split("{", 1).join("");
-    families.set(family, [...(families.get(family) ?? []), `${name} ${count}`]);
-  }
-  return [...families].flatMap(([family, lines]) => [`# TYPE ${family} counter`, ...lines]);
+function iso(atMs: number): string {
+  return `${new Date(atMs).toISOString().slice(0, 19)}Z`;
 }
