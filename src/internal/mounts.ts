@@ -6,26 +6,33 @@ const execute = promisify(execFile);
 /** No environment of the user's is read. */
 const env = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LANG: "C" };
 
-/** Mount points in or at a folder, the last mounted first. Linux. */
-async function mountsBelow(folder: string): Promise<readonly string[]> {
-  const lines = (await readFile("/proc/self/mounts", "utf8")).split("\n");
-  const points = lines.map((line) => unescapePath(line.split(" ")[1] ?? ""));
-  return points.filter((point) => point === folder || point.startsWith(`${folder}/`)).reverse();
+/** The mount points at and below a path, the inner ones last. None where there is no such table. */
+export async function mountPointsBelow(path: string): Promise<readonly string[]> {
+  return mountPointsIn(await readFile("/proc/self/mountinfo", "utf8").catch(() => ""), path);
 }
 
-/** Takes them all off, also those that are in use. */
-export async function unmountBelow(folder: string): Promise<void> {
-  for (const point of await mountsBelow(folder)) await execute("umount", ["-l", point], { env }).catch(() => undefined);
+/** The same of the text of a mountinfo, in which spaces and the like are written as octal numbers. */
+export function mountPointsIn(mountinfo: string, path: string): readonly string[] {
+  const points = mountinfo.split("\n").map((line) => line.split(" ")[4] ?? "");
+  const plain = points.map((point) =>
+    point.replace(/\\(\d{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8))),
+  );
+  return plain.filter((point) => point === path || point.startsWith(`${path}/`)).sort();
+}
+
+/** Takes a mount off, also one that is in use. Rejects with what the program said. */
+export async function unmount(point: string): Promise<void> {
+  await execute("umount", ["-l", point], { env });
+}
+
+/** Takes off all that is mounted at and below a path, as far as that can be done. */
+export async function unmountBelow(path: string): Promise<void> {
+  for (const point of [...(await mountPointsBelow(path))].reverse()) await unmount(point).catch(() => undefined);
 }
 
 /** Puts memory in place of a folder, if that was not done before. Rejects when this process may not. */
 export async function mountMemory(folder: string, sizeBytes: number | undefined): Promise<void> {
-  if ((await mountsBelow(folder)).includes(folder)) return;
+  if ((await mountPointsBelow(folder)).includes(folder)) return;
   const options = sizeBytes === undefined ? [] : ["-o", `size=${Math.ceil(sizeBytes)}`];
   await execute("mount", ["-t", "tmpfs", ...options, "tmpfs", folder], { env });
-}
-
-/** Spaces and the like are octal there. */
-function unescapePath(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }

@@ -8,6 +8,8 @@ import { type Logger, silentLogger } from "../internal/logger.js";
 import { type Random, systemRandom } from "../internal/random.js";
 import type { ContainerEvent, RuntimeVersion } from "../runtime/index.js";
 import { NodeAdmission } from "./admission.js";
+import { CsiDrivers } from "./csi/csi-drivers.js";
+import { CsiVolumes } from "./csi/csi-volumes.js";
 import { HostUsage } from "./eviction/host-usage.js";
 import { defaultLogRotation, rotateLogs } from "./log-rotation.js";
 import type { NodeAgentOptions } from "./options.js";
@@ -111,9 +113,17 @@ class Agent implements NodeAgent {
     const registrar = this.#makeRegistrar(host, version);
     this.#registrar = registrar;
     const resizes = await this.#openResizes(events ?? { event() {} });
+    const drivers = this.#makeDrivers();
     const { cgroupRoot, podCgroups } = this.#options;
     const cgroups = podCgroups ?? (cgroupRoot === undefined ? undefined : await hostPodCgroups());
-    const context = this.#makeContext(version, events ?? { event() {} }, services, { resizes, cgroups }, running);
+    const context = this.#makeContext(
+      version,
+      events ?? { event() {} },
+      services,
+      { resizes, cgroups },
+      drivers,
+      running,
+    );
     this.#context = context;
     const upkeep = this.#makeUpkeep(context, registrar, running);
     this.#upkeep = upkeep;
@@ -122,6 +132,7 @@ class Agent implements NodeAgent {
       await this.#startServer(context);
       await registrar.register(running);
       tasks.push(
+        drivers?.run(running) ?? Promise.resolve(),
         this.#options.podSource === undefined ? source.run(running) : Promise.resolve(),
         this.#options.services === undefined && services !== undefined ? services.run(running) : Promise.resolve(),
         registrar.run(running),
@@ -197,6 +208,7 @@ class Agent implements NodeAgent {
     events: EventRecorder,
     services: Informer<Service> | undefined,
     more: Pick<NodeContext, "resizes" | "cgroups">,
+    drivers: CsiDrivers | undefined,
     signal: AbortSignal,
   ): NodeContext {
     const { client, runtime, rootDir, clusterDns = [], clusterDomain = "cluster.local" } = this.#options;
@@ -232,16 +244,7 @@ class Agent implements NodeAgent {
       backoff: new RestartBackoff(),
       objects,
       statuses: new StatusWriter({ client, clock, logger, signal }),
-      volumes: hollow
-        ? undefined
-        : new VolumeManager({
-            rootDir,
-            client,
-            objects,
-            clock,
-            inMemory: this.#options.memoryVolumes ?? process.getuid?.() === 0,
-            allocatableMemoryBytes: quantityValue(facts.allocatable.memory ?? "0"),
-          }),
+      volumes: drivers === undefined || hollow ? undefined : this.#makeVolumes(rootDir, drivers, objects, facts),
       logRoot: hollow ? undefined : (this.#options.logRoot ?? `${rootDir}/logs`),
       cgroupRoot: this.#options.cgroupRoot,
       network: { clusterDns, clusterDomain },
@@ -351,6 +354,23 @@ class Agent implements NodeAgent {
     this.#context?.resizes.retry();
   }
 
+  /** Drivers put their sockets below the node's folder, where upstream has them. */
+  #makeDrivers(): CsiDrivers | undefined {
+    const { rootDir, client, nodeName } = this.#options;
+    if (rootDir === undefined) return undefined;
+    const directory = join(rootDir, "plugins_registry");
+    return new CsiDrivers({ directory, client, nodeName, clock: this.#clock, logger: this.#logger });
+  }
+
+  #makeVolumes(rootDir: string, drivers: CsiDrivers, objects: ObjectWatcher, facts: NodeFacts): VolumeManager {
+    const { client, nodeName, memoryVolumes = process.getuid?.() === 0 } = this.#options;
+    return new VolumeManager({
+      ...{ rootDir, client, objects, clock: this.#clock, inMemory: memoryVolumes },
+      csi: new CsiVolumes({ client, drivers, nodeName, rootDir }),
+      allocatableMemoryBytes: quantityValue(facts.allocatable.memory ?? "0"),
+    });
+  }
+
   #makeUpkeep(context: NodeContext, registrar: Registrar, signal: AbortSignal): Upkeep | undefined {
     const { rootDir, runtime, usage, eviction = {}, imageCollection = {} } = this.#options;
     const { clock, logger, volumes, cgroups, cgroupRoot, logRoot } = context;
@@ -443,7 +463,7 @@ class Agent implements NodeAgent {
       const containers = await runtime.listContainers({ sandboxId: id, state: "running" }, { signal });
       await Promise.all(containers.map((container) => runtime.stopContainer(container.id, 1, { signal })));
       await runtime.removePodSandbox(id, { signal });
-      await this.#context?.volumes?.unmount(podUid);
+      await this.#context?.volumes?.unmount(podUid, signal);
     }
   }
 }

@@ -31,6 +31,7 @@ export class PodWorker {
   #deadline: Deadline | undefined;
   #failures = 0;
   #deleted = false;
+  #tornDown = false;
   readonly #ended: (() => void)[] = [];
 
   constructor(context: NodeContext, pod: Pod) {
@@ -85,7 +86,7 @@ export class PodWorker {
   /** Ends the pod for the node's sake. Resolves when its containers have ended and its volumes are gone. */
   async evict({ message, gracePeriodSeconds, disruption }: Omit<Eviction, "signal">): Promise<void> {
     const { record } = this;
-    if (record.terminated) return;
+    if (this.#tornDown || record.gone) return;
     const ended = new Promise<void>((resolve) => this.#ended.push(resolve));
     if (!record.terminating) {
       podEvent(this.#context, record.pod, "Warning", "Evicted", message);
@@ -149,6 +150,7 @@ export class PodWorker {
       if (!record.terminating) return nextInMs;
     }
     if (!record.terminated) await this.#terminate();
+    if (!this.#tornDown && !record.gone) await this.#tearDown();
     if (record.gone) await this.#cleanUp();
     else if (record.pod.metadata.deletionTimestamp !== undefined && !this.#deleted) await this.#deleteFromApi();
     return undefined;
@@ -221,21 +223,14 @@ export class PodWorker {
     this.#deadline = undefined;
     this.#context.ended(record.uid);
     await this.#sync.finish(signal);
-    await this.#tearDown();
-    for (const resolve of this.#ended.splice(0)) resolve();
   }
 
-  /** What the pod kept on this node goes, though the pod stays in the API. */
+  /** What the pod kept on this node goes, before the API may forget of it. */
   async #tearDown(): Promise<void> {
-    const { volumes, logger } = this.#context;
-    try {
-      await volumes?.tearDown(this.record.uid);
-    } catch (error) {
-      logger.warn("the volumes of a pod that has ended cannot be removed", {
-        pod: this.record.pod.metadata.name,
-        error,
-      });
-    }
+    const { volumes, signal } = this.#context;
+    await volumes?.tearDown(this.record.uid, signal);
+    this.#tornDown = true;
+    for (const resolve of this.#ended.splice(0)) resolve();
   }
 
   async #deleteFromApi(): Promise<void> {
@@ -262,11 +257,12 @@ export class PodWorker {
     statuses.forget(record.uid);
     for (const { id } of record.state.sandboxes) await runtime.removePodSandbox(id, { signal });
     if (cgroups !== undefined && cgroupRoot !== undefined) await cgroups.remove(cgroupOf(record.pod, cgroupRoot));
-    await volumes?.unmount(record.uid);
+    await volumes?.unmount(record.uid, signal);
     if (logRoot !== undefined) await rm(podLogDir(logRoot, record.pod), { recursive: true, force: true });
     images.forget(record.uid);
     for (const name of record.state.containers.keys()) backoff.forget(`${record.uid} ${name}`);
     forget(record.uid);
+    for (const resolve of this.#ended.splice(0)) resolve();
   }
 }
 

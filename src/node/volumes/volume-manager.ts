@@ -10,7 +10,8 @@ import {
 } from "../../api/index.js";
 import type { Client } from "../../client/index.js";
 import type { Clock } from "../../internal/clock.js";
-import { mountMemory, unmountBelow } from "../../internal/mounts.js";
+import { mountMemory, mountPointsBelow, unmount } from "../../internal/mounts.js";
+import type { CsiVolumes } from "../csi/csi-volumes.js";
 import type { DownwardFacts } from "../env/downward.js";
 import { specOf } from "../pod/containers.js";
 import type { PodObjects } from "../pod-objects.js";
@@ -40,7 +41,11 @@ export interface VolumeManagerOptions {
   readonly inMemory: boolean;
   /** Memory of the node that pods may use, in bytes. */
   readonly allocatableMemoryBytes: number;
+  readonly csi: CsiVolumes;
 }
+
+/** What `#putInMemory` mounts, and nobody else. */
+const inMemoryVolume = /\/volumes\/kubernetes\.io~(empty-dir|secret|projected|downward-api)\/[^/]+$/;
 
 const noVolumes: MountedVolumes = { paths: new Map(), renewAtMs: Number.POSITIVE_INFINITY };
 
@@ -87,20 +92,24 @@ export class VolumeManager {
   }
 
   /** Removes the volumes of a pod that has ended, and keeps what its status is made of. What a hostPath names stays. */
-  async tearDown(podUid: string): Promise<void> {
-    this.#tokens.forget(podUid);
-    await rm(join(this.podDir(podUid), "volumes"), { recursive: true, force: true });
+  async tearDown(podUid: string, signal: AbortSignal): Promise<void> {
+    await this.#remove(podUid, join(this.podDir(podUid), "volumes"), signal);
   }
 
   /** Removes everything of a pod that is gone. What a hostPath names stays. */
-  async unmount(podUid: string): Promise<void> {
+  async unmount(podUid: string, signal: AbortSignal): Promise<void> {
+    await this.#remove(podUid, this.podDir(podUid), signal);
+  }
+
+  async #remove(podUid: string, path: string, signal: AbortSignal): Promise<void> {
     this.#tokens.forget(podUid);
-    const folder = this.podDir(podUid);
-    if (this.#options.inMemory) {
-      await unmountBelow(folder);
-      for (const path of this.#mounted) if (path.startsWith(`${folder}/`)) this.#mounted.delete(path);
-    }
-    await rm(folder, { recursive: true, force: true });
+    await this.#options.csi.tearDown(podUid, signal);
+    for (const point of await mountPointsBelow(path)) if (inMemoryVolume.test(point)) await unmount(point);
+    for (const point of this.#mounted) if (point.startsWith(`${path}/`)) this.#mounted.delete(point);
+    // What is mounted is not the pod's: it would be emptied.
+    const [mounted] = await mountPointsBelow(path);
+    if (mounted !== undefined) throw new Error(`${mounted} is still mounted`);
+    await rm(path, { recursive: true, force: true });
   }
 
   async #mountOne(
@@ -132,8 +141,10 @@ export class VolumeManager {
     }
     if (volume.hostPath !== undefined) return { path: await hostPath(volume.hostPath) };
     if (volume.persistentVolumeClaim !== undefined) {
-      return { path: await this.#claim(pod, volume.persistentVolumeClaim.claimName, signal) };
+      const { claimName, readOnly = false } = volume.persistentVolumeClaim;
+      return { path: await this.#claim(pod, claimName, readOnly, signal) };
     }
+    if (volume.csi !== undefined) return { path: await this.#options.csi.mountInline(pod, volume, signal) };
     const type = Object.keys(volume).filter((key) => key !== "name")[0] ?? "none";
     throw new Error(`volumes of type ${type} are not supported by this node`);
   }
@@ -152,17 +163,19 @@ export class VolumeManager {
     this.#mounted.add(path);
   }
 
-  /** Volumes that are folders of this host. */
-  async #claim(pod: Pod, claimName: string, signal: AbortSignal): Promise<string> {
+  /** Volumes that are folders of this host, or that a driver mounts. */
+  async #claim(pod: Pod, claimName: string, readOnly: boolean, signal: AbortSignal): Promise<string> {
     const { client } = this.#options;
     const { namespace } = pod.metadata;
     const claim = await client.get(persistentVolumeClaims, { namespace, name: claimName }, { signal });
     const name = claim.spec?.volumeName;
     if (!name || claim.status?.phase !== "Bound") throw new Error(`PVC ${namespace}/${claimName} is not bound`);
-    const { spec } = await client.get(persistentVolumes, { name }, { signal });
+    const volume = await client.get(persistentVolumes, { name }, { signal });
+    const { spec } = volume;
+    if (spec?.csi !== undefined) return this.#options.csi.mountPersistent(pod, volume, readOnly, signal);
     if (spec?.hostPath !== undefined) return hostPath({ type: "DirectoryOrCreate", ...spec.hostPath });
     if (spec?.local !== undefined) return hostPath({ path: spec.local.path, type: "" });
-    throw new Error(`PersistentVolume ${name} is neither hostPath nor local`);
+    throw new Error(`PersistentVolume ${name} is neither hostPath nor local nor of CSI`);
   }
 }
 

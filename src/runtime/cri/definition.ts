@@ -1,3 +1,5 @@
+import { type Definition, definitionOf, type Services } from "../../internal/protobuf-definition.js";
+
 /**
  * The part of the Container Runtime Interface v1 (package runtime.v1) that is used here, in a form of our own: a message is a name and
  * its fields, a field is `name:type=number`, where no type is string, `[]` before it is repeated, and `map` is
@@ -109,10 +111,8 @@ const enums: Readonly<Record<string, readonly string[]>> = {
   Signal: signals(),
 };
 
-type Methods = Readonly<Record<string, readonly [request: string, response: string]>>;
-
 /** `stream` before a response: many of them. */
-const services: Readonly<Record<string, Methods>> = {
+const services: Services = {
   RuntimeService: {
     Version: ["VersionRequest", "VersionResponse"],
     Status: ["StatusRequest", "StatusResponse"],
@@ -163,41 +163,7 @@ export function signalName(signal: string): string {
 
 export const signalNames: ReadonlySet<string> = new Set(signals());
 
-interface Field {
-  readonly id: number;
-  readonly type: string;
-  readonly rule?: "repeated";
-  readonly keyType?: "string";
-}
-
-function fieldOf(text: string): [name: string, field: Field] {
-  const match = /^(\w+)(?::(\[\])?(\w+))?=(\d+)$/.exec(text);
-  if (match === null) throw new Error(`not a field: ${text}`);
-  const [, name = "", repeated, type = "string", number] = match;
-  const id = Number(number);
-  if (type === "map") return [name, { id, type: "string", keyType: "string" }];
-  return [name, repeated === undefined ? { id, type } : { id, type, rule: "repeated" }];
-}
-
-type Nested = Record<string, object>;
-
 /** The definition in the JSON form that the loader of gRPC takes. */
-export function definition(): { readonly nested: Nested } {
-  const nested: Nested = {};
-  for (const line of messages.trim().split("\n")) {
-    const [name = "", ...fields] = line.split(" ");
-    nested[name] = { fields: Object.fromEntries(fields.map(fieldOf)) };
-  }
-  for (const [name, values] of Object.entries(enums)) {
-    nested[name] = { values: Object.fromEntries(values.map((value, number) => [value, number])) };
-  }
-  for (const [name, methods] of Object.entries(services)) {
-    nested[name] = { methods: Object.fromEntries(Object.entries(methods).map(methodOf)) };
-  }
-  return { nested: { runtime: { nested: { v1: { nested } } } } };
-}
-
-function methodOf([name, [requestType, response]]: [string, readonly [string, string]]): [string, object] {
-  const responseStream = response.startsWith("stream ");
-  return [name, { requestType, responseType: response.replace("stream ", ""), responseStream }];
+export function definition(): Definition {
+  return definitionOf("runtime.v1", { messages, enums, services });
 }
