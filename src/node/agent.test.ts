@@ -32,6 +32,28 @@ test("a node registers, is Ready and keeps its lease", async () => {
   expect(after.spec).toMatchObject({ holderIdentity: "n1", leaseDurationSeconds: 40 });
 });
 
+test("a resource that somebody adds to the capacity can be allocated until it is taken away", async () => {
+  const h = await harness();
+  const advertise = (foo: string | null): Promise<unknown> => {
+    const body = { status: { capacity: { "example.com/foo": foo } } };
+    return h.client.patch(nodes, { name: "n1" }, { type: "strategic", body }, { subresource: "status" });
+  };
+  const shown = async (): Promise<unknown> => {
+    await h.clock.advance(11_000);
+    const { status } = await h.client.get(nodes, { name: "n1" });
+    return [status?.capacity?.["example.com/foo"], status?.allocatable?.["example.com/foo"]];
+  };
+  await advertise("3");
+  expect(await shown()).toEqual(["3", "3"]);
+  const writes = h.api.requests.length;
+  await h.clock.advance(60_000);
+  expect(h.api.requests.slice(writes).filter(({ verb, resource }) => verb === "patch" && resource === "nodes")).toEqual(
+    [],
+  );
+  await advertise(null);
+  expect(await shown()).toEqual([undefined, undefined]);
+});
+
 test("a pod becomes Running and Ready by a single status write", async () => {
   const h = await harness();
   await h.create("web");

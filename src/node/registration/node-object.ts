@@ -88,8 +88,9 @@ export interface NodeStatusInput {
 
 /** What the node tells of itself. */
 export async function nodeStatus(input: NodeStatusInput): Promise<NodeStatus> {
-  const { options, serverPort } = input;
-  const capacity = resourcesOf(options);
+  const { options, serverPort, previous } = input;
+  // Others advertise resources that the agent knows nothing of by adding them to the capacity: all of them are for pods.
+  const capacity = { ...previous?.capacity, ...resourcesOf(options) };
   return {
     addresses: addressesOf(options),
     capacity,

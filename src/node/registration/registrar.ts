@@ -122,10 +122,11 @@ export class Registrar {
     );
     // Addresses merge by type: a whole new list, or an old one of another address would stay.
     const addresses = others.length === 0 ? status.addresses : [...(status.addresses ?? []), { $patch: "replace" }];
+    const allocatable = { ...goneFrom(this.#node?.status?.allocatable, status.allocatable), ...status.allocatable };
     const node = await client.patch(
       nodes,
       { name: nodeName },
-      { type: "strategic", body: { status: { ...status, addresses } } },
+      { type: "strategic", body: { status: { ...status, addresses, allocatable } } },
       { subresource: "status", signal },
     );
     this.#reportedAtMs = this.#own.clock.now();
@@ -161,6 +162,12 @@ export class Registrar {
     const part = { addresses, capacity, allocatable, daemonEndpoints, nodeInfo, images };
     return { ...part, conditions: conditions?.filter(({ type }) => own.has(type)) } as NodeStatus;
   }
+}
+
+/** In a patch, for what is there no more. */
+function goneFrom(before: NodeStatus["allocatable"], now: NodeStatus["allocatable"]): Readonly<Record<string, null>> {
+  const gone = Object.keys(before ?? {}).filter((name) => now?.[name] === undefined);
+  return Object.fromEntries(gone.map((name) => [name, null]));
 }
 
 function withoutHeartbeats(status: NodeStatus): unknown {
