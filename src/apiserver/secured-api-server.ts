@@ -26,6 +26,7 @@ import {
   selfSubjectRulesReviewEvaluator,
   subjectAccessReviewEvaluator,
 } from "./authz/reviews.js";
+import { createCompactor } from "./compactor.js";
 import { type CustomResources, type CustomResourcesOptions, conversionWebhook, crds } from "./crd/index.js";
 import { DiscoveryRoute } from "./discovery/route.js";
 import type { ConnectHandler } from "./http/connect.js";
@@ -74,6 +75,8 @@ export interface SecuredApiServerOptions {
   readonly allowLocalAddresses?: boolean;
   /** Conversion of custom resources by functions of this process, by the name of their definition. */
   readonly converters?: CustomResourcesOptions["converters"];
+  /** How long the store keeps history at least; 0: what it forgets is its own business. Default: upstream's 5 minutes. */
+  readonly compactionIntervalMs?: number | undefined;
   readonly root?: string;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -94,6 +97,7 @@ export class SecuredApiServer implements Component {
   readonly #insecure: HttpServer | undefined;
   readonly #customResources: CustomResources | undefined;
   readonly #aggregation: Aggregation | undefined;
+  readonly #compactor: Component | undefined;
   readonly #logger: Logger;
 
   constructor(options: SecuredApiServerOptions) {
@@ -145,6 +149,8 @@ export class SecuredApiServer implements Component {
       allowLocalAddresses: options.allowLocalAddresses ?? false,
     });
     this.#customResources = customResources(this.api, options);
+    const { store, compactionIntervalMs: intervalMs = 5 * 60_000 } = options;
+    if (intervalMs > 0) this.#compactor = createCompactor({ store, clock, intervalMs, logger });
     if (cache === undefined || authorizer === undefined) throw new Error("the authorizer was not asked for");
     this.authorizer = authorizer;
     this.tokens = tokens;
@@ -231,7 +237,8 @@ export class SecuredApiServer implements Component {
       if (signal.aborted) return;
       // Those that are established are served since the cache was loaded; this follows the changes.
       const context = { signal: cacheStop.signal, ready: () => {} };
-      followers = Promise.all([this.#customResources?.run(context), this.#aggregation?.run(context)]);
+      const parts = [this.#customResources, this.#aggregation, this.#compactor];
+      followers = Promise.all(parts.map((part) => part?.run(context)));
       await this.https.listen();
       await this.#insecure?.listen();
       ready();

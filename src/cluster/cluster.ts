@@ -47,6 +47,8 @@ export interface ClusterOptions {
   readonly apiServicePort?: number | undefined;
   /** The pods' network, of which each node gets a part; one of each family, separated by a comma. Absent: nodes bring their own. */
   readonly podCidr?: string | undefined;
+  /** How long the store keeps history at least; 0: what it forgets is its own business. Default 5 minutes. */
+  readonly compactionIntervalMs?: number | undefined;
   /** Pods live on loopback addresses (process runtime), which endpoints may then have. */
   readonly loopback?: boolean | undefined;
   /** As upstream's `--controllers`; default all, empty none. */
@@ -169,6 +171,7 @@ function apiServer(
     store,
     port: options.port ?? 0,
     insecurePort: options.insecurePort,
+    compactionIntervalMs: options.compactionIntervalMs,
     tokens: options.tokens,
     resources: builtinDescriptions(strategies),
     ownResources: options.ownResources,

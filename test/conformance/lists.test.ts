@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { JsonObject, RequestOptions } from "../../src/api/index.js";
+import { compactionKey } from "../../src/apiserver/compactor.js";
 import { configMap, namesOf } from "./support/objects.js";
 import { Api, describeApi, failure, useControlPlane } from "./support/subject.js";
 
@@ -385,6 +386,28 @@ describeApi("a list in pieces", cp, (api) => {
     expect(namesOf(rest)).toEqual(["c", "d"]);
     expect(Number(revisionOf(rest))).toBeGreaterThan(Number(revisionOf(first)));
     expect(metadataOf(rest)).toMatchObject({ remainingItemCount: 2 });
+  });
+
+  test("is over when one of the servers forgets history, even if nothing of it has changed", async () => {
+    const namespace = await filled(api, ...names);
+    const first = await api.call("list", configMaps, { namespace, options: { limit: 2 } });
+    await api.namespace();
+    const revision = await cp.store.revision();
+    const before = await cp.store.get(compactionKey);
+    const value = Buffer.from(String(revision));
+    await (before === undefined
+      ? cp.store.create(compactionKey, value)
+      : cp.store.update(compactionKey, value, before.revision));
+    await cp.store.compact(revision);
+    await api.namespace();
+    const options = { limit: 2, continue: String(metadataOf(first)["continue"]) };
+    const status = await failure(api.call("list", configMaps, { namespace, options }));
+    expect(status).toMatchObject({ code: 410, reason: "Expired", metadata: { continue: expect.any(String) } });
+    const rest = await api.call("list", configMaps, {
+      namespace,
+      options: { continue: String(status.metadata.continue) },
+    });
+    expect(namesOf(rest)).toEqual(["c", "d", "e"]);
   });
 
   test("at a compacted resourceVersion is Expired", async () => {

@@ -93,7 +93,7 @@ export class Reader {
   }
 
   #stillCurrent(endpoint: Endpoint, revision: number): boolean {
-    return endpoint.cache.unchangedSince(revision);
+    return revision >= this.#cache.compacted && endpoint.cache.unchangedSince(revision);
   }
 
   async #now(

@@ -3,6 +3,7 @@ import type { Clock } from "../../internal/clock.js";
 import type { Component, ComponentContext } from "../../internal/component.js";
 import { type Logger, silentLogger } from "../../internal/logger.js";
 import { type Store, type StoreEntry, StoreError, type StoreEvent } from "../../store/index.js";
+import { compactionKey } from "../compactor.js";
 import { type FieldIndex, ResourceCache } from "./resource-cache.js";
 import { CachedObject, RecentWrites } from "./stored-object.js";
 
@@ -42,6 +43,7 @@ export class WatchCache implements Component {
   readonly #onLoad: (() => void)[] = [];
   readonly #dirty = new Set<ResourceCache>();
   #revision = 0;
+  #compacted = 0;
   #waiters: Waiter[] = [];
 
   constructor(options: WatchCacheOptions) {
@@ -56,6 +58,11 @@ export class WatchCache implements Component {
   /** Everything up to here has been applied and handed to watchers. */
   get revision(): number {
     return this.#revision;
+  }
+
+  /** History before this is being forgotten: nobody may be told of it, whether it can still be had or not. */
+  get compacted(): number {
+    return this.#compacted;
   }
 
   /** Called each time the cache was (re)loaded from the store and knows all that was there then: before `ready`, the first time. */
@@ -195,6 +202,7 @@ export class WatchCache implements Component {
 
   #apply(event: StoreEvent): void {
     const key = event.type === "put" ? event.entry.key : event.key;
+    if (key === compactionKey && event.type === "put") this.#compacted = Number(event.entry.value.toString()) || 0;
     if (!key.startsWith(this.root)) return;
     const revision = event.type === "put" ? event.entry.revision : event.revision;
     const current =
