@@ -27,6 +27,24 @@ const protobuf = "application/vnd.kubernetes.protobuf";
 const allTypes = `application/json, application/yaml, ${protobuf}`;
 
 describe("a Table", () => {
+  test.each([
+    ["a review", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"],
+    ["a binding", "/api/v1/namespaces/default/pods/none/binding"],
+    ["a token", "/api/v1/namespaces/default/serviceaccounts/default/token"],
+  ])("of %s does not exist: it is no object that is kept", async (_, path) => {
+    const body = Buffer.from(JSON.stringify({ spec: { nonResourceAttributes: { path: "/", verb: "get" } } }));
+    const headers = { Accept: table, "Content-Type": "application/json" };
+    const { code, json } = await cp.wire.send(path, { method: "POST", headers, body });
+    const message = `only the following media types are accepted: ${allTypes}`;
+    expect([code, json()["reason"], json()["message"]]).toEqual([406, "NotAcceptable", message]);
+    const either = await cp.wire.send(path, {
+      method: "POST",
+      headers: { ...headers, Accept: `${table},application/json` },
+      body,
+    });
+    expect(either.json()["kind"]).not.toBe("Table");
+  });
+
   test.each(["v1", "v1beta1"])("of meta.k8s.io/%s has cells and the metadata of each object", async (version) => {
     const { code, headers, json } = await get(list, `application/json;as=Table;v=${version};g=meta.k8s.io`);
     expect([code, headers["content-type"]]).toEqual([200, "application/json"]);

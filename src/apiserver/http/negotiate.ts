@@ -23,16 +23,24 @@ export class Negotiator {
   readonly #known = new Map<string, Accepted>();
 
   /** Throws 406 when nothing that is asked for can be given. */
-  accept(header: string | undefined, protobuf = false): Accepted {
+  accept(header: string | undefined, forms: Forms = {}): Accepted {
     if (header === undefined || header === "" || header === "*/*" || header === "application/json") return plainJson;
-    const key = protobuf ? `+${header}` : header;
+    const key = `${forms.protobuf ? "+" : ""}${forms.tables === false ? "-" : ""}${header}`;
     let accepted = this.#known.get(key);
     if (accepted === undefined) {
-      accepted = negotiate(header, protobuf);
+      accepted = negotiate(header, forms);
       if (this.#known.size < 256 && header.length < 1024) this.#known.set(key, accepted);
     }
     return accepted;
   }
+}
+
+/** What an endpoint can give beside JSON, YAML and metadata alone. */
+export interface Forms {
+  /** Objects have a protobuf form. Default false. */
+  readonly protobuf?: boolean | undefined;
+  /** Default true. */
+  readonly tables?: boolean;
 }
 
 interface Clause {
@@ -43,9 +51,9 @@ interface Clause {
 
 /**
  * The first acceptable clause by quality, wildcards last, then order. Metadata alone has a protobuf form for every resource, objects only where
- * `protobuf` says so. Throws 406.
+ * `forms` says so. Throws 406.
  */
-export function negotiate(header: string, protobuf = false): Accepted {
+export function negotiate(header: string, { protobuf = false, tables = true }: Forms = {}): Accepted {
   if (header.length > 4096) throw statusErrors.notAcceptable(mediaTypes);
   const clauses = header.split(",").map(parseClause);
   clauses.sort((left, right) => right.quality - left.quality || wildcards(left) - wildcards(right));
@@ -54,7 +62,8 @@ export function negotiate(header: string, protobuf = false): Accepted {
     const format = formatOf(clause.type);
     if (format === undefined) continue;
     const accepted = transformOf(clause, format);
-    if (accepted !== undefined && (format !== "protobuf" || hasProtobuf(accepted, protobuf))) return accepted;
+    if (accepted === undefined || (accepted.as === "Table" && !tables)) continue;
+    if (format !== "protobuf" || hasProtobuf(accepted, protobuf)) return accepted;
   }
   throw statusErrors.notAcceptable(mediaTypes);
 }

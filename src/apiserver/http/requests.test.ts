@@ -104,7 +104,7 @@ describe("negotiation", () => {
     { header: `${pb}${as("PartialObjectMetadata")}`, builtin: "protobuf", custom: "protobuf" },
     { header: `${pb}${as("PartialObjectMetadataList")},${pb}`, builtin: "protobuf", custom: "protobuf" },
   ])("protobuf where there is one: $header", ({ header, builtin, custom }) => {
-    expect(negotiate(header, true).format).toBe(builtin);
+    expect(negotiate(header, { protobuf: true }).format).toBe(builtin);
     if (custom === undefined) expect(() => negotiate(header)).toThrowError("application/json, application/yaml");
     else expect(negotiate(header).format).toBe(custom);
   });

@@ -76,7 +76,10 @@ export class ResourceService {
     const protobuf = this.#protobuf.forRequest(exchange, description, call.subresource);
     exchange.protobuf = protobuf instanceof Promise ? await protobuf : protobuf;
     const accept = headerOf(exchange.request.headers, "accept");
-    exchange.accepted = this.#negotiator.accept(accept, exchange.protobuf?.resource);
+    exchange.accepted = this.#negotiator.accept(accept, {
+      protobuf: exchange.protobuf?.resource,
+      tables: hasTable(description, call.subresource),
+    });
     if (call.verb === "watch") return this.#serveWatch(exchange, call, description, upgrade);
     const { bodyLimitBytes, decode, handler } = this.#options;
     const reads = call.verb === "get" || call.verb === "list";
@@ -297,4 +300,10 @@ class LabelTable {
     }
     return labels;
   }
+}
+
+/** What is only created, a review or a binding, is no object that could be shown in one. */
+function hasTable({ verbs, subresources }: ResourceDescription, subresource: string | undefined): boolean {
+  const possible = (subresource && subresources.get(subresource)?.verbs) || verbs;
+  return possible.includes("get") || !possible.includes("create");
 }
