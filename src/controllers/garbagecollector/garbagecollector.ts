@@ -1,13 +1,8 @@
-import {
-  customResourceDefinitions,
-  type KubeObject,
-  type ObjectMeta,
-  qualifiedResource,
-  type ResourceType,
-} from "../../api/index.js";
-import { createInformer, type InformerHandler } from "../../client/index.js";
+import { customResourceDefinitions, type KubeObject, type ObjectMeta, type ResourceType } from "../../api/index.js";
+import type { InformerHandler } from "../../client/index.js";
 import type { Controller, ControllerContext, RunningController } from "../controller.js";
 import { defineStatefulController } from "../define-controller.js";
+import { CustomWatches } from "../shared/custom-watches.js";
 import { type Discovery, discoverFrom } from "../shared/discovery.js";
 import { Collector } from "./collector.js";
 import { foreground, type GraphNode, isDeleting, OwnerGraph, orphan } from "./graph.js";
@@ -30,12 +25,12 @@ class GarbageCollector implements RunningController {
   readonly #collector: Collector;
   readonly #queue: RunningController;
   #enqueue: (uid: string) => void = () => {};
-  /** The custom resources that are watched, each until its definition goes. */
-  readonly #custom = new Map<string, { readonly stop: AbortController; readonly ended: Promise<void> }>();
+  readonly #custom: CustomWatches;
 
   constructor(context: ControllerContext) {
     this.#context = context;
     this.#discovery = discoverFrom(context);
+    this.#custom = new CustomWatches(context, (resource) => this.#handler(resource));
     this.#collector = new Collector(this.#graph, this.#discovery);
     this.#queue = defineStatefulController({
       name: garbageCollector.name,
@@ -55,36 +50,14 @@ class GarbageCollector implements RunningController {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const sync = (): void => this.#watchCustom(signal);
+    const sync = (): void => this.#custom.follow(this.#discovery.custom(), signal);
     const registration = this.#context.informer(customResourceDefinitions).addHandler({ batch: sync });
     sync();
     try {
       await this.#queue.run(signal);
     } finally {
       registration.remove();
-      const running = [...this.#custom.values()];
-      for (const { stop } of running) stop.abort();
-      await Promise.all(running.map(({ ended }) => ended));
-    }
-  }
-
-  #watchCustom(signal: AbortSignal): void {
-    if (signal.aborted) return;
-    const wanted = new Map(
-      this.#discovery.custom().map((resource) => [`${qualifiedResource(resource)}/${resource.version}`, resource]),
-    );
-    for (const [id, { stop }] of this.#custom) {
-      if (wanted.has(id)) continue;
-      stop.abort();
-      this.#custom.delete(id);
-    }
-    for (const [id, resource] of wanted) {
-      if (this.#custom.has(id)) continue;
-      const stop = new AbortController();
-      const { client, clock, random, logger } = this.#context;
-      const informer = createInformer({ client, resource, clock, random, logger });
-      informer.addHandler(this.#handler(resource));
-      this.#custom.set(id, { stop, ended: informer.run(AbortSignal.any([signal, stop.signal])) });
+      await this.#custom.stop();
     }
   }
 

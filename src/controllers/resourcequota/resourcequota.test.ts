@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { pods, resourceQuotas, services } from "../../api/index.js";
+import { pods, replicaSets, resourceQuotas, services } from "../../api/index.js";
 import { inScope, usageOf } from "../../apiserver/admission/quota-usage.js";
 import { makePod } from "../../testing/builders.js";
 import { Scenario } from "../../testing/controller-scenario.js";
@@ -57,4 +57,30 @@ test("leaves a charge of admission alone whose object is not there yet", async (
   // The write that was charged for never came: the next full count says so.
   await scenario.advance(5 * 60_000, 60_000);
   expect(await used()).toEqual({ configmaps: "0" });
+});
+
+test("counts anew when something goes that is counted by its name alone, also where the quota is newer", async () => {
+  const scenario = new Scenario({ controllers: [resourceQuotaController({ inScope, usageOf })] });
+  await scenario.start();
+  const labels = { app: "a" };
+  const template = { metadata: { labels }, spec: { containers: [{ name: "a", image: "a" }] } };
+  await scenario.create(replicaSets, {
+    apiVersion: "apps/v1",
+    kind: "ReplicaSet",
+    metadata: { name: "r", namespace: "default" },
+    spec: { replicas: 0, selector: { matchLabels: labels }, template },
+  });
+  await scenario.create(resourceQuotas, {
+    apiVersion: "v1",
+    kind: "ResourceQuota",
+    metadata: { name: "q", namespace: "default" },
+    spec: { hard: { "count/replicasets.apps": "2" } },
+  });
+  await scenario.settle();
+  const used = async () => (await scenario.get(resourceQuotas, "q"))?.status?.used;
+  expect(await used()).toEqual({ "count/replicasets.apps": "1" });
+  await scenario.delete(replicaSets, "r");
+  await scenario.settle();
+  expect(await used()).toEqual({ "count/replicasets.apps": "0" });
+  await scenario.stop();
 });

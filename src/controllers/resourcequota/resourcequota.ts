@@ -1,5 +1,6 @@
 import {
   configMaps,
+  customResourceDefinitions,
   type JsonObject,
   type KubeObject,
   keyOf,
@@ -15,9 +16,11 @@ import {
   services,
 } from "../../api/index.js";
 import { Quantity as Amount, type Quantity } from "../../api/quantity.js";
-import type { Controller } from "../controller.js";
+import type { Informer } from "../../client/index.js";
+import type { Controller, ControllerContext, RunningController } from "../controller.js";
 import { defineStatefulController, type ReconcileContext } from "../define-controller.js";
-import { discoverFrom } from "../shared/discovery.js";
+import { CustomWatches } from "../shared/custom-watches.js";
+import { type Discovery, discoverFrom } from "../shared/discovery.js";
 import { equalJson } from "../shared/hash.js";
 import { isFinished } from "../shared/pods.js";
 
@@ -38,61 +41,120 @@ const counted: readonly ResourceType[] = [
   replicationControllers,
   resourceQuotas,
 ];
-/** All is counted anew this often, as upstream does: for what is not watched, and for charges of writes that failed. */
+/** All is counted anew this often, as upstream does: for charges of writes that failed, and statuses that others wrote. */
 const resyncMs = 5 * 60_000;
 
 /** Recounts what ResourceQuotas limit: admission only ever adds. */
 export function resourceQuotaController(evaluator: QuotaEvaluator): Controller {
-  return defineStatefulController<ResourceQuota>({
+  return {
     name: "resourcequota-controller",
     aliases: ["resourcequota"],
-    prepare: (context, enqueue) => {
-      const quotas = context.informer(resourceQuotas);
-      const discovery = discoverFrom(context);
-      const recount = ({ metadata }: KubeObject): void => {
-        for (const quota of quotas.list(metadata.namespace)) enqueue(keyOf(quota));
-      };
-      quotas.addHandler({
-        add: (quota) => enqueue(keyOf(quota)),
-        // Admission charges in the status, before the object is there: counting then would take the charge back.
-        update: (old, quota) => {
-          if (!equalJson(old.spec?.hard ?? {}, quota.spec?.hard ?? {})) enqueue(keyOf(quota));
-        },
-      });
-      for (const resource of counted) {
-        context.informer(resource).addHandler({
-          update: (old, object) => {
-            const ended = resource === pods && isFinished(object as Pod) && !isFinished(old as Pod);
-            if (ended || (resource === services && old.metadata.generation !== object.metadata.generation))
-              recount(object);
-          },
-          delete: recount,
-        });
-      }
-      return async (key, reconcile) => {
-        const quota = quotas.get(key);
-        if (quota === undefined || quota.metadata.deletionTimestamp !== undefined) return;
-        const hard = quota.spec?.hard ?? {};
-        const others = discovery.resources().filter((resource) => isCountedByName(resource, hard));
-        const totals = await count(quota, [...counted, ...others], evaluator, reconcile);
-        const used = Object.fromEntries(
-          Object.keys(hard).map((name) => [name, (totals.get(name) ?? Amount.zero).toString()]),
-        );
-        const status = { hard, used };
-        if (!equalJson(quota.status, status)) {
-          // With the version that was counted on: admission writes here too.
-          const { client, signal } = reconcile;
-          await client.update(resourceQuotas, { ...quota, status }, { subresource: "status", signal });
-        }
-        return { requeueAfterMs: resyncMs };
-      };
-    },
-  });
+    setup: (context) => new QuotaController(context, evaluator),
+  };
 }
 
-function isCountedByName(resource: ResourceType, hard: { readonly [name: string]: string }): boolean {
+class QuotaController implements RunningController {
+  readonly #context: ControllerContext;
+  readonly #quotas: Informer<ResourceQuota>;
+  readonly #discovery: Discovery;
+  readonly #evaluator: QuotaEvaluator;
+  readonly #queue: RunningController;
+  #enqueue: (key: string) => void = () => {};
+  /** The built-in resources that are watched because a quota counts them by name. */
+  readonly #named = new Set<ResourceType>();
+  readonly #custom: CustomWatches;
+
+  constructor(context: ControllerContext, evaluator: QuotaEvaluator) {
+    this.#context = context;
+    this.#quotas = context.informer(resourceQuotas);
+    this.#discovery = discoverFrom(context);
+    this.#evaluator = evaluator;
+    const recountOf = { delete: (object: KubeObject) => this.#recount(object) };
+    this.#custom = new CustomWatches(context, () => recountOf);
+    this.#queue = defineStatefulController({
+      name: "resourcequota-controller",
+      prepare: (_, enqueue) => {
+        this.#enqueue = enqueue;
+        return (key, reconcile) => this.#sync(key, reconcile);
+      },
+    }).setup(context);
+    this.#quotas.addHandler({
+      add: (quota) => this.#enqueue(keyOf(quota)),
+      // Admission charges in the status, before the object is there: counting then would take the charge back.
+      update: (old, quota) => {
+        if (!equalJson(old.spec?.hard ?? {}, quota.spec?.hard ?? {})) this.#enqueue(keyOf(quota));
+      },
+    });
+    for (const resource of counted) {
+      context.informer(resource).addHandler({
+        update: (old, object) => {
+          const ended = resource === pods && isFinished(object as Pod) && !isFinished(old as Pod);
+          if (ended || (resource === services && old.metadata.generation !== object.metadata.generation))
+            this.#recount(object);
+        },
+        ...recountOf,
+      });
+    }
+  }
+
+  get idle(): boolean {
+    return this.#queue.idle;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const follow = (): void => this.#watchNamed(signal);
+    const registrations = [
+      this.#quotas.addHandler({ batch: follow }),
+      this.#context.informer(customResourceDefinitions).addHandler({ batch: follow }),
+    ];
+    follow();
+    try {
+      await this.#queue.run(signal);
+    } finally {
+      for (const registration of registrations) registration.remove();
+      await this.#custom.stop();
+    }
+  }
+
+  /** Watches whatever some quota counts by its name. */
+  #watchNamed(signal: AbortSignal): void {
+    const names = new Set([...this.#quotas.list()].flatMap(({ spec }) => Object.keys(spec?.hard ?? {})));
+    const custom = this.#discovery.custom().filter((resource) => isCountedByName(resource, names));
+    this.#custom.follow(custom, signal);
+    for (const resource of this.#discovery.resources()) {
+      if (custom.includes(resource) || this.#named.has(resource) || !isCountedByName(resource, names)) continue;
+      this.#named.add(resource);
+      this.#context.informer(resource).addHandler({ delete: (object) => this.#recount(object) });
+    }
+  }
+
+  #recount({ metadata }: KubeObject): void {
+    for (const quota of this.#quotas.list(metadata.namespace)) this.#enqueue(keyOf(quota));
+  }
+
+  async #sync(key: string, reconcile: ReconcileContext): Promise<{ readonly requeueAfterMs: number } | undefined> {
+    const quota = this.#quotas.get(key);
+    if (quota === undefined || quota.metadata.deletionTimestamp !== undefined) return undefined;
+    const hard = quota.spec?.hard ?? {};
+    const names = new Set(Object.keys(hard));
+    const others = this.#discovery.resources().filter((resource) => isCountedByName(resource, names));
+    const totals = await count(quota, [...counted, ...others], this.#evaluator, reconcile);
+    const used = Object.fromEntries(
+      Object.keys(hard).map((name) => [name, (totals.get(name) ?? Amount.zero).toString()]),
+    );
+    const status = { hard, used };
+    if (!equalJson(quota.status, status)) {
+      // With the version that was counted on: admission writes here too.
+      const { client, signal } = reconcile;
+      await client.update(resourceQuotas, { ...quota, status }, { subresource: "status", signal });
+    }
+    return { requeueAfterMs: resyncMs };
+  }
+}
+
+function isCountedByName(resource: ResourceType, names: ReadonlySet<string>): boolean {
   if (counted.some((one) => one.group === resource.group && one.resource === resource.resource)) return false;
-  return resource.namespaced && Object.hasOwn(hard, `count/${qualifiedResource(resource)}`);
+  return resource.namespaced && names.has(`count/${qualifiedResource(resource)}`);
 }
 
 async function count(
