@@ -10,6 +10,13 @@ type Writable = { [key: string]: unknown };
 /** Keywords that custom resources may use and Swagger 2 does not have. */
 const notInV2: ReadonlySet<string> = new Set(["oneOf", "anyOf", "allOf", "not", "nullable"]);
 
+const conventions = "https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md";
+/** What is said of the fields of these definitions in every kind: `kubectl explain` and those who test it look for the beginning. */
+const standardFields: ReadonlyMap<string, string> = new Map([
+  [names.objectMeta, `Standard object's metadata. More info: ${conventions}#metadata`],
+  [names.listMeta, `Standard list metadata. More info: ${conventions}#types-kinds`],
+]);
+
 /** About what one definition takes to make, in bytes parsed. */
 const definitionBytes = 16 * 1024;
 
@@ -107,6 +114,8 @@ export class Components {
   #aboutReference({ $ref: reference }: Fragment): string | undefined {
     if (typeof reference !== "string") return undefined;
     const name = reference.slice(reference.lastIndexOf("/") + 1);
+    const standard = standardFields.get(name);
+    if (standard !== undefined) return standard;
     if (this.#index.schema(name) !== undefined) return this.#index.documentation(name, "");
     const { description } = specialDefinition(name, this.#dialect);
     return typeof description === "string" ? description : undefined;

@@ -66,6 +66,10 @@ async function contents(
   const paths: { [path: string]: Fragment } = {};
   for (const description of descriptions) {
     const custom = index.schema(definitionName(description)) === undefined;
+    if (custom && dialect === "v2" && description.schema.preserveUnknown === true) {
+      // Clients of v2 take it that fields that are not named are forbidden, so none may be.
+      components.put(definitionName(description), { type: "object" });
+    }
     addDefinitions(description, components, index, custom);
     for (const item of pathItems(description, definitions)) {
       if (turns.due(pathBytes)) await turns.give();

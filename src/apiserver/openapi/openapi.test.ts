@@ -242,10 +242,29 @@ describe("custom resources", async () => {
       "x-kubernetes-group-version-kind": [{ group: "stable.example.com", version: "v1", kind: "CronTab" }],
       properties: {
         kind: { type: "string" },
-        metadata: { allOf: [{ $ref: "#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta" }] },
+        metadata: {
+          allOf: [{ $ref: "#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta" }],
+          description: expect.stringMatching(/^Standard object's metadata\. More info: https:/),
+        },
       },
     });
     expect(at(v3, "components", "schemas", "com.example.stable.v1.CronTabList")).toMatchObject({ required: ["items"] });
+  });
+
+  it("allow clients of v2 any field where their definition does", async () => {
+    const open = { ...description, schema: { ...description.schema, preserveUnknown: true } };
+    const name = "com.example.stable.v1.CronTab";
+    const kinds = {
+      "x-kubernetes-group-version-kind": [{ group: "stable.example.com", version: "v1", kind: "CronTab" }],
+    };
+    expect(at(wire(await documentV2([open], index, "v1.36.0")), "definitions", name)).toEqual({
+      type: "object",
+      ...kinds,
+    });
+    const named = Object.keys(
+      at(wire(await documentV3([open], index, "v1.36.0")), "components", "schemas", name, "properties") as Json,
+    );
+    expect(named).toEqual(["apiVersion", "kind", "metadata", "spec"]);
   });
 
   it("say what their definition says", () => {
