@@ -1,0 +1,178 @@
+import { readFile } from "node:fs/promises";
+import { parseIp } from "../../api/index.js";
+import { type Client, InformerFactory } from "../../client/index.js";
+import { type Clock, realClock } from "../../internal/clock.js";
+import type { Component, ComponentContext } from "../../internal/component.js";
+import { type Logger, silentLogger, withFields } from "../../internal/logger.js";
+import { type Random, systemRandom } from "../../internal/random.js";
+import { parseResolvConf } from "../../internal/resolv-conf.js";
+import { followCluster } from "./cluster-data.js";
+import { ClusterZones } from "./cluster-zones.js";
+import { Forwarder } from "./forwarder.js";
+import { type Listening, listen } from "./listeners.js";
+import { encodeAnswer, failure, readQuery, refuseVersion, udpLimit } from "./message.js";
+import { parseUpstream, type Upstream } from "./upstream.js";
+
+export interface DnsServerOptions {
+  readonly client: Client;
+  /** Where to listen, over UDP and TCP. Addresses of this host, not 0.0.0.0: an answer must come from where the question went. */
+  readonly addresses: readonly string[];
+  /** Default 53; 0 is any free one. */
+  readonly port?: number | undefined;
+  /** The cluster's domain. Default `cluster.local`. */
+  readonly domain?: string | undefined;
+  /** How long answers about the cluster are good for, in seconds. Default 30. */
+  readonly ttl?: number | undefined;
+  /**
+   * Resolvers for all other names, such as `192.0.2.53` or `192.0.2.53:5353`. Absent: those of this host's /etc/resolv.conf. Empty: other
+   * names are answered with SERVFAIL, because a resolver that is refused gives up before it has tried the rest of its search list.
+   */
+  readonly upstreams?: readonly string[] | undefined;
+  /** Questions to other resolvers that may be under way; those beyond get SERVFAIL. Default 1000. */
+  readonly maxForwarded?: number | undefined;
+  /** How long one other resolver is waited for, of at most three. Default 2000. */
+  readonly upstreamTimeoutMs?: number | undefined;
+  readonly clock?: Clock | undefined;
+  readonly random?: Random | undefined;
+  readonly logger?: Logger | undefined;
+  /** Of the component. Default `dns`. */
+  readonly name?: string | undefined;
+}
+
+export interface DnsListener {
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface DnsServer extends Component {
+  /** Where it listens; empty before it is ready and after it stopped. */
+  readonly listeners: readonly DnsListener[];
+}
+
+/**
+ * A DNS server for a cluster: answers for its Services and pods from what the API says, by Kubernetes' specification of DNS-based service
+ * discovery 1.1.0, and passes all other questions on. Any number may run, each for itself. Ready when it knows the cluster and listens;
+ * while the API is away it answers from what it knows.
+ */
+export function createDnsServer(options: DnsServerOptions): DnsServer {
+  return new ClusterDnsServer(options);
+}
+
+class ClusterDnsServer implements DnsServer {
+  readonly name: string;
+  readonly dependencies: readonly string[] = ["apiserver"];
+  readonly #options: DnsServerOptions;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #logger: Logger;
+  #listening: readonly Listening[] = [];
+
+  constructor(options: DnsServerOptions) {
+    if (options.addresses.length === 0) throw new RangeError("a DNS server needs an address to listen on");
+    this.#options = options;
+    this.name = options.name ?? "dns";
+    this.#clock = options.clock ?? realClock;
+    this.#random = options.random ?? systemRandom;
+    this.#logger = withFields(options.logger ?? silentLogger, { server: "dns" });
+  }
+
+  get listeners(): readonly DnsListener[] {
+    return this.#listening.map(({ address, port }) => ({ address, port }));
+  }
+
+  async run({ signal, ready }: ComponentContext): Promise<void> {
+    const { client, domain, ttl } = this.#options;
+    const shared = { clock: this.#clock, random: this.#random, logger: this.#logger };
+    const factory = new InformerFactory({ client, ...shared });
+    const stop = new AbortController();
+    const { maxForwarded: maxConcurrent, upstreamTimeoutMs: timeoutMs } = this.#options;
+    try {
+      const forwarding = { maxConcurrent, timeoutMs, signal: stop.signal };
+      const forwarder = new Forwarder({ ...shared, ...forwarding, upstreams: await this.#upstreams() });
+      const zones = new ClusterZones({
+        data: followCluster(factory, this.#clock),
+        domain,
+        ttl,
+        addresses: () => this.#options.addresses,
+        outside: (name, type) => forwarder.resolve(name, type),
+        random: this.#random,
+      });
+      factory.start(signal);
+      await factory.whenSynced(signal);
+      await this.#listen((message, protocol) => this.#answer(message, protocol, zones, forwarder));
+      ready();
+      await new Promise<void>((resolve) => {
+        if (signal.aborted) resolve();
+        else signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      stop.abort();
+      const listening = this.#listening;
+      this.#listening = [];
+      await Promise.all(listening.map((each) => each[Symbol.asyncDispose]()));
+      await factory[Symbol.asyncDispose]();
+    }
+  }
+
+  async #listen(handler: (message: Buffer, protocol: "udp" | "tcp") => Promise<Buffer | undefined>): Promise<void> {
+    const { addresses } = this.#options;
+    let { port = 53 } = this.#options;
+    for (const address of new Set(addresses)) {
+      const listening = await listen({ address, port, handler, clock: this.#clock, logger: this.#logger });
+      this.#listening = [...this.#listening, listening];
+      // The same on every address, so that one EndpointSlice can have them all.
+      port = listening.port;
+    }
+  }
+
+  async #upstreams(): Promise<readonly Upstream[]> {
+    const { upstreams, addresses, port = 53 } = this.#options;
+    const all = upstreams ?? (await hostResolvers());
+    // One that asks itself would do so without end.
+    return all.map(parseUpstream).filter((each) => each.port !== port || !addresses.includes(each.address));
+  }
+
+  async #answer(
+    message: Buffer,
+    protocol: "udp" | "tcp",
+    zones: ClusterZones,
+    forwarder: Forwarder,
+  ): Promise<Buffer | undefined> {
+    const read = readQuery(message);
+    if ("reply" in read) return read.reply;
+    const { query } = read;
+    const { question } = query;
+    try {
+      if (query.edns !== undefined && query.edns.version !== 0) return refuseVersion(query);
+      if (query.class !== "IN" || question.type === "AXFR" || question.type === "IXFR")
+        return failure(query, "REFUSED");
+      const limit = protocol === "udp" ? udpLimit(query) : 65_535;
+      const answer = await zones.answer(question);
+      if (answer !== undefined) return encodeAnswer(query, answer, limit);
+      const forwarded = await forwarder.forward(message, protocol);
+      if (forwarded === undefined) return failure(query, "SERVFAIL");
+      return forwarded.length <= limit ? forwarded : cut(forwarded, query.questionEnd);
+    } catch (error) {
+      this.#logger.warn("a question could not be answered", { name: question.name, type: question.type, error });
+      return failure(query, "SERVFAIL");
+    }
+  }
+}
+
+/** The head of an answer that is too long for the client, who is to ask again over TCP. */
+function cut(answer: Buffer, questionEnd: number): Buffer {
+  const head = Buffer.from(answer.subarray(0, questionEnd));
+  head.writeUInt16BE(head.readUInt16BE(2) | 0x0200, 2);
+  head.fill(0, 6, 12);
+  return head;
+}
+
+/** A host without the file, or with one that names nobody who can be asked, has no resolver. */
+async function hostResolvers(): Promise<readonly string[]> {
+  const text = await readFile("/etc/resolv.conf", "utf8").catch(() => "");
+  const { servers } = parseResolvConf(text);
+  const known = servers.filter((server) => parseIp(server.replace(/%.*$/, "")) !== undefined);
+  return known.map((server) => (server.includes(":") ? `[${server}]` : server));
+}
