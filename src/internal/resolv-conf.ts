@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+
 /** What a resolver is told by `resolv.conf`. */
 export interface ResolvConf {
   readonly servers: readonly string[];
@@ -27,4 +29,15 @@ export function formatResolvConf({ servers, searches, options }: ResolvConf): st
   if (searches.length > 0) lines.push(`search ${searches.join(" ")}`);
   if (options.length > 0) lines.push(`options ${options.join(" ")}`);
   return lines.map((line) => `${line}\n`).join("");
+}
+
+/** The file's content; a host without it has no resolver. */
+export function readResolvConf(path: string): ResolvConf {
+  let text = "";
+  try {
+    text = readFileSync(path, "utf8");
+  } catch {
+    // None.
+  }
+  return parseResolvConf(text);
 }

@@ -6,6 +6,7 @@ import { type Clock, realClock, sleep } from "../internal/clock.js";
 import type { Component, ComponentContext } from "../internal/component.js";
 import { type Logger, silentLogger } from "../internal/logger.js";
 import { type Random, systemRandom } from "../internal/random.js";
+import { readResolvConf } from "../internal/resolv-conf.js";
 import type { ContainerEvent, RuntimeVersion } from "../runtime/index.js";
 import { NodeAdmission } from "./admission.js";
 import { CsiDrivers } from "./csi/csi-drivers.js";
@@ -212,6 +213,7 @@ class Agent implements NodeAgent {
     signal: AbortSignal,
   ): NodeContext {
     const { client, runtime, rootDir, clusterDns = [], clusterDomain = "cluster.local" } = this.#options;
+    const { resolvConf = "/etc/resolv.conf" } = this.#options;
     const clock = this.#clock;
     const logger = this.#logger;
     const hollow = rootDir === undefined;
@@ -247,7 +249,7 @@ class Agent implements NodeAgent {
       volumes: drivers === undefined || hollow ? undefined : this.#makeVolumes(rootDir, drivers, objects, facts),
       logRoot: hollow ? undefined : (this.#options.logRoot ?? `${rootDir}/logs`),
       cgroupRoot: this.#options.cgroupRoot,
-      network: { clusterDns, clusterDomain },
+      network: { clusterDns, clusterDomain, hostDns: () => (hollow ? undefined : readResolvConf(resolvConf)) },
       signal,
       services: () => services?.list() ?? [],
       servicesReady: async (until) => services?.whenSynced(until),

@@ -45,8 +45,12 @@ export interface NodeAgentOptions {
   readonly addresses?: readonly NodeAddress[] | undefined;
   /** Written into the Node when it is first registered; absent: a controller assigns one. */
   readonly podCidr?: string | undefined;
+  /** Name servers of pods with dnsPolicy ClusterFirst. Absent: they get the node's own, and an event that says so. */
   readonly clusterDns?: readonly string[] | undefined;
+  /** Default `cluster.local`. */
   readonly clusterDomain?: string | undefined;
+  /** What the node's own resolver is told, which pods get with dnsPolicy Default. Default `/etc/resolv.conf`. */
+  readonly resolvConf?: string | undefined;
   /** Parent control group of all pods, such as `/kubepods`; absent: the runtime decides. */
   readonly cgroupRoot?: string | undefined;
   /**

@@ -8,6 +8,7 @@ import { podIps, startContainer, wordsOf } from "./container-starter.js";
 import { timeOf } from "./container-statuses.js";
 import { containersOf, findContainer, specOf } from "./containers.js";
 import { type NodeContext, podEvent } from "./context.js";
+import { podDns } from "./dns-config.js";
 import { type ContainerKill, type ContainerResize, type PodPlan, planPod } from "./plan.js";
 import type { PodRecord } from "./pod-record.js";
 import { podStatus } from "./pod-status.js";
@@ -242,8 +243,10 @@ export class PodSync {
   }
 
   async #createSandbox(attempt: number, signal: AbortSignal): Promise<void> {
-    const { runtime, client } = this.#context;
+    const { runtime, client, network } = this.#context;
     const record = this.#record;
+    const { warnings } = podDns(record.pod, { ...network, hostDns: network.hostDns() });
+    for (const { reason, message } of warnings) podEvent(this.#context, record.pod, "Warning", reason, message);
     const old = record.state.sandboxes.slice(1);
     try {
       const handler = await runtimeHandler(client, record.pod, signal);

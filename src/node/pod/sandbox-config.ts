@@ -1,19 +1,17 @@
 import type { Pod, PodSecurityContext } from "../../api/index.js";
-import type {
-  DnsConfig,
-  NamespaceOptions,
-  PodSandboxConfig,
-  PortMapping,
-  SeccompProfile,
-} from "../../runtime/index.js";
+import type { ResolvConf } from "../../internal/resolv-conf.js";
+import type { NamespaceOptions, PodSandboxConfig, PortMapping, SeccompProfile } from "../../runtime/index.js";
 import { canonicalSysctl } from "../sysctls.js";
 import { containersOf, specOf } from "./containers.js";
+import { podDns } from "./dns-config.js";
 import { qosOf } from "./qos.js";
 import { runtimeLabels } from "./runtime-state.js";
 
 export interface NetworkFacts {
   readonly clusterDns: readonly string[];
   readonly clusterDomain: string;
+  /** What the node's resolver is told, read anew at each call; undefined on a node that keeps nothing on disk. */
+  readonly hostDns: () => ResolvConf | undefined;
 }
 
 export interface SandboxConfigOptions {
@@ -33,7 +31,7 @@ export function sandboxConfig(pod: Pod, options: SandboxConfigOptions): PodSandb
     metadata: { name, namespace, uid, attempt: options.attempt },
     hostname: spec.hostNetwork ? "" : hostnameOf(pod, options.network.clusterDomain),
     logDirectory: logRoot === undefined ? undefined : podLogDir(logRoot, pod),
-    dns: dnsOf(pod, options.network),
+    dns: podDns(pod, { ...options.network, hostDns: options.network.hostDns() }).config,
     portMappings: spec.hostNetwork ? [] : portMappingsOf(pod),
     labels: {
       ...labels,
@@ -109,21 +107,4 @@ function portMappingsOf(pod: Pod): PortMapping[] {
     }
   }
   return mappings;
-}
-
-/** What goes into resolv.conf; undefined: the host's own. */
-function dnsOf(pod: Pod, { clusterDns, clusterDomain }: NetworkFacts): DnsConfig | undefined {
-  const { dnsPolicy = "ClusterFirst", dnsConfig, hostNetwork } = specOf(pod);
-  const cluster = dnsPolicy === "ClusterFirstWithHostNet" || (dnsPolicy === "ClusterFirst" && !hostNetwork);
-  const inCluster = cluster && clusterDns.length > 0;
-  if (!inCluster && dnsPolicy !== "None" && dnsConfig === undefined) return undefined;
-  const namespace = pod.metadata.namespace ?? "";
-  const searches = inCluster ? [`${namespace}.svc.${clusterDomain}`, `svc.${clusterDomain}`, clusterDomain] : [];
-  const options = new Map<string, string | undefined>(inCluster ? [["ndots", "5"]] : []);
-  for (const { name, value } of dnsConfig?.options ?? []) if (name) options.set(name, value);
-  return {
-    servers: [...new Set([...(inCluster ? clusterDns : []), ...(dnsConfig?.nameservers ?? [])])],
-    searches: [...new Set([...searches, ...(dnsConfig?.searches ?? [])])],
-    options: [...options].map(([name, value]) => (value ? `${name}:${value}` : name)),
-  };
 }
