@@ -15,6 +15,8 @@ export interface NodeFlags extends ThresholdFlags {
   readonly port: number;
   readonly podCidr?: string | undefined;
   readonly clusterDns?: string | undefined;
+  readonly clusterDomain?: string | undefined;
+  readonly resolvConf?: string | undefined;
   readonly cgroupRoot?: string | undefined;
   readonly allowedUnsafeSysctls?: string | undefined;
 }
@@ -43,6 +45,8 @@ export async function nodePart(access: PartAccess, flags: NodeFlags): Promise<Co
     resources: hostResources(),
     podCidr: flags.podCidr,
     clusterDns: flags.clusterDns?.split(","),
+    clusterDomain: flags.clusterDomain,
+    resolvConf: flags.resolvConf,
     cgroupRoot: flags.cgroupRoot,
     allowedUnsafeSysctls: flags.allowedUnsafeSysctls?.split(","),
     eviction: evictionOptions(flags),

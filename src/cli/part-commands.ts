@@ -8,6 +8,7 @@ import { uuid } from "../internal/uuid.js";
 import { type ApiServerFlags, apiServerPart } from "./api-server-part.js";
 import { consoleLogger } from "./console-logger.js";
 import { type ControllerManagerFlags, controllerManagerPart } from "./controller-manager-part.js";
+import { type DnsFlags, dnsPart } from "./dns-part.js";
 import { type NodeFlags, nodePart } from "./node-part.js";
 import { type ProxyFlags, proxyPart } from "./proxy-part.js";
 import { runPart } from "./run-part.js";
@@ -83,6 +84,8 @@ export function addPartCommands(program: Command): void {
     .option("--port <n>", "where the node's API listens", parsePort, 10_250)
     .option("--pod-cidr <block>", "the addresses of this node's pods")
     .option("--cluster-dns <ips>", "name servers of pods, separated by commas")
+    .option("--cluster-domain <name>", "the cluster's domain (default: cluster.local)")
+    .option("--resolv-conf <path>", "what pods with dnsPolicy Default get (default: /etc/resolv.conf)")
     .option("--cgroup-root <path>", "control group of all pods")
     .option(
       "--allowed-unsafe-sysctls <names>",
@@ -109,6 +112,15 @@ export function addPartCommands(program: Command): void {
     )
     .option("--cluster-cidr <block>", "the addresses of all pods")
     .action(async (flags: PartFlags & ProxyFlags) => runPart(await proxyPart(await accessOf(flags), flags)));
+  part(program, "dns", "Answer for the names of Services and pods.")
+    .option("--name <name>", "tells this server from others", hostname().toLowerCase())
+    .requiredOption("--address <ips>", "where to listen, separated by commas")
+    .option("--port <n>", "0 is any free port", parsePort, 53)
+    .option("--domain <name>", "the cluster's domain", "cluster.local")
+    .option("--upstream <ips>", "resolvers for other names, separated by commas, or none; absent: /etc/resolv.conf's")
+    .option("--cluster-ip <ip>", "of the Service kube-dns, if it is to be made; absent: the tenth of the range")
+    .option("--no-publish", "only read from the API: somebody else leads pods here")
+    .action(async (flags: PartFlags & DnsFlags) => runPart(await dnsPart(await accessOf(flags), flags)));
 }
 
 function part(program: Command, name: string, description: string): Command {

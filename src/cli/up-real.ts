@@ -73,6 +73,8 @@ async function bringUpOn(host: RealHost, store: OpenedStore, parts: RealParts): 
     port: options.port ?? apiPort,
     insecurePort: options.insecurePort,
     serviceCidr,
+    // Nodes in namespaces have no way out, nor have their questions.
+    dns: { upstreams: options.host ? undefined : [] },
     parts: async (context) => (await Promise.all(host.nodes.map((node) => nodeParts(node, context, parts)))).flat(),
   });
   const kubeconfigPath = options.kubeconfig ?? join(dataDir.path, "kubeconfig");
@@ -94,7 +96,7 @@ async function bringUpOn(host: RealHost, store: OpenedStore, parts: RealParts): 
 
 /** The agent and the proxy of a node: processes in its network namespace, which talk to the API as themselves. */
 async function nodeParts(node: RealNode, context: ClusterContext, parts: RealParts): Promise<readonly Component[]> {
-  const { pki, api } = context;
+  const { pki, api, dns } = context;
   const { chosen, logger, options } = parts;
   const { name, address, rootDir } = node;
   const server = api.https.url;
@@ -120,6 +122,7 @@ async function nodeParts(node: RealNode, context: ClusterContext, parts: RealPar
     ],
     // The nodes share one machine and what is on it, which is not theirs to clean.
     ...["--eviction-hard", "", "--image-gc-high-threshold", "100"],
+    ...(dns === undefined ? [] : ["--cluster-dns", dns.clusterIp, "--cluster-domain", dns.domain]),
     ...verbose,
   ];
   const proxy = [

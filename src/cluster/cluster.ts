@@ -23,6 +23,7 @@ import { createScheduler, type SchedulerOptions } from "../scheduler/index.js";
 import type { Store } from "../store/index.js";
 import { bootstrapPart } from "./bootstrap-part.js";
 import { certificateSigner } from "./certificate-signer.js";
+import { type ClusterDnsFacts, type ClusterDnsOptions, clusterDnsPart, dnsClusterIp } from "./cluster-dns.js";
 import { identities } from "./identities.js";
 import { loopbackStrategies } from "./loopback-endpoints.js";
 import { type ComponentError, Supervisor, type SupervisorEvents } from "./supervisor.js";
@@ -45,6 +46,8 @@ export interface ClusterOptions {
   readonly serviceCidr?: string | undefined;
   /** Where the Service `kubernetes` listens. Default 443, as everywhere but where that needs a privilege. */
   readonly apiServicePort?: number | undefined;
+  /** The name server of the cluster, reached by the tenth address of its services. Absent: there is none. */
+  readonly dns?: ClusterDnsOptions | undefined;
   /** The pods' network, of which each node gets a part; one of each family, separated by a comma. Absent: nodes bring their own. */
   readonly podCidr?: string | undefined;
   /** How long the store keeps history at least; 0: what it forgets is its own business. Default 5 minutes. */
@@ -74,6 +77,8 @@ export interface ClusterContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Absent where the cluster has no name server. */
+  readonly dns?: ClusterDnsFacts | undefined;
   /** A client in this process with the rights of `user`. */
   clientFor(user: UserInfo, agent?: string): Client;
 }
@@ -103,6 +108,12 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const shared = { clock, random, logger };
   const host = options.host ?? "127.0.0.1";
   const advertise = options.advertiseAddress ?? host;
+  const dnsAddress = options.dns?.address ?? advertise;
+  if (options.dns !== undefined && dnsAddress.startsWith("127.") && !options.loopback) {
+    throw new RangeError(
+      `${dnsAddress} means another host to each pod: the name server needs an address that they reach`,
+    );
+  }
   const serviceCidr = options.serviceCidr ?? defaultServiceCidr;
   const { first } = ipRange(serviceCidr);
   const pki = await createClusterPki({
@@ -113,7 +124,8 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const api = apiServer(options, { ...shared, pki, host, serviceCidr });
   const transports = new ProcessTransports(api, pki);
   const clientFor = (user: UserInfo, agent?: string): Client => createClient(transports.transport(user, agent));
-  const context: ClusterContext = { ...shared, pki, api, clientFor };
+  const dns = options.dns && { clusterIp: dnsClusterIp(serviceCidr), domain: options.dns.domain ?? "cluster.local" };
+  const context: ClusterContext = { ...shared, pki, api, clientFor, dns };
   const supervisor = new Supervisor(options.events);
   const parts = [
     api,
@@ -129,6 +141,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       clock,
     ),
     ...controlParts(options, context),
+    ...(dns === undefined ? [] : [clusterDnsPart({ ...options.dns, address: dnsAddress }, dns, context)]),
   ];
   await supervisor.start(parts);
   try {

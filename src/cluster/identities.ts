@@ -1,5 +1,6 @@
 import type { UserInfo } from "../api/index.js";
 import { serviceAccountGroups, serviceAccountUsername } from "../apiserver/authn/service-account-names.js";
+import { dnsPlace } from "../apiserver/bootstrap/cluster-dns.js";
 
 const authenticated = "system:authenticated";
 
@@ -8,6 +9,8 @@ export const identities: {
   readonly controllerManager: UserInfo;
   readonly scheduler: UserInfo;
   readonly proxy: UserInfo;
+  /** The name servers. */
+  readonly dns: UserInfo;
   node(name: string): UserInfo;
   /** A controller that works with the rights of its service account in kube-system. */
   controller(account: string): UserInfo;
@@ -15,6 +18,10 @@ export const identities: {
   controllerManager: { username: "system:kube-controller-manager", groups: [authenticated] },
   scheduler: { username: "system:kube-scheduler", groups: [authenticated] },
   proxy: { username: "system:kube-proxy", groups: ["system:node-proxier", authenticated] },
+  dns: {
+    username: serviceAccountUsername(dnsPlace.namespace, dnsPlace.name),
+    groups: serviceAccountGroups(dnsPlace.namespace),
+  },
   node: (name) => ({ username: `system:node:${name}`, groups: ["system:nodes", authenticated] }),
   controller: (account) => ({
     username: serviceAccountUsername("kube-system", account),

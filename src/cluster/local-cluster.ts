@@ -12,6 +12,7 @@ import { UserspaceProxy } from "../proxy/userspace/index.js";
 import { ProcessRuntime } from "../runtime/process/index.js";
 import type { Store } from "../store/index.js";
 import { afterBootstrap, type Cluster, type ClusterContext, type ClusterOptions, startCluster } from "./cluster.js";
+import { dnsClusterIp } from "./cluster-dns.js";
 import { identities } from "./identities.js";
 import { claimLoopbackRange, type LoopbackRange } from "./loopback-range.js";
 
@@ -59,16 +60,19 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   };
   try {
     const clusterIp = ipRange(range.serviceCidr).first;
+    const servicePort = (await freePort(53, dnsClusterIp(range.serviceCidr))) || 5353;
     const cluster = await startCluster({
       ...options,
       apiServicePort: (await freePort(443, clusterIp)) || 6443,
       pki: folderPkiStorage(join(dataDir, "pki")),
       serviceCidr: range.serviceCidr,
+      dns: options.proxy === "none" ? undefined : { address: range.nodeAddress(0), servicePort },
       loopback: true,
       parts: async (context) => {
         const parts: Component[] = [];
         for (let index = 0; index < options.nodes; index++) {
-          const { component, runtime } = await localNode(context, options, range, index);
+          const named = servicePort === 53 ? context : { ...context, dns: undefined };
+          const { component, runtime } = await localNode(named, options, range, index);
           runtimes.push(runtime);
           parts.push(component);
         }
@@ -104,7 +108,7 @@ async function localNode(
   range: LoopbackRange,
   index: number,
 ): Promise<{ readonly component: Component; readonly runtime: ProcessRuntime }> {
-  const { clock, random, logger, pki, clientFor } = context;
+  const { clock, random, logger, pki, clientFor, dns } = context;
   const nodeName = `node-${index + 1}`;
   const address = range.nodeAddress(index);
   const rootDir = join(options.dataDir, "nodes", nodeName);
@@ -126,6 +130,7 @@ async function localNode(
     // What is killed must leave no mounts in a user's host.
     memoryVolumes: false,
     podCidr,
+    clusterDns: dns && [dns.clusterIp],
     addresses,
     resources: hostResources(),
     // The nodes share one machine and what is on it, which is not theirs to clean.

@@ -19,7 +19,7 @@ export interface MachineOptions {
   readonly name?: string | undefined;
   /** The addresses of this node's pods; absent: the network's own business. */
   readonly podCidr?: string | undefined;
-  /** Name servers of pods. */
+  /** Name servers of pods. Default: the cluster's own, if it has one. */
   readonly clusterDns?: readonly string[] | undefined;
   /** Parent control group of all pods. Absent: the runtime decides. */
   readonly cgroupRoot?: string | undefined;
@@ -47,8 +47,8 @@ export function machine(options: MachineOptions): NonNullable<ClusterOptions["pa
 }
 
 async function agent(options: MachineOptions, context: ClusterContext, nodeName: string): Promise<Component> {
-  const { clock, random, logger, pki, clientFor } = context;
-  const { address, rootDir, runtime, podCidr, clusterDns, cgroupRoot, port = 10_250 } = options;
+  const { clock, random, logger, pki, clientFor, dns } = context;
+  const { address, rootDir, runtime, podCidr, cgroupRoot, port = 10_250 } = options;
   const { eviction, imageCollection } = options;
   const pair = await pki.node(nodeName, { ipAddresses: [address] });
   const addresses: readonly NodeAddress[] = [
@@ -66,7 +66,8 @@ async function agent(options: MachineOptions, context: ClusterContext, nodeName:
     addresses,
     resources: hostResources(),
     podCidr,
-    clusterDns,
+    clusterDns: options.clusterDns ?? (dns && [dns.clusterIp]),
+    clusterDomain: dns?.domain,
     cgroupRoot,
     eviction,
     imageCollection,

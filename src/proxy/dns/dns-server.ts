@@ -1,16 +1,16 @@
-import { readFile } from "node:fs/promises";
 import { parseIp } from "../../api/index.js";
 import { type Client, InformerFactory } from "../../client/index.js";
 import { type Clock, realClock } from "../../internal/clock.js";
 import type { Component, ComponentContext } from "../../internal/component.js";
 import { type Logger, silentLogger, withFields } from "../../internal/logger.js";
 import { type Random, systemRandom } from "../../internal/random.js";
-import { parseResolvConf } from "../../internal/resolv-conf.js";
-import { followCluster } from "./cluster-data.js";
+import { readResolvConf } from "../../internal/resolv-conf.js";
+import { type ClusterData, followCluster } from "./cluster-data.js";
 import { ClusterZones } from "./cluster-zones.js";
 import { Forwarder } from "./forwarder.js";
 import { type Listening, listen } from "./listeners.js";
 import { encodeAnswer, failure, readQuery, refuseVersion, udpLimit } from "./message.js";
+import { Publication } from "./publication.js";
 import { parseUpstream, type Upstream } from "./upstream.js";
 
 export interface DnsServerOptions {
@@ -30,6 +30,11 @@ export interface DnsServerOptions {
   readonly upstreams?: readonly string[] | undefined;
   /** Questions to other resolvers that may be under way; those beyond get SERVFAIL. Default 1000. */
   readonly maxForwarded?: number | undefined;
+  /**
+   * By which name this server keeps an EndpointSlice of the Service `kube-system/kube-dns`, so that pods reach it: unlike that of any
+   * other server. Removed when the server stops. Absent: somebody else sees to it.
+   */
+  readonly publishAs?: string | undefined;
   /** How long one other resolver is waited for, of at most three. Default 2000. */
   readonly upstreamTimeoutMs?: number | undefined;
   readonly clock?: Clock | undefined;
@@ -57,6 +62,8 @@ export interface DnsServer extends Component {
 export function createDnsServer(options: DnsServerOptions): DnsServer {
   return new ClusterDnsServer(options);
 }
+
+const dnsService = { namespace: "kube-system", name: "kube-dns" } as const;
 
 class ClusterDnsServer implements DnsServer {
   readonly name: string;
@@ -88,9 +95,10 @@ class ClusterDnsServer implements DnsServer {
     const { maxForwarded: maxConcurrent, upstreamTimeoutMs: timeoutMs } = this.#options;
     try {
       const forwarding = { maxConcurrent, timeoutMs, signal: stop.signal };
-      const forwarder = new Forwarder({ ...shared, ...forwarding, upstreams: await this.#upstreams() });
+      const forwarder = new Forwarder({ ...shared, ...forwarding, upstreams: this.#upstreams() });
+      const data = followCluster(factory, this.#clock);
       const zones = new ClusterZones({
-        data: followCluster(factory, this.#clock),
+        data,
         domain,
         ttl,
         addresses: () => this.#options.addresses,
@@ -100,7 +108,10 @@ class ClusterDnsServer implements DnsServer {
       factory.start(signal);
       await factory.whenSynced(signal);
       await this.#listen((message, protocol) => this.#answer(message, protocol, zones, forwarder));
+      const publication = this.#publication(data);
+      const published = await publication?.publish(signal);
       ready();
+      await publication?.keep(published === true, signal);
       await new Promise<void>((resolve) => {
         if (signal.aborted) resolve();
         else signal.addEventListener("abort", () => resolve(), { once: true });
@@ -116,6 +127,21 @@ class ClusterDnsServer implements DnsServer {
     }
   }
 
+  #publication(data: ClusterData): Publication | undefined {
+    const { client, publishAs: instance } = this.#options;
+    if (instance === undefined) return undefined;
+    const { namespace, name } = dnsService;
+    return new Publication({
+      client,
+      key: dnsService,
+      service: () => data.service(namespace, name),
+      instance,
+      listeners: this.listeners,
+      clock: this.#clock,
+      logger: this.#logger,
+    });
+  }
+
   async #listen(handler: (message: Buffer, protocol: "udp" | "tcp") => Promise<Buffer | undefined>): Promise<void> {
     const { addresses } = this.#options;
     let { port = 53 } = this.#options;
@@ -127,9 +153,9 @@ class ClusterDnsServer implements DnsServer {
     }
   }
 
-  async #upstreams(): Promise<readonly Upstream[]> {
+  #upstreams(): readonly Upstream[] {
     const { upstreams, addresses, port = 53 } = this.#options;
-    const all = upstreams ?? (await hostResolvers());
+    const all = upstreams ?? hostResolvers();
     // One that asks itself would do so without end.
     return all.map(parseUpstream).filter((each) => each.port !== port || !addresses.includes(each.address));
   }
@@ -170,9 +196,8 @@ function cut(answer: Buffer, questionEnd: number): Buffer {
 }
 
 /** A host without the file, or with one that names nobody who can be asked, has no resolver. */
-async function hostResolvers(): Promise<readonly string[]> {
-  const text = await readFile("/etc/resolv.conf", "utf8").catch(() => "");
-  const { servers } = parseResolvConf(text);
+function hostResolvers(): readonly string[] {
+  const { servers } = readResolvConf("/etc/resolv.conf");
   const known = servers.filter((server) => parseIp(server.replace(/%.*$/, "")) !== undefined);
   return known.map((server) => (server.includes(":") ? `[${server}]` : server));
 }
