@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { AsyncQueue } from "../../internal/async-queue.js";
 import { type Clock, realClock } from "../../internal/clock.js";
 import { type Logger, silentLogger } from "../../internal/logger.js";
+import { formatResolvConf } from "../../internal/resolv-conf.js";
 import type {
   Container,
   ContainerConfig,
@@ -186,7 +187,7 @@ export class ProcessRuntime extends ImageCatalogue implements Runtime {
     const record: ContainerRecord = {
       id,
       sandboxId,
-      config,
+      config: await this.#withResolvConf(config, sandbox, dir),
       logDirectory: sandbox.logDirectory,
       launch: launchOf({ containerId: id, image, config, sandbox, ip, rootDir, path }),
       isolation: this.#isolation,
@@ -197,6 +198,17 @@ export class ProcessRuntime extends ImageCatalogue implements Runtime {
     await container.prepare();
     this.#emit("created", id, this.#sandbox(sandboxId));
     return id;
+  }
+
+  /** Over the host's file, where a container has a view of its own; else it resolves as the host does. */
+  async #withResolvConf(config: ContainerConfig, { dns }: PodSandboxConfig, dir: string): Promise<ContainerConfig> {
+    const containerPath = "/etc/resolv.conf";
+    const mounted = config.mounts.some((mount) => mount.containerPath === containerPath);
+    if (dns === undefined || mounted || this.#isolation === "none") return config;
+    const hostPath = join(dir, "resolv.conf");
+    await mkdir(dir, { recursive: true });
+    await writeFile(hostPath, formatResolvConf(dns));
+    return { ...config, mounts: [...config.mounts, { hostPath, containerPath, readonly: true }] };
   }
 
   async startContainer(containerId: string): Promise<void> {
