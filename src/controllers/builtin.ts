@@ -22,6 +22,7 @@ import { persistentVolumeBinder } from "./persistentvolume/persistentvolume.js";
 import { podGarbageCollector } from "./podgc/podgc.js";
 import { replicaSetController } from "./replicaset/replicaset.js";
 import { replicationControllerController } from "./replicationcontroller/replicationcontroller.js";
+import { resourceClaimController } from "./resourceclaim/resourceclaim.js";
 import { type QuotaEvaluator, resourceQuotaController } from "./resourcequota/resourcequota.js";
 import { rootCaPublisher, serviceAccountController } from "./serviceaccount/serviceaccount.js";
 import { serviceAccountTokenController, type TokenSecretOptions } from "./serviceaccounttoken/serviceaccounttoken.js";
@@ -74,6 +75,7 @@ export function builtinControllers(options: BuiltinOptions = {}): readonly Contr
     podGarbageCollector(),
     persistentVolumeBinder,
     ephemeralVolumeController,
+    resourceClaimController,
     pvcProtectionController,
     pvProtectionController,
     clusterRoleAggregationController,
