@@ -34,6 +34,7 @@ const servedBy = {
   "persistentvolumeclaim-protection-controller": ["persistentvolumeclaims"],
   "persistentvolume-protection-controller": ["persistentvolumes"],
   "ephemeral-volume-controller": ["pods", "persistentvolumeclaims"],
+  "service-cidr-controller": ["servicecidrs.networking.k8s.io"],
   "resourceclaim-controller": ["pods", "resourceclaims.resource.k8s.io", "resourceclaimtemplates.resource.k8s.io"],
   "validatingadmissionpolicy-status-controller": ["validatingadmissionpolicies.admissionregistration.k8s.io"],
   "clusterrole-aggregation-controller": ["clusterroles.rbac.authorization.k8s.io"],

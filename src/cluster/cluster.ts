@@ -138,7 +138,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
         // A loopback address means another host to each pod, unless all pods are on this one.
         addresses: advertise.startsWith("127.") && !options.loopback ? [] : [{ ip: advertise, port: api.https.port }],
       }),
-      clock,
+      shared,
     ),
     ...controlParts(options, context),
     ...(dns === undefined ? [] : [clusterDnsPart({ ...options.dns, address: dnsAddress }, dns, context)]),

@@ -26,6 +26,7 @@ import { resourceClaimController } from "./resourceclaim/resourceclaim.js";
 import { type QuotaEvaluator, resourceQuotaController } from "./resourcequota/resourcequota.js";
 import { rootCaPublisher, serviceAccountController } from "./serviceaccount/serviceaccount.js";
 import { serviceAccountTokenController, type TokenSecretOptions } from "./serviceaccounttoken/serviceaccounttoken.js";
+import { serviceCidrController } from "./servicecidr/servicecidr.js";
 import { statefulSetController } from "./statefulset/statefulset.js";
 import { taintEvictionController } from "./tainteviction/tainteviction.js";
 import { validatingAdmissionPolicyStatusController } from "./validatingadmissionpolicystatus/validatingadmissionpolicystatus.js";
@@ -78,6 +79,7 @@ export function builtinControllers(options: BuiltinOptions = {}): readonly Contr
     resourceClaimController,
     pvcProtectionController,
     pvProtectionController,
+    serviceCidrController,
     clusterRoleAggregationController,
     validatingAdmissionPolicyStatusController,
     ...(quota === undefined ? [] : [resourceQuotaController(quota)]),

@@ -1,6 +1,7 @@
 import { type GroupVersionResource, isStatusError, type Transport } from "../../api/index.js";
 import { type Random, randomInt } from "../../internal/random.js";
 import type { IpRange } from "./ip-range.js";
+import type { ServiceRanges } from "./service-ranges.js";
 
 const resource: GroupVersionResource = { group: "networking.k8s.io", version: "v1", resource: "ipaddresses" };
 
@@ -17,12 +18,12 @@ export interface ServiceName {
  * Services get one address, whichever API server they are created through.
  */
 export class ClusterIpAllocator {
-  readonly range: IpRange;
+  readonly ranges: ServiceRanges;
   readonly #transport: Transport;
   readonly #random: Random;
 
-  constructor(range: IpRange, transport: Transport, random: Random) {
-    this.range = range;
+  constructor(ranges: ServiceRanges, transport: Transport, random: Random) {
+    this.ranges = ranges;
     this.#transport = transport;
     this.#random = random;
   }
@@ -39,19 +40,28 @@ export class ClusterIpAllocator {
     }
   }
 
-  /** Takes any free address, from the upper part while there is room there; undefined when all are taken. */
+  /** Takes any free address of the ranges that are ready; undefined when all are taken. */
   async takeAny(service: ServiceName, dryRun = false): Promise<string | undefined> {
-    const { size } = this.range;
+    for (const range of this.ranges.ready()) {
+      const ip = await this.#takeFrom(range, service, dryRun);
+      if (ip !== undefined) return ip;
+    }
+    return undefined;
+  }
+
+  /** From the upper part of a range while there is room there. */
+  async #takeFrom(range: IpRange, service: ServiceName, dryRun: boolean): Promise<string | undefined> {
+    const { size } = range;
     // The lower part is left to addresses that people choose; see "Avoiding Collisions in Assigning Ports to ... Services".
-    const reserved = Math.min(Math.max(16, size >> 4), 256);
+    const reserved = Math.min(Math.max(16, size >>> 4), 256);
     const dynamic = size - 1 - reserved;
     for (let attempt = 0; dynamic > 0 && attempt < randomTries; attempt++) {
-      const ip = this.range.at(reserved + randomInt(this.#random, dynamic));
-      if (this.range.contains(ip) && (await this.take(ip, service, dryRun))) return ip;
+      const ip = range.at(reserved + randomInt(this.#random, dynamic));
+      if (range.contains(ip) && (await this.take(ip, service, dryRun))) return ip;
     }
     for (let step = 1; step < size - 1; step++) {
-      const ip = this.range.at(((reserved + step - 1) % (size - 2)) + 1);
-      if (ip !== this.range.first && (await this.take(ip, service, dryRun))) return ip;
+      const ip = range.at(((reserved + step - 1) % (size - 2)) + 1);
+      if (ip !== this.ranges.main.first && (await this.take(ip, service, dryRun))) return ip;
     }
     return undefined;
   }

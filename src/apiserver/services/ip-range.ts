@@ -1,25 +1,30 @@
-/** Addresses of an IPv4 block, as numbers. The network address, the broadcast address and the first (the API's own) are not given out. */
+/** Addresses of an IPv4 block, as numbers. The network address and the broadcast address are not given out. */
 export interface IpRange {
   readonly cidr: string;
-  /** The first usable address: the `kubernetes` service's. */
+  /** The first usable address: of the cluster's own block, the `kubernetes` service's. */
   readonly first: string;
   readonly size: number;
   /** Whether an address may be given out. */
   contains(ip: string): boolean;
-  /** Whether an address belongs to the block, if only as its network's or for all of it. */
-  covers(ip: string): boolean;
   /** The address at an offset from the network address. */
   at(offset: number): string;
 }
 
-/** Errors: RangeError for what is not an IPv4 block with room for services. */
+/** The block that a cluster is set up with. Errors: RangeError for what is not an IPv4 block with room for services. */
 export function ipRange(cidr: string): IpRange {
+  const range = blockOf(cidr);
+  if (range === undefined || range.size < 2 ** 3 || range.size > 2 ** 24) {
+    throw new RangeError(`${cidr} is not an IPv4 block of size /8 to /29`);
+  }
+  return range;
+}
+
+/** Undefined for what is not an IPv4 block. */
+export function blockOf(cidr: string): IpRange | undefined {
   const match = /^(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})\/(\d{1,2})$/.exec(cidr);
   const bits = Number(match?.[2]);
   const base = parseIpv4(match?.[1] ?? "");
-  if (match === null || base === undefined || bits < 8 || bits > 29) {
-    throw new RangeError(`${cidr} is not an IPv4 block of size /8 to /29`);
-  }
+  if (match === null || base === undefined || bits > 32) return undefined;
   const size = 2 ** (32 - bits);
   const network = Math.floor(base / size) * size;
   const at = (offset: number): string => formatIpv4(network + offset);
@@ -30,7 +35,6 @@ export function ipRange(cidr: string): IpRange {
     size,
     at,
     contains: (ip) => offsetOf(ip) > 0 && offsetOf(ip) < size - 1,
-    covers: (ip) => offsetOf(ip) >= 0 && offsetOf(ip) < size,
   };
 }
 

@@ -51,7 +51,7 @@ export class ServiceHook implements WriteHook {
   async deleted(object: JsonObject): Promise<void> {
     const { spec } = object as unknown as Service;
     if (spec === undefined) return;
-    await this.#free({ ips: clusterIps(spec).filter((ip) => this.#ips.range.contains(ip)), ports: nodePorts(spec) });
+    await this.#free({ ips: clusterIps(spec).filter((ip) => this.#ips.ranges.has(ip)), ports: nodePorts(spec) });
   }
 
   async #free({ ips, ports }: Claims): Promise<void> {
@@ -70,7 +70,7 @@ export class ServiceHook implements WriteHook {
       if (clusterIPs.length === 2) refuse("spec.ipFamilyPolicy", policy, `${why} cluster IPs are specified`);
       if (ipFamilies.length === 2) refuse("spec.ipFamilyPolicy", policy, `${why} IP families are specified`);
     }
-    const own = ipFamily(this.#ips.range.first);
+    const own = ipFamily(this.#ips.ranges.main.first);
     clusterIPs.forEach((ip, index) => {
       const family = ipFamily(ip);
       if (family === undefined || family === own) return;
@@ -108,11 +108,8 @@ export class ServiceHook implements WriteHook {
   }
 
   async #takeIp(service: Service, ip: string, name: ServiceName, dryRun: boolean): Promise<string> {
-    const { range } = this.#ips;
-    if (!range.contains(ip)) {
-      const why = range.covers(ip)
-        ? `the provided IP (${ip}) is not in the valid range. The range of valid IPs is ${range.cidr}`
-        : "the provided network does not match the current range";
+    if (!this.#ips.ranges.ready().some((range) => range.contains(ip))) {
+      const why = "the provided network does not match the current range";
       throw refused(service, [invalid("spec.clusterIPs", [ip], `failed to allocate IP ${ip}: ${why}`)]);
     }
     if (!(await this.#ips.take(ip, name, dryRun))) {

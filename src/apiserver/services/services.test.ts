@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { builtinDescriptions } from "../../api/describe/index.js";
-import { type Service, type ServiceSpec, services } from "../../api/index.js";
+import { ipAddresses, type Service, type ServiceSpec, serviceCIDRs, services } from "../../api/index.js";
 import { builtinStrategies } from "../../api/kinds/index.js";
 import { type Client, createClient } from "../../client/index.js";
 import { MemoryStore } from "../../store/index.js";
@@ -68,7 +68,7 @@ const refusals: readonly { readonly name: string; readonly spec: Partial<Service
   {
     name: "the address of the network itself",
     spec: { clusterIP: "10.96.0.0" },
-    why: 'spec.clusterIPs: Invalid value: ["10.96.0.0"]: failed to allocate IP 10.96.0.0: the provided IP (10.96.0.0) is not in the valid range. The range of valid IPs is 10.96.0.0/12',
+    why: 'spec.clusterIPs: Invalid value: ["10.96.0.0"]: failed to allocate IP 10.96.0.0: the provided network does not match the current range',
   },
   {
     name: "a node port out of the range",
@@ -127,5 +127,46 @@ describe("the addresses and ports of services", () => {
     );
     // What it had taken is free again.
     expect((await create("web", { type: "NodePort", ports: ports.slice(0, 4) })).spec?.ports).toHaveLength(4);
+  });
+
+  describe("from several ServiceCIDRs", () => {
+    const range = (name: string, ...cidrs: readonly string[]): Promise<unknown> =>
+      client.create(serviceCIDRs, {
+        apiVersion: "networking.k8s.io/v1",
+        kind: "ServiceCIDR",
+        metadata: { name, finalizers: ["example.com/hold"] },
+        spec: { cidrs },
+      });
+    const ready = (name: string, status: string): Promise<unknown> => {
+      const lastTransitionTime = "2026-01-01T00:00:00Z";
+      const body = { status: { conditions: [{ type: "Ready", status, reason: "", message: "", lastTransitionTime }] } };
+      return client.patch(serviceCIDRs, { name }, { type: "merge", body }, { subresource: "status" });
+    };
+    const addressOf = async (name: string): Promise<string | undefined> => (await create(name, {})).spec?.clusterIP;
+
+    it("goes on in the next when one is full", async () => {
+      await range("kubernetes", "10.0.0.0/29");
+      await range("more", "10.0.1.0/30", "2001:db8::/64");
+      const given: (string | undefined)[] = [];
+      for (let i = 0; i < 8; i++) given.push(await addressOf(`s${i}`));
+      expect(given.slice(0, 6).sort()).toEqual([1, 2, 3, 4, 5, 6].map((last) => `10.0.0.${last}`));
+      expect(given.slice(6).sort()).toEqual(["10.0.1.1", "10.0.1.2"]);
+      await expect(addressOf("s8")).rejects.toThrow("failed to allocate a serviceIP: range is full");
+    });
+
+    it("takes nothing from one that is not ready or going", async () => {
+      await range("kubernetes", "10.0.0.0/29");
+      await range("more", "10.0.1.0/29");
+      expect((await create("a", { clusterIP: "10.0.1.3" })).spec?.clusterIP).toBe("10.0.1.3");
+      await ready("more", "False");
+      const mismatch = "failed to allocate IP 10.0.1.4: the provided network does not match the current range";
+      await expect(create("b", { clusterIP: "10.0.1.4" })).rejects.toThrow(mismatch);
+      await ready("more", "True");
+      await client.delete(serviceCIDRs, { name: "more" });
+      await expect(create("b", { clusterIP: "10.0.1.4" })).rejects.toThrow(mismatch);
+      // What was taken from it can still be given back.
+      await client.delete(services, { namespace: "default", name: "a" });
+      expect((await client.list(ipAddresses)).items).toEqual([]);
+    });
   });
 });
