@@ -19,6 +19,7 @@ const servedBy = {
   "job-controller": ["jobs.batch"],
   "cronjob-controller": ["cronjobs.batch"],
   "ttl-after-finished-controller": ["jobs.batch"],
+  "horizontal-pod-autoscaler-controller": ["horizontalpodautoscalers.autoscaling"],
   "disruption-controller": ["poddisruptionbudgets.policy"],
   "endpointslice-controller": ["services", "endpointslices.discovery.k8s.io"],
   "endpoints-controller": ["services", "endpoints"],

@@ -13,6 +13,7 @@ import { endpointSliceController } from "./endpointslice/endpointslice.js";
 import { endpointSliceMirroringController } from "./endpointslicemirroring/endpointslicemirroring.js";
 import { ephemeralVolumeController } from "./ephemeralvolume/ephemeralvolume.js";
 import { garbageCollector } from "./garbagecollector/garbagecollector.js";
+import { horizontalPodAutoscalerController } from "./horizontalpodautoscaler/horizontalpodautoscaler.js";
 import { jobController, ttlAfterFinishedController } from "./job/job.js";
 import { type ControllerManager, createManager, type ManagerOptions } from "./manager.js";
 import { namespaceController } from "./namespace/namespace.js";
@@ -58,6 +59,7 @@ export function builtinControllers(options: BuiltinOptions = {}): readonly Contr
     jobController,
     cronJobController,
     ttlAfterFinishedController,
+    horizontalPodAutoscalerController,
     disruptionController,
     endpointSliceController,
     endpointsController,

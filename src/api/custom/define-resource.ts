@@ -34,6 +34,8 @@ export interface ResourceDefinition<
   readonly columns?: readonly CustomResourceColumnDefinition[];
   /** Simple paths such as `.spec.color`. */
   readonly selectableFields?: readonly string[];
+  /** Of the definition. Groups of Kubernetes' own (`metrics.k8s.io`) need `api-approved.kubernetes.io: unapproved ...` or a URL. */
+  readonly annotations?: { readonly [name: string]: string };
 }
 
 /** A custom resource defined in a program: what to hand to a client, and the same as a CustomResourceDefinition for the server. */
@@ -85,11 +87,11 @@ function definitionOf(
   given: ResourceDefinition<LiteralSchema, string, string, string>,
   { plural, scope, schema }: { readonly plural: string; readonly scope: string; readonly schema: JSONSchemaProps },
 ): New<CustomResourceDefinition> {
-  const { group, version, kind, shortNames, categories, subresources, columns, selectableFields } = given;
+  const { group, version, kind, shortNames, categories, subresources, columns, selectableFields, annotations } = given;
   return {
     apiVersion: "apiextensions.k8s.io/v1",
     kind: "CustomResourceDefinition",
-    metadata: { name: `${plural}.${group}` },
+    metadata: { name: `${plural}.${group}`, ...(annotations === undefined ? {} : { annotations }) },
     spec: {
       group,
       scope,
