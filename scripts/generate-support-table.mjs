@@ -34,6 +34,7 @@ const servedBy = {
   "persistentvolume-binder-controller": ["persistentvolumeclaims", "persistentvolumes"],
   "persistentvolumeclaim-protection-controller": ["persistentvolumeclaims"],
   "persistentvolume-protection-controller": ["persistentvolumes"],
+  "volumeattributesclass-protection-controller": ["volumeattributesclasses.storage.k8s.io"],
   "ephemeral-volume-controller": ["pods", "persistentvolumeclaims"],
   "service-cidr-controller": ["servicecidrs.networking.k8s.io"],
   "resourceclaim-controller": ["pods", "resourceclaims.resource.k8s.io", "resourceclaimtemplates.resource.k8s.io"],

@@ -31,7 +31,11 @@ import { serviceCidrController } from "./servicecidr/servicecidr.js";
 import { statefulSetController } from "./statefulset/statefulset.js";
 import { taintEvictionController } from "./tainteviction/tainteviction.js";
 import { validatingAdmissionPolicyStatusController } from "./validatingadmissionpolicystatus/validatingadmissionpolicystatus.js";
-import { pvcProtectionController, pvProtectionController } from "./volumeprotection/volumeprotection.js";
+import {
+  pvcProtectionController,
+  pvProtectionController,
+  vacProtectionController,
+} from "./volumeprotection/volumeprotection.js";
 
 export interface BuiltinOptions {
   /** PEM of the authorities that signed the API server's certificate, put into every namespace. Absent: not published. */
@@ -82,6 +86,7 @@ export function builtinControllers(options: BuiltinOptions = {}): readonly Contr
     pvcProtectionController,
     pvProtectionController,
     serviceCidrController,
+    vacProtectionController,
     clusterRoleAggregationController,
     validatingAdmissionPolicyStatusController,
     ...(quota === undefined ? [] : [resourceQuotaController(quota)]),

@@ -7,13 +7,17 @@ import {
   persistentVolumes,
   pods,
   type ResourceType,
+  type VolumeAttributesClass,
+  volumeAttributesClasses,
 } from "../../api/index.js";
 import type { Controller } from "../controller.js";
 import { defineStatefulController, type ReconcileContext } from "../define-controller.js";
 
 const claimFinalizer = "kubernetes.io/pvc-protection";
 const volumeFinalizer = "kubernetes.io/pv-protection";
+const classFinalizer = "kubernetes.io/vac-protection";
 const byClaim = "claim";
+const byClass = "volumeattributesclass";
 
 /** Lets a claim that is being deleted go when no pod that has a node uses it. */
 export const pvcProtectionController: Controller = defineStatefulController<PersistentVolumeClaim>({
@@ -61,6 +65,36 @@ export const pvProtectionController: Controller = defineStatefulController<Persi
   },
 });
 
+/** Lets a class of volume attributes that is being deleted go when no claim and no volume has it or is on its way to it. */
+export const vacProtectionController: Controller = defineStatefulController<VolumeAttributesClass>({
+  name: "volumeattributesclass-protection-controller",
+  for: volumeAttributesClasses,
+  prepare: (context, enqueue) => {
+    const classes = context.informer(volumeAttributesClasses);
+    const claims = context.informer(persistentVolumeClaims);
+    const volumes = context.informer(persistentVolumes);
+    claims.addIndex(byClass, classesOfClaim);
+    volumes.addIndex(byClass, classesOfVolume);
+    const released = (before: readonly string[], now: readonly string[]): void => {
+      for (const name of before) if (!now.includes(name)) enqueue(name);
+    };
+    claims.addHandler({
+      update: (old, claim) => released(classesOfClaim(old), classesOfClaim(claim)),
+      delete: (claim) => released(classesOfClaim(claim), []),
+    });
+    volumes.addHandler({
+      update: (old, volume) => released(classesOfVolume(old), classesOfVolume(volume)),
+      delete: (volume) => released(classesOfVolume(volume), []),
+    });
+    return async (key, reconcile) => {
+      const found = classes.get(key);
+      if (found === undefined) return;
+      const used = (): boolean => [claims, volumes].some((users) => [...users.byIndex(byClass, key)].length > 0);
+      await protect(reconcile, volumeAttributesClasses, found, classFinalizer, used);
+    };
+  },
+});
+
 async function protect<T extends KubeObject>(
   { client, signal }: ReconcileContext,
   resource: ResourceType<T>,
@@ -82,4 +116,19 @@ function claimKeys({ metadata: { namespace = "", name }, spec }: Pod): readonly 
     if (volume.persistentVolumeClaim !== undefined) return [`${namespace}/${volume.persistentVolumeClaim.claimName}`];
     return volume.ephemeral === undefined ? [] : [`${namespace}/${name}-${volume.name}`];
   });
+}
+
+/** That it asks for, has, and is being changed to. */
+function classesOfClaim({ spec, status }: PersistentVolumeClaim): readonly string[] {
+  const { currentVolumeAttributesClassName, modifyVolumeStatus } = status ?? {};
+  const names = [
+    spec?.volumeAttributesClassName,
+    currentVolumeAttributesClassName,
+    modifyVolumeStatus?.targetVolumeAttributesClassName,
+  ];
+  return [...new Set(names.filter((name) => name !== undefined && name !== ""))] as readonly string[];
+}
+
+function classesOfVolume({ spec }: PersistentVolume): readonly string[] {
+  return spec?.volumeAttributesClassName ? [spec.volumeAttributesClassName] : [];
 }
