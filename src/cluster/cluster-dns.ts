@@ -50,7 +50,7 @@ export function clusterDnsPart(
     domain,
     upstreams,
     // Another start of this cluster takes over what this one left.
-    publishAs: `${hostname().toLowerCase()}-embedded`,
+    publishAs: `${hostname().toLowerCase().replaceAll(/[^a-z0-9-]/g, "-")}-embedded`,
     clock,
     random,
     logger,

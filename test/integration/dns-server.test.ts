@@ -202,6 +202,15 @@ describe("names of others", () => {
     }
   });
 
+  test("are looked for elsewhere when a resolver cannot even be asked", async () => {
+    await using resolver = await startResolver(outside());
+    // No program may send there without saying so: it fails before any packet.
+    const { at } = await start({ upstreams: ["255.255.255.255", ...upstream(resolver)] });
+    for (const name of ["a.test", "b.test", "c.test", "d.test"]) {
+      expect(addressesOf(await askUdp(at, name))).toEqual(["192.0.2.80"]);
+    }
+  });
+
   test("fail soon when nobody answers, and when too many are under way", async () => {
     await using silent = await startResolver(() => undefined);
     const { at } = await start({ upstreams: upstream(silent), upstreamTimeoutMs: 300, maxForwarded: 2 });

@@ -59,7 +59,8 @@ function listenUdp({ address, port, handler, logger }: ListenOptions): Promise<O
   let pending = 0;
   let closed = false;
   socket.on("message", (message, { address: client, port: clientPort }) => {
-    if (pending >= maxPending) return;
+    // Nobody can be answered at port 0, which only a forged packet comes from.
+    if (pending >= maxPending || clientPort === 0) return;
     pending++;
     void handler(message, "udp").then((answer) => {
       pending--;

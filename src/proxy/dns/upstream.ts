@@ -42,7 +42,8 @@ export function askByUdp({ address, port }: Upstream, query: Buffer, options: Ex
         if (isAnswerTo(answer, query)) resolve(answer);
       });
       // Connected, it takes packets from nobody else, and is told when they are refused.
-      socket.connect(port, address, () => socket.send(query));
+      socket.once("connect", () => socket.send(query));
+    socket.connect(port, address);
     },
   );
 }
