@@ -43,7 +43,7 @@ export function askByUdp({ address, port }: Upstream, query: Buffer, options: Ex
       });
       // Connected, it takes packets from nobody else, and is told when they are refused.
       socket.once("connect", () => socket.send(query));
-    socket.connect(port, address);
+      socket.connect(port, address);
     },
   );
 }
