@@ -43,6 +43,9 @@ export function clusterDnsPart(
   { clusterIp, domain }: ClusterDnsFacts,
   { api, clientFor, clock, random, logger }: ClusterContext,
 ): Component {
+  const host = hostname()
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9-]/g, "-");
   const server = createDnsServer({
     client: clientFor(identities.dns, "kube-dns"),
     addresses: [address],
@@ -50,7 +53,7 @@ export function clusterDnsPart(
     domain,
     upstreams,
     // Another start of this cluster takes over what this one left.
-    publishAs: `${hostname().toLowerCase().replaceAll(/[^a-z0-9-]/g, "-")}-embedded`,
+    publishAs: `${host}-embedded`,
     clock,
     random,
     logger,
