@@ -1,14 +1,9 @@
+import { family, Histogram } from "./histogram.js";
 import type { InFlight } from "./in-flight.js";
 
 const durationBuckets: readonly number[] = [
   0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
 ];
-
-interface Histogram {
-  readonly counts: number[];
-  sum: number;
-  count: number;
-}
 
 interface Series {
   readonly codes: Map<number, number>;
@@ -38,12 +33,7 @@ export class ServerMetrics {
     const { codes, histogram } = this.#seriesOf(labels);
     codes.set(code, (codes.get(code) ?? 0) + 1);
     if (labels.verb === "WATCH" || labels.verb === "CONNECT") return;
-    histogram.sum += seconds;
-    histogram.count++;
-    for (let at = durationBuckets.length - 1; at >= 0; at--) {
-      if (seconds > (durationBuckets[at] ?? 0)) break;
-      histogram.counts[at] = (histogram.counts[at] ?? 0) + 1;
-    }
+    histogram.observe(seconds);
   }
 
   #seriesOf(labels: RequestLabels): Series {
@@ -52,8 +42,7 @@ export class ServerMetrics {
     const text = textOf(labels);
     let series = this.#series.get(text);
     if (series === undefined) {
-      const counts = new Array<number>(durationBuckets.length).fill(0);
-      series = { codes: new Map(), histogram: { counts, sum: 0, count: 0 } };
+      series = { codes: new Map(), histogram: new Histogram(durationBuckets) };
       this.#series.set(text, series);
     }
     this.#byLabels.set(labels, series);
@@ -84,7 +73,7 @@ export class ServerMetrics {
     }
     family(lines, "apiserver_request_duration_seconds", "histogram", "Response latency in seconds.");
     for (const [series, { histogram }] of this.#series) {
-      if (histogram.count > 0) writeHistogram(lines, series, histogram);
+      histogram.write(lines, "apiserver_request_duration_seconds", series);
     }
     family(lines, "apiserver_current_inflight_requests", "gauge", "Requests under way, by kind.");
     lines.push(`apiserver_current_inflight_requests{request_kind="readOnly"} ${inFlight.counts.readOnly}`);
@@ -106,19 +95,6 @@ export class ServerMetrics {
 
 function textOf(labels: RequestLabels): string {
   return `component="apiserver",group="${labels.group}",resource="${labels.resource}",scope="${labels.scope}",subresource="${labels.subresource}",verb="${labels.verb}",version="${labels.version}"`;
-}
-
-function family(lines: string[], name: string, type: string, help: string): void {
-  lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
-}
-
-function writeHistogram(lines: string[], series: string, histogram: Histogram): void {
-  const name = "apiserver_request_duration_seconds";
-  for (const [at, bound] of durationBuckets.entries()) {
-    lines.push(`${name}_bucket{${series},le="${bound}"} ${histogram.counts[at] ?? 0}`);
-  }
-  lines.push(`${name}_bucket{${series},le="+Inf"} ${histogram.count}`);
-  lines.push(`${name}_sum{${series}} ${histogram.sum}`, `${name}_count{${series}} ${histogram.count}`);
 }
 
 function writeProcess(lines: string[], startMs: number): void {

@@ -1,0 +1,37 @@
+/** Observations by upper bounds, in Prometheus' sense. */
+export class Histogram {
+  #sum = 0;
+  #count = 0;
+  readonly #bounds: readonly number[];
+  readonly #counts: number[];
+
+  /** `bounds` in ascending order. */
+  constructor(bounds: readonly number[]) {
+    this.#bounds = bounds;
+    this.#counts = new Array<number>(bounds.length).fill(0);
+  }
+
+  observe(value: number): void {
+    this.#sum += value;
+    this.#count++;
+    for (let at = this.#bounds.length - 1; at >= 0; at--) {
+      if (value > (this.#bounds[at] ?? 0)) break;
+      this.#counts[at] = (this.#counts[at] ?? 0) + 1;
+    }
+  }
+
+  /** Nothing where nothing was observed. */
+  write(lines: string[], name: string, labels: string): void {
+    if (this.#count === 0) return;
+    for (const [at, bound] of this.#bounds.entries()) {
+      lines.push(`${name}_bucket{${labels},le="${bound}"} ${this.#counts[at] ?? 0}`);
+    }
+    lines.push(`${name}_bucket{${labels},le="+Inf"} ${this.#count}`);
+    lines.push(`${name}_sum{${labels}} ${this.#sum}`, `${name}_count{${labels}} ${this.#count}`);
+  }
+}
+
+/** What stands before the samples of a metric. */
+export function family(lines: string[], name: string, type: string, help: string): void {
+  lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+}
