@@ -16,6 +16,8 @@ export class ResourceCache {
   readonly prefix: string;
   /** Grows with every change. */
   generation = 0;
+  /** Of all objects, encoded. */
+  sizeBytes = 0;
   readonly #objects = new SortedMap<CachedObject>();
   readonly #history: EventHistory;
   readonly #indexes: FieldIndex;
@@ -49,6 +51,7 @@ export class ResourceCache {
   /** Replaces everything, at `revision`: history before it is gone, and whoever watches must list again. */
   reset(objects: Iterable<CachedObject>, revision: number, why: Error): void {
     this.#objects.clear();
+    this.sizeBytes = 0;
     this.#history.reset(revision);
     for (const values of this.#byField.values()) values.clear();
     for (const object of objects) this.#put(object, undefined);
@@ -146,6 +149,7 @@ export class ResourceCache {
 
   #put(current: CachedObject, previous: CachedObject | undefined): void {
     this.#objects.set(current.key, current);
+    this.sizeBytes += current.size - (previous?.size ?? 0);
     for (const [field, read] of this.#indexes) {
       const value = readField(read, current);
       const before = previous === undefined ? undefined : readField(read, previous);
@@ -160,6 +164,7 @@ export class ResourceCache {
 
   #remove(previous: CachedObject): void {
     this.#objects.delete(previous.key);
+    this.sizeBytes -= previous.size;
     for (const [field, read] of this.#indexes) this.#unindex(field, readField(read, previous), previous.key);
   }
 
