@@ -2,6 +2,7 @@ export type { AdmissionPlugin, AdmissionRequest, CacheReader } from "./admission
 export type { AuthorizationAttributes, AuthorizationDecision, Authorizer } from "./authz/authorizer.js";
 export type { ConvertFunction, ConvertObjects, CustomResourcesOptions } from "./crd/index.js";
 export { CustomResources, crds } from "./crd/index.js";
+export type { InFlightLimits } from "./http/in-flight.js";
 export { type OwnResource, ownResource } from "./own/own-resource.js";
 export type {
   ResourceStorage,

@@ -29,8 +29,10 @@ import {
 import { createCompactor } from "./compactor.js";
 import { type CustomResources, type CustomResourcesOptions, conversionWebhook, crds } from "./crd/index.js";
 import { DiscoveryRoute } from "./discovery/route.js";
+import { type ServerFlowControl, serverFlowControl } from "./flowcontrol/server-flow-control.js";
 import type { ConnectHandler } from "./http/connect.js";
 import type { HealthCheck } from "./http/health.js";
+import type { InFlightLimits } from "./http/in-flight.js";
 import { createHttpServer } from "./http/server.js";
 import type { HttpServer, HttpServerOptions } from "./http/server-options.js";
 import { OpenApiRoute } from "./openapi/route.js";
@@ -77,6 +79,10 @@ export interface SecuredApiServerOptions {
   readonly converters?: CustomResourcesOptions["converters"];
   /** How long the store keeps history at least; 0: what it forgets is its own business. Default: upstream's 5 minutes. */
   readonly compactionIntervalMs?: number | undefined;
+  /** How many requests may be under way at once. Flow control divides them all among its levels. Default: 400 reads and 200 writes, as upstream. */
+  readonly inFlight?: InFlightLimits | undefined;
+  /** Default true; false: reads and writes are limited by number alone, whoever asks. */
+  readonly priorityAndFairness?: boolean | undefined;
   readonly root?: string;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -98,6 +104,7 @@ export class SecuredApiServer implements Component {
   readonly #customResources: CustomResources | undefined;
   readonly #aggregation: Aggregation | undefined;
   readonly #compactor: Component | undefined;
+  readonly #flowControl: ServerFlowControl | undefined;
   readonly #logger: Logger;
 
   constructor(options: SecuredApiServerOptions) {
@@ -151,6 +158,8 @@ export class SecuredApiServer implements Component {
     this.#customResources = customResources(this.api, options);
     const { store, compactionIntervalMs: intervalMs = 5 * 60_000 } = options;
     if (intervalMs > 0) this.#compactor = createCompactor({ store, clock, intervalMs, logger });
+    const { inFlight, priorityAndFairness = true } = options;
+    this.#flowControl = priorityAndFairness ? serverFlowControl(this.api, inFlight) : undefined;
     if (cache === undefined || authorizer === undefined) throw new Error("the authorizer was not asked for");
     this.authorizer = authorizer;
     this.tokens = tokens;
@@ -178,11 +187,14 @@ export class SecuredApiServer implements Component {
           remote: this.#aggregation?.openApi,
         }),
         issuerRoutes(tokens, `${issuer}/openid/v1/jwks`),
+        ...(this.#flowControl === undefined ? [] : [this.#flowControl.route]),
       ],
       delegates: this.#aggregation?.delegates,
       connect: [...(options.connect?.(this.api) ?? []), ...this.#streams(options, { clock, random })],
       representer: tableRepresenter,
       checks: storeChecks(options.store, clock),
+      inFlight,
+      flowControl: this.#flowControl?.flowControl,
       clock,
       random,
       logger,
@@ -237,7 +249,7 @@ export class SecuredApiServer implements Component {
       if (signal.aborted) return;
       // Those that are established are served since the cache was loaded; this follows the changes.
       const context = { signal: cacheStop.signal, ready: () => {} };
-      const parts = [this.#customResources, this.#aggregation, this.#compactor];
+      const parts = [this.#customResources, this.#aggregation, this.#flowControl, this.#compactor];
       followers = Promise.all(parts.map((part) => part?.run(context)));
       await this.https.listen();
       await this.#insecure?.listen();

@@ -16,6 +16,9 @@ export interface ApiServerFlags {
   readonly advertise?: string | undefined;
   readonly port: number;
   readonly serviceCidr: string;
+  readonly maxRequestsInflight: number;
+  readonly maxMutatingRequestsInflight: number;
+  readonly priorityAndFairness: boolean;
   readonly kubeconfig?: string | undefined;
   readonly verbose: boolean;
 }
@@ -37,6 +40,8 @@ export function apiServerPart(flags: ApiServerFlags): Component {
           port: flags.port,
           advertiseAddress: flags.advertise,
           serviceCidr: flags.serviceCidr,
+          inFlight: { reads: flags.maxRequestsInflight, writes: flags.maxMutatingRequestsInflight },
+          priorityAndFairness: flags.priorityAndFairness,
           controllers: [],
           scheduler: false,
           logger,

@@ -13,7 +13,7 @@ import { type NodeFlags, nodePart } from "./node-part.js";
 import { type ProxyFlags, proxyPart } from "./proxy-part.js";
 import { runPart } from "./run-part.js";
 import { type SchedulerFlags, schedulerPart } from "./scheduler-part.js";
-import { parseCount, parsePort } from "./up-options.js";
+import { parseCount, parseLimit, parsePort } from "./up-options.js";
 
 export interface PartFlags {
   readonly kubeconfig: string;
@@ -51,6 +51,9 @@ export function addPartCommands(program: Command): void {
     .option("--advertise <address>", "how nodes and pods reach it; absent: --host")
     .option("--port <n>", "0 is any free port", parsePort, 6443)
     .option("--service-cidr <block>", "the addresses of Services", "10.96.0.0/12")
+    .option("--max-requests-inflight <n>", "how many reads at once; flow control adds writes", parseLimit, 400)
+    .option("--max-mutating-requests-inflight <n>", "how many writes at once", parseLimit, 200)
+    .option("--no-priority-and-fairness", "limit reads and writes by number alone, whoever asks")
     .option("--kubeconfig <path>", "where to write the administrator's kubeconfig; absent: in the data folder")
     .option("-v, --verbose", "log what it does", false)
     .action((flags: ApiServerFlags) => runPart(apiServerPart(flags)));

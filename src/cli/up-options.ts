@@ -31,3 +31,8 @@ export function parseCount(text: string): number {
   if (!/^\d+$/.test(text) || count > 100) throw new InvalidArgumentError("a number from 0 to 100 is expected");
   return count;
 }
+
+export function parseLimit(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError("a number from 0 to 999999 is expected; 0 is no limit");
+  return Number(text);
+}

@@ -34,7 +34,7 @@ export function bootstrapPart(
       await ensureNamespaces(transport);
       await Promise.all([
         ensurePriorityClasses(transport),
-        ensureFlowControl(transport, shared.clock),
+        ensureFlowControl(transport),
         bootstrapRbac(client),
         ensureKubernetesService(transport, service),
       ]);

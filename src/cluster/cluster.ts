@@ -6,6 +6,7 @@ import { liveDeps } from "../apiserver/admission/live-deps.js";
 import { admissionPolicies } from "../apiserver/admission/policies/plugins.js";
 import { inScope, usageOf } from "../apiserver/admission/quota-usage.js";
 import { admissionWebhooks } from "../apiserver/admission/webhook-plugins.js";
+import type { InFlightLimits } from "../apiserver/http/in-flight.js";
 import { defaultServiceCidr, type OwnResource, SecuredApiServer, serviceHooks } from "../apiserver/index.js";
 import type { KeyPairPem } from "../apiserver/pki/certificate-authority.js";
 import { type ClusterPki, createClusterPki } from "../apiserver/pki/cluster-pki.js";
@@ -62,6 +63,10 @@ export interface ClusterOptions {
   readonly ownResources?: readonly OwnResource[] | undefined;
   /** Bearer tokens and whose they are. */
   readonly tokens?: ReadonlyMap<string, UserInfo> | undefined;
+  /** How many requests the API server has under way at once. Default: 400 reads and 200 writes, as upstream. */
+  readonly inFlight?: InFlightLimits | undefined;
+  /** Default true; false: requests are limited by number alone, without API Priority and Fairness. */
+  readonly priorityAndFairness?: boolean | undefined;
   /** False: none. */
   readonly scheduler?: false | Omit<SchedulerOptions, "client"> | undefined;
   readonly clock?: Clock | undefined;
@@ -186,6 +191,8 @@ function apiServer(
     insecurePort: options.insecurePort,
     compactionIntervalMs: options.compactionIntervalMs,
     tokens: options.tokens,
+    inFlight: options.inFlight,
+    priorityAndFairness: options.priorityAndFairness,
     resources: builtinDescriptions(strategies),
     ownResources: options.ownResources,
     allowLocalAddresses: options.loopback === true,

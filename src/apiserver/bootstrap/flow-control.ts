@@ -1,11 +1,11 @@
 import type {
   FlowSchema,
+  KubeObject,
   New,
   PolicyRulesWithSubjects,
   PriorityLevelConfiguration,
   Transport,
 } from "../../api/index.js";
-import { type Clock, timestamp } from "../../internal/clock.js";
 import { ensure } from "./system-objects.js";
 
 const place = { group: "flowcontrol.apiserver.k8s.io", version: "v1" } as const;
@@ -13,6 +13,7 @@ const apiVersion = "flowcontrol.apiserver.k8s.io/v1";
 /** Whose spec the API server may change when it is upgraded. */
 const annotations = { "apf.kubernetes.io/autoupdate-spec": "true" };
 
+type Named<T extends KubeObject> = New<T> & { readonly metadata: { readonly name: string } };
 type Rule = Omit<PolicyRulesWithSubjects, "subjects">;
 type Subjects = PolicyRulesWithSubjects["subjects"];
 
@@ -115,37 +116,15 @@ const levels: readonly (readonly [string, number, number, (readonly [number, num
   ["catch-all", 5, 0],
 ];
 
-/** The objects that upstream's API server makes for its flow control. Here they do no more than say which requests would go first. */
-export async function ensureFlowControl(transport: Transport, clock: Clock): Promise<void> {
-  const all = [exemptLevel, ...levels.map(limitedLevel)];
-  await Promise.all(
-    all.map((level) => ensure(transport, level, { ...place, resource: "prioritylevelconfigurations" })),
-  );
-  await Promise.all(schemas.map((schema) => ensureSchema(transport, schema, clock)));
+/** The objects that upstream's API server makes for its flow control. Who changes them keeps what they made of them. */
+export async function ensureFlowControl(transport: Transport): Promise<void> {
+  const make = (objects: readonly Named<KubeObject>[], resource: string): Promise<unknown> =>
+    Promise.all(objects.map((object) => ensure(transport, object, { ...place, resource })));
+  await make(bootstrapLevels, "prioritylevelconfigurations");
+  await make(bootstrapSchemas, "flowschemas");
 }
 
-async function ensureSchema(transport: Transport, schema: Schema, clock: Clock): Promise<void> {
-  const [name, level] = schema;
-  if (!(await ensure(transport, flowSchema(schema), { ...place, resource: "flowschemas" }))) return;
-  const found = {
-    type: "Dangling",
-    status: "False",
-    lastTransitionTime: timestamp(clock),
-    reason: "Found",
-    message: `This FlowSchema references the PriorityLevelConfiguration object named ${JSON.stringify(level)} and it exists`,
-  };
-  await transport.request({
-    ...place,
-    resource: "flowschemas",
-    verb: "patch",
-    name,
-    subresource: "status",
-    patchType: "merge",
-    body: { status: { conditions: [found] } },
-  });
-}
-
-const exemptLevel: New<PriorityLevelConfiguration> = {
+const exemptLevel: Named<PriorityLevelConfiguration> = {
   apiVersion,
   kind: "PriorityLevelConfiguration",
   metadata: { name: "exempt", annotations },
@@ -157,7 +136,7 @@ function limitedLevel([
   shares,
   lendablePercent,
   queues,
-]: (typeof levels)[number]): New<PriorityLevelConfiguration> {
+]: (typeof levels)[number]): Named<PriorityLevelConfiguration> {
   const limitResponse =
     queues === undefined
       ? ({ type: "Reject" } as const)
@@ -170,7 +149,7 @@ function limitedLevel([
   };
 }
 
-function flowSchema([name, level, matchingPrecedence, distinguish, subjects, rule]: Schema): New<FlowSchema> {
+function flowSchema([name, level, matchingPrecedence, distinguish, subjects, rule]: Schema): Named<FlowSchema> {
   return {
     apiVersion,
     kind: "FlowSchema",
@@ -183,3 +162,14 @@ function flowSchema([name, level, matchingPrecedence, distinguish, subjects, rul
     },
   };
 }
+
+/** Upstream's levels and schemas: the mandatory ones, and those that it suggests. */
+export const bootstrapLevels: readonly Named<PriorityLevelConfiguration>[] = [exemptLevel, ...levels.map(limitedLevel)];
+export const bootstrapSchemas: readonly Named<FlowSchema>[] = schemas.map(flowSchema);
+
+const mandatory: ReadonlySet<string> = new Set(["exempt", "catch-all"]);
+const isMandatory = ({ metadata }: Named<KubeObject>): boolean => mandatory.has(metadata.name);
+
+/** What flow control needs to have something for every request, also where the objects are missing. */
+export const mandatoryLevels: readonly Named<PriorityLevelConfiguration>[] = bootstrapLevels.filter(isMandatory);
+export const mandatorySchemas: readonly Named<FlowSchema>[] = bootstrapSchemas.filter(isMandatory);

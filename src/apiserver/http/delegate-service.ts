@@ -41,7 +41,9 @@ export class DelegateService {
     exchange.labels = labelsOf(info, attributes.verb);
     const kind = kindOf(info, attributes.verb, upgrade);
     if (kind === "longRunning") exchange.deadlineMs = Number.POSITIVE_INFINITY;
-    this.#admit(exchange, kind);
+    await this.#admit(exchange, { kind, info, verb: attributes.verb });
+    // It is the other server's from here on, for as long as it lasts.
+    if (kind === "longRunning") exchange.ticket?.leave();
     await authorizeOrThrow(this.#options.authorizer, attributes);
     const { "Content-Type": _, ...headers } = exchange.headers("");
     const method = request.method ?? "";

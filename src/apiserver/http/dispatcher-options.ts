@@ -3,6 +3,7 @@ import type { Logger } from "../../internal/logger.js";
 import type { Random } from "../../internal/random.js";
 import type { Authenticator } from "../authn/authenticator.js";
 import type { Authorizer } from "../authz/authorizer.js";
+import type { FlowControl } from "../flowcontrol/flow-control.js";
 import type { RequestHandler } from "../request.js";
 import type { BodyDecoder } from "./body.js";
 import type { ConnectHandler, DelegateLookup } from "./connect.js";
@@ -11,6 +12,7 @@ import type { HealthCheck } from "./health.js";
 import type { InFlight, InFlightKind } from "./in-flight.js";
 import type { ServerMetrics } from "./metrics.js";
 import type { Representer } from "./represent.js";
+import type { RequestInfo } from "./request-info.js";
 import type { ResourceLookup } from "./resources.js";
 import type { PathRoute } from "./routes.js";
 
@@ -32,6 +34,8 @@ export interface DispatcherOptions {
   readonly stallTimeoutMs: number;
   readonly minWatchTimeoutSeconds: number;
   readonly inFlight: InFlight;
+  /** Absent: requests are limited by number alone. */
+  readonly flowControl: FlowControl | undefined;
   readonly metrics: ServerMetrics;
   readonly clock: Clock;
   readonly random: Random;
@@ -39,5 +43,13 @@ export interface DispatcherOptions {
   readonly startMs: number;
 }
 
-/** Lets a request in, or throws. */
-export type Admit = (exchange: Exchange, kind: InFlightKind) => void;
+/** What a request is, before it is let in. */
+export interface Entrant {
+  readonly kind: InFlightKind;
+  readonly info: RequestInfo;
+  /** As it is authorized. */
+  readonly verb: string;
+}
+
+/** Lets a request in, or throws; a promise where it has to wait. */
+export type Admit = (exchange: Exchange, entrant: Entrant) => void | Promise<void>;

@@ -2,9 +2,8 @@ import { StatusError, statusErrors, type UserInfo } from "../../api/index.js";
 import { mastersGroup, type Peer } from "../authn/authenticator.js";
 import { impersonate, impersonationOf } from "../authn/impersonation.js";
 import { DelegateService } from "./delegate-service.js";
-import type { Admit, DispatcherOptions } from "./dispatcher-options.js";
+import type { Admit, DispatcherOptions, Entrant } from "./dispatcher-options.js";
 import type { Exchange } from "./exchange.js";
-import type { InFlightKind } from "./in-flight.js";
 import { acceptedForError, plainJson } from "./negotiate.js";
 import { PathService } from "./path-service.js";
 import { parseRequestInfo, splitTarget } from "./request-info.js";
@@ -24,7 +23,7 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
-    const admit: Admit = (exchange, kind) => this.#admit(exchange, kind);
+    const admit: Admit = (exchange, entrant) => this.#admit(exchange, entrant);
     this.#paths = new PathService(options, admit);
     this.#resources = new ResourceService(options, admit);
     this.#delegates = new DelegateService(options, admit);
@@ -43,11 +42,13 @@ export class Dispatcher {
       exchange.user = user;
       const delegate = this.#delegates.find(info);
       if (delegate !== undefined) await this.#delegates.serve(exchange, info, delegate, user, upgrade);
-      else if (info.type === "path") await this.#paths.serve(exchange, user);
+      else if (info.type === "path") await this.#paths.serve(exchange, info, user);
       else await this.#resources.serve(exchange, info, user, upgrade);
     } catch (error) {
       if (exchange.ended) return;
-      if (error instanceof TooManyRequests) return sendText(exchange, 429, error.message, { "Retry-After": "1" });
+      if (error instanceof TooManyRequests) {
+        return sendText(exchange, 429, error.message, { "Retry-After": String(error.retryAfterSeconds) });
+      }
       if (error instanceof TextError && !exchange.response.headersSent) {
         return sendText(exchange, error.code, `${error.message}\n`);
       }
@@ -75,12 +76,34 @@ export class Dispatcher {
     return target === undefined ? user : impersonate(user, target, this.#options.authorizer);
   }
 
-  #admit(exchange: Exchange, kind: InFlightKind): void {
-    const allowed = kind === "longRunning" || !exchange.user?.groups.includes(mastersGroup) ? kind : "exempt";
-    if (!this.#options.inFlight.acquire(allowed)) {
-      this.#options.metrics.rejected();
-      throw new TooManyRequests();
+  #admit(exchange: Exchange, { kind, info, verb }: Entrant): void | Promise<void> {
+    const { flowControl, inFlight } = this.#options;
+    const { user, path, query } = exchange;
+    // Its client is gone, and what it took here nobody would give back.
+    if (exchange.ended) throw new TooManyRequests();
+    const exempt = flowControl === undefined && user?.groups.includes(mastersGroup) && kind !== "longRunning";
+    const counted = exempt ? "exempt" : kind;
+    // Streams take no seat; a watch takes one until it begins.
+    if (flowControl === undefined || user === undefined || (kind === "longRunning" && verb !== "watch")) {
+      if (inFlight.acquire(counted)) exchange.kind = counted;
+      else this.#refuse(1);
+      return;
     }
-    exchange.kind = allowed;
+    const timeLeftMs = exchange.deadlineMs - exchange.startMs;
+    const ticket = flowControl.admit({ user, info, verb, path, query, timeLeftMs });
+    exchange.ticket = ticket;
+    const enter = (admitted: boolean): void => {
+      // Its client went while it waited, which took its ticket: there is nobody to answer.
+      if (!admitted || exchange.ended) this.#refuse(ticket.retryAfterSeconds);
+      inFlight.acquire(counted);
+      exchange.kind = counted;
+    };
+    if (ticket.admitted instanceof Promise) return ticket.admitted.then(enter);
+    enter(ticket.admitted);
+  }
+
+  #refuse(retryAfterSeconds: number): never {
+    this.#options.metrics.rejected();
+    throw new TooManyRequests(retryAfterSeconds);
   }
 }

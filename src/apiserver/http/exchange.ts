@@ -1,4 +1,5 @@
 import type { UserInfo } from "../../api/index.js";
+import type { FlowTicket } from "../flowcontrol/flow-control.js";
 import type { InFlightKind } from "./in-flight.js";
 import type { RequestLabels } from "./metrics.js";
 import { type Accepted, plainJson } from "./negotiate.js";
@@ -27,6 +28,8 @@ export class Exchange {
   code = 0;
   /** What it was counted as; undefined before it was let in. */
   kind: InFlightKind | undefined;
+  /** Its place in flow control; undefined before it has one, and for what takes none. */
+  ticket: FlowTicket | undefined;
   /** Headers of the route that answers. */
   extraHeaders: Readonly<Record<string, string>> | undefined;
   /** Past this it is answered with 504; Infinity for watches and streams. */
@@ -73,6 +76,10 @@ export class Exchange {
       "Cache-Control": "no-cache, private",
       "Content-Type": contentType,
     };
+    if (this.ticket !== undefined) {
+      headers["X-Kubernetes-PF-FlowSchema-UID"] = this.ticket.schemaUid;
+      headers["X-Kubernetes-PF-PriorityLevel-UID"] = this.ticket.levelUid;
+    }
     if (this.extraHeaders !== undefined) Object.assign(headers, this.extraHeaders);
     if (this.#warnings !== undefined) headers["Warning"] = this.#warnings;
     return headers;

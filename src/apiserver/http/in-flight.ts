@@ -7,6 +7,11 @@ export interface InFlightLimits {
   readonly writes: number;
 }
 
+/** As upstream's server has them. */
+export const defaultInFlightLimits: InFlightLimits = { reads: 400, writes: 200 };
+/** All are let in, and counted. */
+export const unlimited: InFlightLimits = { reads: 0, writes: 0 };
+
 /** What counts a request: long-running ones (watches, streams) are known but not limited. */
 export type InFlightKind = "readOnly" | "mutating" | "longRunning" | "exempt";
 

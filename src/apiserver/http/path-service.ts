@@ -3,6 +3,7 @@ import { authorizeOrThrow } from "../authz/attributes.js";
 import type { Admit, DispatcherOptions } from "./dispatcher-options.js";
 import type { Exchange } from "./exchange.js";
 import { answerHealth, healthPath } from "./health.js";
+import type { PathRequestInfo } from "./request-info.js";
 import { methodNotAllowed } from "./resources.js";
 import { sendBytes, sendText } from "./respond.js";
 import { headerOf } from "./wire.js";
@@ -17,13 +18,14 @@ export class PathService {
     this.#admit = admit;
   }
 
-  async serve(exchange: Exchange, user: UserInfo): Promise<void> {
+  async serve(exchange: Exchange, info: PathRequestInfo, user: UserInfo): Promise<void> {
     const options = this.#options;
     const { path, query } = exchange;
     const method = exchange.request.method ?? "";
     const health = healthPath(path);
     exchange.labels = { ...exchange.labels, verb: method === "HEAD" ? "GET" : method };
-    this.#admit(exchange, health === undefined ? "readOnly" : "exempt");
+    const kind = health === undefined ? "readOnly" : "exempt";
+    await this.#admit(exchange, { kind, info, verb: info.verb });
     await authorizeOrThrow(options.authorizer, { user, verb: method.toLowerCase(), path });
     if (method !== "GET" && method !== "HEAD") throw methodNotAllowed();
     if (health !== undefined) {
@@ -32,7 +34,8 @@ export class PathService {
     }
     if (path === "/metrics") {
       const text = options.metrics.text(options.inFlight, options.startMs);
-      return sendBytes(exchange, 200, "text/plain; version=0.0.4; charset=utf-8", Buffer.from(text));
+      const more = options.flowControl?.metrics() ?? "";
+      return sendBytes(exchange, 200, "text/plain; version=0.0.4; charset=utf-8", Buffer.from(text + more));
     }
     if (path === "/" || path === "/index.html") {
       const text = JSON.stringify({ paths: this.#paths() }, null, 2);

@@ -80,10 +80,11 @@ export class ResourceService {
       protobuf: exchange.protobuf?.resource,
       tables: hasTable(description, call.subresource),
     });
-    if (call.verb === "watch") return this.#serveWatch(exchange, call, description, upgrade);
+    if (call.verb === "watch") return this.#serveWatch(exchange, info, call, description, upgrade);
     const { bodyLimitBytes, decode, handler } = this.#options;
     const reads = call.verb === "get" || call.verb === "list";
-    this.#admit(exchange, reads ? "readOnly" : "mutating");
+    const waiting = this.#admit(exchange, { kind: reads ? "readOnly" : "mutating", info, verb: call.verb });
+    if (waiting !== undefined) await waiting;
     const kind = (call.subresource && description.subresources.get(call.subresource)?.kind) || description.kind;
     const request = reads
       ? serverRequest(exchange, call)
@@ -95,6 +96,8 @@ export class ResourceService {
   }
 
   async #serveUnknown(exchange: Exchange, info: ResourceRequestInfo, user: UserInfo): Promise<void> {
+    const kind = info.verb === "get" || info.verb === "list" ? "readOnly" : "mutating";
+    await this.#admit(exchange, { kind, info, verb: info.verb });
     await authorizeOrThrow(this.#options.authorizer, attributesFor(info, user));
     const served = this.#options.resources
       .all()
@@ -145,6 +148,7 @@ export class ResourceService {
 
   async #serveWatch(
     exchange: Exchange,
+    info: ResourceRequestInfo,
     call: ApiRequest,
     description: ResourceDescription,
     upgrade: PendingUpgrade | undefined,
@@ -152,13 +156,14 @@ export class ResourceService {
     const { handler, metrics } = this.#options;
     if (exchange.accepted.format === "yaml") throw statusErrors.notAcceptable(streamTypes);
     exchange.deadlineMs = Number.POSITIVE_INFINITY;
-    this.#admit(exchange, "longRunning");
+    await this.#admit(exchange, { kind: "longRunning", info, verb: "watch" });
     const events = await handler.watch(this.#watchRequest(exchange, call));
     if (exchange.ended) return;
     if (upgrade?.protocol === "websocket") exchange.accepted = { ...exchange.accepted, format: "json" };
     const represent = this.#eventRepresenter(exchange, description);
     const { contentType, joiner, encode } = this.#framing(exchange);
     metrics.watchStarted(call.resource);
+    exchange.ticket?.leave();
     try {
       if (upgrade?.protocol === "websocket") {
         const sink = await upgrade.webSocket(this.#stall);
@@ -248,7 +253,7 @@ export class ResourceService {
       await authorizeOrThrow(this.#options.authorizer, { ...attributes, verb: "create" });
     }
     exchange.deadlineMs = Number.POSITIVE_INFINITY;
-    this.#admit(exchange, "longRunning");
+    await this.#admit(exchange, { kind: "longRunning", info, verb: attributes.verb });
     const { "Content-Type": _, ...headers } = exchange.headers("");
     const query = await this.#admitConnect(exchange, info, user);
     const { request, response, signal } = exchange;

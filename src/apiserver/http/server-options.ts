@@ -3,6 +3,7 @@ import type { Logger } from "../../internal/logger.js";
 import type { Random } from "../../internal/random.js";
 import type { Authenticator } from "../authn/authenticator.js";
 import type { Authorizer } from "../authz/authorizer.js";
+import type { FlowControl } from "../flowcontrol/flow-control.js";
 import type { RequestHandler } from "../request.js";
 import type { BodyDecoder } from "./body.js";
 import type { ConnectHandler, DelegateLookup } from "./connect.js";
@@ -46,7 +47,10 @@ export interface HttpServerOptions {
   /** Reads JSON and YAML. */
   readonly decode?: BodyDecoder;
   readonly bodyLimitBytes?: number;
-  readonly inFlight?: InFlightLimits;
+  /** Of no meaning beside `flowControl`. Default: 400 reads and 200 writes, as upstream. */
+  readonly inFlight?: InFlightLimits | undefined;
+  /** Which requests go first, and which wait. Absent: they are limited by number alone. */
+  readonly flowControl?: FlowControl | undefined;
   /** How long anything but a watch or a stream may take. */
   readonly requestTimeoutMs?: number;
   /** How long a client may take nothing of what is sent to it. */

@@ -9,7 +9,7 @@ import { systemRandom } from "../../internal/random.js";
 import { decodeBody, defaultBodyLimitBytes } from "./body.js";
 import { Dispatcher } from "./dispatcher.js";
 import { Exchange } from "./exchange.js";
-import { InFlight } from "./in-flight.js";
+import { defaultInFlightLimits, InFlight, unlimited } from "./in-flight.js";
 import { ServerMetrics } from "./metrics.js";
 import { PeerTable } from "./peers.js";
 import { Pipelines } from "./pipelines.js";
@@ -51,7 +51,8 @@ class ApiHttpServer implements HttpServer {
     this.#options = options;
     const clock = options.clock ?? realClock;
     this.#timeoutMs = options.requestTimeoutMs ?? requestTimeoutMs;
-    const limits = options.inFlight ?? { reads: 400, writes: 200 };
+    const { flowControl, inFlight = defaultInFlightLimits } = options;
+    const limits = flowControl === undefined ? inFlight : unlimited;
     this.#inFlight = new InFlight(limits, clock, (exchange) => this.#timeout(exchange));
     this.#dispatcher = new Dispatcher({
       handler: options.handler,
@@ -68,6 +69,7 @@ class ApiHttpServer implements HttpServer {
       stallTimeoutMs: options.stallTimeoutMs ?? 30_000,
       minWatchTimeoutSeconds: options.minWatchTimeoutSeconds ?? 1800,
       inFlight: this.#inFlight,
+      flowControl,
       metrics: this.#metrics,
       clock,
       random: options.random ?? systemRandom,
@@ -221,6 +223,7 @@ class ApiHttpServer implements HttpServer {
 
   #end(exchange: Exchange): void {
     exchange.abort();
+    exchange.ticket?.leave();
     this.#inFlight.remove(exchange);
     if (exchange.kind !== undefined) this.#inFlight.release(exchange.kind);
     const seconds = ((this.#options.clock ?? realClock).now() - exchange.startMs) / 1000;

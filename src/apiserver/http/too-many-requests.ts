@@ -2,7 +2,10 @@
 export class TooManyRequests extends Error {
   override readonly name = "TooManyRequests";
 
-  constructor() {
+  readonly retryAfterSeconds: number;
+
+  constructor(retryAfterSeconds = 1) {
     super("Too many requests, please try again later.");
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }
