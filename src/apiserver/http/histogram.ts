@@ -3,6 +3,7 @@ export class Histogram {
   #sum = 0;
   #count = 0;
   readonly #bounds: readonly number[];
+  /** In each bucket alone. */
   readonly #counts: number[];
 
   /** `bounds` in ascending order. */
@@ -14,17 +15,17 @@ export class Histogram {
   observe(value: number): void {
     this.#sum += value;
     this.#count++;
-    for (let at = this.#bounds.length - 1; at >= 0; at--) {
-      if (value > (this.#bounds[at] ?? 0)) break;
-      this.#counts[at] = (this.#counts[at] ?? 0) + 1;
-    }
+    const at = this.#bounds.findIndex((bound) => value <= bound);
+    if (at >= 0) this.#counts[at] = (this.#counts[at] ?? 0) + 1;
   }
 
   /** Nothing where nothing was observed. */
   write(lines: string[], name: string, labels: string): void {
     if (this.#count === 0) return;
+    let below = 0;
     for (const [at, bound] of this.#bounds.entries()) {
-      lines.push(`${name}_bucket{${labels},le="${bound}"} ${this.#counts[at] ?? 0}`);
+      below += this.#counts[at] ?? 0;
+      lines.push(`${name}_bucket{${labels},le="${bound}"} ${below}`);
     }
     lines.push(`${name}_bucket{${labels},le="+Inf"} ${this.#count}`);
     lines.push(`${name}_sum{${labels}} ${this.#sum}`, `${name}_count{${labels}} ${this.#count}`);
