@@ -181,16 +181,22 @@ describe("a server with one seat", () => {
   const allowAll: Authorizer = { name: "all", authorize: () => ({ decision: "allow" }) };
 
   /** Answers `/held/NAME` when it is told to. */
-  async function serving() {
+  async function serving(authenticated?: Promise<void>) {
     const level = levelNamed("one", 10, { queues: 1, queueLengthLimit: 1 });
     const { control } = configured({ schemas: [schema], levels: [level], seats: 1 });
     const held = new Map<string, () => void>();
+    let arrived = 0;
+    const authenticate = async () => {
+      arrived++;
+      await authenticated;
+      return { user: { username: "jane", groups: [] } };
+    };
     const server = createHttpServer({
       host: "127.0.0.1",
       port: 0,
       handler: {} as RequestHandler,
       resources: { lookup: () => undefined, all: () => [] },
-      authenticator: { name: "test", authenticate: () => ({ user: { username: "jane", groups: [] } }) },
+      authenticator: { name: "test", authenticate: () => authenticate() },
       authorizer: allowAll,
       flowControl: control,
       routes: [
@@ -221,7 +227,7 @@ describe("a server with one seat", () => {
       const { queues } = control.levels.find(({ name }) => name === "one") as (typeof control.levels)[number];
       return [queues.executing.size, queues.waiting];
     };
-    return { server, ask, state, held };
+    return { server, ask, state, held, arrived: () => arrived };
   }
 
   test("lets one in, holds one, refuses the next, and goes on when a client leaves", async () => {
@@ -248,6 +254,25 @@ describe("a server with one seat", () => {
     expect(await first.answer).toMatchObject({ code: 200, text: "/held/a" });
     expect(await third.answer).toMatchObject({ code: 200, text: "/free" });
     expect(held.has("/held/b")).toBe(false);
+    await expect.poll(state).toEqual([0, 0]);
+    await server.close();
+  });
+
+  test("gives none to a client that left before it was known who it is", async () => {
+    let known: () => void = () => {};
+    const authenticated = new Promise<void>((resolve) => {
+      known = resolve;
+    });
+    const { server, ask, state, arrived } = await serving(authenticated);
+    const first = ask("/held/a");
+    await expect.poll(arrived).toBe(1);
+    first.leave();
+    await first.answer;
+    // The server hears of it with a later request at the latest.
+    const second = ask("/free");
+    await expect.poll(arrived).toBe(2);
+    known();
+    expect(await second.answer).toMatchObject({ code: 200 });
     await expect.poll(state).toEqual([0, 0]);
     await server.close();
   });
