@@ -118,6 +118,24 @@ test("undo goes back to the old ReplicaSet under a new revision and remembers th
   });
 });
 
+test("counts on from a revision that numbers do not hold exactly", async () => {
+  const scenario = new Scenario({ controllers: [deploymentController, replicaSetController] });
+  await scenario.start();
+  const revision = "deployment.kubernetes.io/revision";
+  await scenario.create(replicaSets, {
+    apiVersion: "apps/v1",
+    kind: "ReplicaSet",
+    metadata: { name: "adopted", namespace: "default", annotations: { [revision]: "3546343826724305832" }, labels },
+    spec: { replicas: 1, selector: { matchLabels: labels }, template: template("v0") },
+  });
+  await scenario.settle();
+  await scenario.create(deployments, makeDeployment(1));
+  await scenario.settle();
+  expect((await scenario.get(deployments, "web"))?.metadata.annotations?.[revision]).toBe("3546343826724305833");
+  const revisions = (await scenario.list(replicaSets)).map(({ metadata }) => metadata.annotations?.[revision]);
+  expect(revisions.sort()).toEqual(["3546343826724305832", "3546343826724305833"]);
+});
+
 test("Recreate ends all old pods before it begins new ones", async () => {
   const scenario = await begin(3, { strategy: { type: "Recreate" } });
   let mixed = false;

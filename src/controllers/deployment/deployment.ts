@@ -237,7 +237,7 @@ async function cleanUp(rollout: Rollout): Promise<void> {
   const { client, signal } = rollout.context;
   const alive = rollout.old.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
   const excess = alive
-    .sort((a, b) => revisionOf(a) - revisionOf(b) || byAge(a, b))
+    .sort((a, b) => Number(revisionOf(a) - revisionOf(b)) || byAge(a, b))
     .slice(0, Math.max(0, alive.length - limit));
   for (const replicaSet of excess) {
     const { metadata, status } = replicaSet;

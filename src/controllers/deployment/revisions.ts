@@ -21,6 +21,7 @@ const notCopied: ReadonlySet<string> = new Set([
 ]);
 
 const historyLimit = 2000;
+const maxRevision = 2n ** 63n - 1n;
 
 /** Oldest first. */
 export function byAge(a: ReplicaSet, b: ReplicaSet): number {
@@ -52,9 +53,21 @@ function withoutHash(template: PodTemplateSpec): unknown {
   return { ...template, metadata: { ...metadata, labels: others } };
 }
 
-export function revisionOf(object: { readonly metadata: { readonly annotations?: Annotations } }): number {
-  const revision = Number(object.metadata.annotations?.[revisionAnnotation] ?? "0");
-  return Number.isSafeInteger(revision) ? revision : 0;
+/** An int64, larger than what numbers hold exactly: people and tests write such revisions. What is none counts as 0. */
+export function revisionOf(object: { readonly metadata: { readonly annotations?: Annotations } }): bigint {
+  return parseRevision(object.metadata.annotations?.[revisionAnnotation]);
+}
+
+/** 0: there is none. */
+export function latestRevision(replicaSets: readonly ReplicaSet[]): bigint {
+  let latest = 0n;
+  for (const revision of replicaSets.map(revisionOf)) if (revision > latest) latest = revision;
+  return latest;
+}
+
+function parseRevision(text = "0"): bigint {
+  const revision = /^[0-9]{1,19}$/.test(text) ? BigInt(text) : 0n;
+  return revision <= maxRevision ? revision : 0n;
 }
 
 export function numberAnnotation(object: ReplicaSet, name: string): number | undefined {
@@ -66,7 +79,7 @@ export function numberAnnotation(object: ReplicaSet, name: string): number | und
 export function annotationsFor(
   deployment: Deployment,
   current: Annotations | undefined,
-  revision: number,
+  revision: bigint,
   exists: boolean,
 ): Annotations {
   const next = new Map<string, string>(Object.entries(current ?? {}));
@@ -74,7 +87,7 @@ export function annotationsFor(
     if (!notCopied.has(name)) next.set(name, value);
   }
   const old = current?.[revisionAnnotation];
-  if (Number(old ?? "0") < revision) {
+  if (parseRevision(old) < revision) {
     next.set(revisionAnnotation, String(revision));
     if (old !== undefined) next.set(historyAnnotation, extendHistory(current?.[historyAnnotation], old));
   }

@@ -19,8 +19,8 @@ import {
   equalTemplates,
   findNew,
   hashLabel,
+  latestRevision,
   revisionAnnotation,
-  revisionOf,
   sizeAnnotations,
   templateHash,
 } from "./revisions.js";
@@ -48,12 +48,12 @@ export class Rollout {
 
   /** Brings the new ReplicaSet's annotations up to date, and creates it where `create` is set and it is missing. */
   async syncNewest(create: boolean): Promise<void> {
-    const revision = Math.max(0, ...this.old.map(revisionOf)) + 1;
+    const revision = latestRevision(this.old) + 1n;
     if (this.newest !== undefined) await this.#updateNewest(this.newest, revision);
     else if (create) await this.#createNewest(revision);
   }
 
-  async #updateNewest(current: ReplicaSet, revision: number): Promise<void> {
+  async #updateNewest(current: ReplicaSet, revision: bigint): Promise<void> {
     const annotations = annotationsFor(this.deployment, current.metadata.annotations, revision, true);
     const { minReadySeconds } = this.deployment.spec ?? {};
     const sameWait = (current.spec?.minReadySeconds ?? 0) === (minReadySeconds ?? 0);
@@ -70,7 +70,7 @@ export class Rollout {
     await this.writeStatus(known ? this.#status : found, annotations[revisionAnnotation] ?? String(revision));
   }
 
-  async #createNewest(revision: number): Promise<void> {
+  async #createNewest(revision: bigint): Promise<void> {
     const { client, events, signal } = this.context;
     const wanted = this.#make(revision);
     const { name } = wanted.metadata;
@@ -110,7 +110,7 @@ export class Rollout {
     await this.writeStatus(existed ? this.#status : progress, String(revision));
   }
 
-  #make(revision: number): New<ReplicaSet> {
+  #make(revision: bigint): New<ReplicaSet> {
     const { deployment } = this;
     const { name, namespace } = deployment.metadata;
     const { template = {}, selector = {}, minReadySeconds } = deployment.spec ?? {};
