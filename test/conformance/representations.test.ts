@@ -27,6 +27,21 @@ const protobuf = "application/vnd.kubernetes.protobuf";
 const allTypes = `application/json, application/yaml, ${protobuf}`;
 
 describe("a Table", () => {
+  test("of a list that is streamed does not exist, other forms do", async () => {
+    const options = {
+      watch: "true",
+      sendInitialEvents: "true",
+      resourceVersionMatch: "NotOlderThan",
+      timeoutSeconds: "1",
+    };
+    const path = `${list}?${new URLSearchParams({ ...options, allowWatchBookmarks: "true" })}`;
+    const { code, json } = await get(path, table);
+    expect([code, json()["reason"]]).toEqual([406, "NotAcceptable"]);
+    const { text } = await get(path, `${table},application/json`);
+    expect(text).toContain('"type":"ADDED","object":{"kind":"ConfigMap"');
+    expect(text).not.toContain('"kind":"Table"');
+  });
+
   test.each([
     ["a review", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"],
     ["a binding", "/api/v1/namespaces/default/pods/none/binding"],

@@ -78,7 +78,7 @@ export class ResourceService {
     const accept = headerOf(exchange.request.headers, "accept");
     exchange.accepted = this.#negotiator.accept(accept, {
       protobuf: exchange.protobuf?.resource,
-      tables: hasTable(description, call.subresource),
+      tables: hasTable(description, call),
     });
     if (call.verb === "watch") return this.#serveWatch(exchange, info, call, description, upgrade);
     const { bodyLimitBytes, decode, handler } = this.#options;
@@ -307,8 +307,9 @@ class LabelTable {
   }
 }
 
-/** What is only created, a review or a binding, is no object that could be shown in one. */
-function hasTable({ verbs, subresources }: ResourceDescription, subresource: string | undefined): boolean {
+/** What is only created, a review or a binding, is no object that could be shown in one; nor are lists that are streamed. */
+function hasTable({ verbs, subresources }: ResourceDescription, { verb, subresource, options }: ApiRequest): boolean {
+  if (verb === "watch" && options?.sendInitialEvents === true && options.allowWatchBookmarks === true) return false;
   const possible = (subresource && subresources.get(subresource)?.verbs) || verbs;
   return possible.includes("get") || !possible.includes("create");
 }
