@@ -100,7 +100,7 @@ export function addPartCommands(program: Command): void {
     )
     .option("--eviction-soft <thresholds>", "evict pods below these after a grace period")
     .option("--eviction-soft-grace-period <periods>", "of each soft threshold: memory.available=1m30s")
-    .option("--eviction-max-pod-grace-period <seconds>", "the longest that pods get then", parseCount)
+    .option("--eviction-max-pod-grace-period <seconds>", "the longest that pods get then", parseLimit)
     .option("--eviction-minimum-reclaim <amounts>", "what is to be free beyond the threshold: nodefs.available=2Gi")
     .option("--eviction-pressure-transition-period <duration>", "how long pressure is reported after it was seen; 5m")
     .option("--image-gc-high-threshold <percent>", "remove unused images above so much disk usage; 85", parseCount)
