@@ -1,3 +1,4 @@
+import { createSocket } from "node:dgram";
 import { createServer, type Socket } from "node:net";
 import { afterAll, describe, expect, test } from "vitest";
 import { type ProxyServicePort, pickEndpoints } from "../../src/proxy/index.js";
@@ -147,6 +148,22 @@ describe("UserspaceProxy", () => {
     );
     await apply(proxy(), service(front, [dead, alive]));
     for (let count = 0; count < 6; count++) expect(await ask(front, 80, "x")).toBe("x");
+  });
+
+  test("goes on to the next endpoint when one cannot even be connected to, over UDP", async () => {
+    const [front, alive] = [address(), address()];
+    const echo = createSocket("udp4");
+    echo.on("message", (message, { port, address: client }) => echo.send(message, port, client));
+    await new Promise<void>((resolve) => echo.bind(8080, alive, resolve));
+    // Connecting to the broadcast address is not permitted.
+    await apply(proxy(), { ...service(front, ["255.255.255.255", alive]), protocol: "UDP" });
+    const client = createSocket("udp4");
+    const answered = new Promise<string>((resolve) => client.once("message", (message) => resolve(String(message))));
+    const asking = setInterval(() => client.send("x", 80, front), 20);
+    expect(await answered).toBe("x");
+    clearInterval(asking);
+    client.close();
+    echo.close();
   });
 
   test("lets connections of a removed service finish, for a while", async () => {

@@ -92,7 +92,8 @@ export class UdpFrontend implements Frontend {
   }
 
   #receive(message: Buffer, address: string, port: number): void {
-    if (!admits(this.#target, address)) return;
+    // From port 0 comes what wants no answer, and none could be sent.
+    if (port === 0 || !admits(this.#target, address)) return;
     const client = `${address}\n${port}`;
     const session = this.#sessions.get(client) ?? this.#begin(client, address, port);
     if (session === undefined) return;
@@ -129,11 +130,15 @@ export class UdpFrontend implements Frontend {
       this.#socket?.send(answer, port, address);
     });
     const source = sourceToKeep(address, endpoint.ip);
-    const go = (): void =>
-      socket.connect(endpoint.port, endpoint.ip, () => {
-        session.connected = true;
-        for (const message of session.pending.splice(0)) socket.send(message);
-      });
+    const connected = (error?: Error): void => {
+      if (error !== undefined) {
+        this.#end(client, session);
+        return;
+      }
+      session.connected = true;
+      for (const message of session.pending.splice(0)) socket.send(message);
+    };
+    const go = (): void => socket.connect(endpoint.port, endpoint.ip, connected);
     if (source === undefined) go();
     else socket.bind({ address: source, port: 0, exclusive: true }, go);
     this.#sessions.set(client, session);
