@@ -163,6 +163,8 @@ export { formatMicroTime, formatTime, parseTimeMs } from "./time.js";
 export type {
   ApiRequest,
   DeleteOptions,
+  DiscoveredResource,
+  GroupVersion,
   PatchType,
   PropagationPolicy,
   RequestOptions,

@@ -1,5 +1,5 @@
 import type { KubeList, KubeObject, WatchEvent } from "./object.js";
-import type { GroupVersionResource } from "./resource-type.js";
+import type { GroupVersionResource, ResourceType } from "./resource-type.js";
 import type { Status } from "./status.js";
 
 export type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "delete" | "deletecollection";
@@ -82,4 +82,20 @@ export interface Transport {
    * so does aborting.
    */
   watch(request: ApiRequest): AsyncIterable<readonly WatchEvent[]>;
+
+  /**
+   * What a group-version has, as its discovery document says: for what is behind APIServices, of which no definition tells. Fails as
+   * `request` does. Absent: nobody can be asked.
+   */
+  discover?(groupVersion: GroupVersion, signal?: AbortSignal): Promise<readonly DiscoveredResource[]>;
+}
+
+export interface GroupVersion {
+  readonly group: string;
+  readonly version: string;
+}
+
+export interface DiscoveredResource extends ResourceType {
+  /** `get`, `list`, `watch` ..., as far as the server has them. */
+  readonly verbs: readonly string[];
 }

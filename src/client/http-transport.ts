@@ -1,6 +1,8 @@
 import type { Dispatcher } from "undici";
 import {
   type ApiRequest,
+  type DiscoveredResource,
+  type GroupVersion,
   type KubeList,
   type KubeObject,
   type Status,
@@ -12,6 +14,7 @@ import {
   type WatchEvent,
 } from "../api/index.js";
 import { type Clock, realClock, sleep } from "../internal/clock.js";
+import { parseResourceList } from "./discovery-document.js";
 import { type HttpCall, httpCall } from "./request-path.js";
 import { WatchDecoder } from "./watch-decoder.js";
 
@@ -91,6 +94,12 @@ export class HttpTransport implements Transport, AsyncDisposable {
     } finally {
       body.destroy();
     }
+  }
+
+  async discover(groupVersion: GroupVersion, signal?: AbortSignal): Promise<readonly DiscoveredResource[]> {
+    const { group, version } = groupVersion;
+    const path = group === "" ? `/api/${version}` : `/apis/${group}/${version}`;
+    return parseResourceList(await this.getPath(path, signal === undefined ? {} : { signal }), groupVersion);
   }
 
   /** A path of the server that is no resource: `/version`, `/openapi/v3`, `/api`. Gives back the text. */

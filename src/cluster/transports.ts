@@ -25,6 +25,7 @@ export class ProcessTransports implements AsyncDisposable {
     return {
       request: (request) => wayOf(request).request(request),
       watch: (request) => wayOf(request).watch(request),
+      discover: (groupVersion, signal) => this.#through(user, agent).discover(groupVersion, signal),
     };
   }
 

@@ -33,6 +33,8 @@ const known: ReadonlySet<string> = new Set(Object.keys(controllerRoles));
 /** Sees every request on its way to a server, and may make it fail. */
 export class Tap implements Transport {
   readonly requests: ApiRequest[] = [];
+  /** What is behind an APIService, for those that ask; absent: nobody can be asked. */
+  behind: Transport["discover"];
   /** Called before every request; what it throws is what the client gets. */
   intercept: ((request: ApiRequest) => void | Promise<void>) | undefined;
   readonly #transport: Transport;
@@ -53,6 +55,7 @@ export class Tap implements Transport {
     return {
       request: (request) => this.#request(request, transport),
       watch: (request) => this.#watch(request, transport),
+      ...(this.behind === undefined ? {} : { discover: this.behind }),
     };
   }
 

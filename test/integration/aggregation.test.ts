@@ -7,7 +7,15 @@ import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { builtinDescriptions } from "../../src/api/describe/index.js";
-import { type APIService, apiServices, endpointSlices, namespaces, services } from "../../src/api/index.js";
+import {
+  type APIService,
+  apiServices,
+  configMaps,
+  endpointSlices,
+  namespaces,
+  type OwnerReference,
+  services,
+} from "../../src/api/index.js";
 import { builtinStrategies } from "../../src/api/kinds/index.js";
 import { bootstrapRbac } from "../../src/apiserver/authz/reconcile.js";
 import { type ClusterPki, createClusterPki } from "../../src/apiserver/pki/cluster-pki.js";
@@ -16,6 +24,9 @@ import { type Client, createClient, waitFor } from "../../src/client/index.js";
 import { kubeconfigFor } from "../../src/cluster/cluster.js";
 import { loopbackStrategies } from "../../src/cluster/loopback-endpoints.js";
 import { ProcessTransports } from "../../src/cluster/transports.js";
+import { garbageCollector } from "../../src/controllers/garbagecollector/garbagecollector.js";
+import { createManager } from "../../src/controllers/manager.js";
+import { namespaceController } from "../../src/controllers/namespace/namespace.js";
 import { realClock } from "../../src/internal/clock.js";
 import { MemoryStore } from "../../src/store/index.js";
 import { ExtensionServer, group, version } from "./support/extension-server.js";
@@ -234,6 +245,44 @@ describe("clients in the process", () => {
     const before = extension.asked.length;
     await part.get(services, { namespace: "default", name: "wardle" });
     expect(extension.asked).toHaveLength(before);
+  });
+});
+
+describe("controllers", () => {
+  const flunders = { group, version, resource: "flunders", kind: "Flunder", namespaced: true };
+
+  test("empty a namespace of what other servers have, and collect it with its owners", async () => {
+    await using transports = new ProcessTransports(server, pki);
+    const part = createClient(transports.transport());
+    const stopManager = new AbortController();
+    const { signal } = stopManager;
+    const flunder = (name: string, namespace: string, ownerReferences: readonly OwnerReference[] = []) =>
+      part.create(flunders, {
+        apiVersion: `${group}/${version}`,
+        kind: "Flunder",
+        metadata: { name, namespace, ownerReferences },
+      });
+    const left = async () => (await part.list(flunders)).items.map(({ metadata }) => metadata.name).sort();
+    await client.create(namespaces, { apiVersion: "v1", kind: "Namespace", metadata: { name: "team" } });
+    const metadata = { name: "owner", namespace: "default" };
+    const owner = await client.create(configMaps, { apiVersion: "v1", kind: "ConfigMap", metadata });
+    const { uid } = owner.metadata;
+    await flunder("owned", "default", [{ apiVersion: "v1", kind: "ConfigMap", name: "owner", uid }]);
+    await flunder("kept", "default");
+    await flunder("inside", "team");
+    const controllers = [namespaceController, garbageCollector];
+    const manager = createManager({ client: part, controllers });
+    const managing = manager.run({ signal, ready: () => {} });
+    try {
+      await client.delete(namespaces, { name: "team" });
+      await client.delete(configMaps, metadata);
+      await expect.poll(left, { timeout: 10_000 }).toEqual(["kept"]);
+      await waitFor(client, namespaces, { name: "team" }, (object) => object === undefined, { timeoutMs: 10_000 });
+    } finally {
+      stopManager.abort();
+      await managing;
+    }
+    await part.delete(flunders, { namespace: "default", name: "kept" });
   });
 });
 

@@ -1,5 +1,12 @@
-import { customResourceDefinitions, type KubeObject, type ObjectMeta, type ResourceType } from "../../api/index.js";
+import {
+  apiServices,
+  customResourceDefinitions,
+  type KubeObject,
+  type ObjectMeta,
+  type ResourceType,
+} from "../../api/index.js";
 import type { InformerHandler } from "../../client/index.js";
+import { every } from "../../internal/clock.js";
 import type { Controller, ControllerContext, RunningController } from "../controller.js";
 import { defineStatefulController } from "../define-controller.js";
 import { CustomWatches } from "../shared/custom-watches.js";
@@ -10,7 +17,9 @@ import { foreground, type GraphNode, isDeleting, OwnerGraph, orphan } from "./gr
 /** They come and go in masses, and own nothing. */
 const ignored: ReadonlySet<string> = new Set(["events"]);
 
-/** Deletes objects whose owners are gone, over all resources, custom ones included. */
+const refreshMs = 30_000;
+
+/** Deletes objects whose owners are gone, over all resources, custom ones and those of other servers included. */
 export const garbageCollector: Controller = {
   name: "garbage-collector-controller",
   account: "generic-garbage-collector",
@@ -25,6 +34,9 @@ class GarbageCollector implements RunningController {
   readonly #collector: Collector;
   readonly #queue: RunningController;
   #enqueue: (uid: string) => void = () => {};
+  #refreshing: Promise<void> | undefined;
+  #refreshWanted = false;
+  /** Of custom resources, and of those of other servers, each until its definition or APIService goes. */
   readonly #custom: CustomWatches;
 
   constructor(context: ControllerContext) {
@@ -50,15 +62,36 @@ class GarbageCollector implements RunningController {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    const { clock, informer } = this.#context;
     const sync = (): void => this.#custom.follow(this.#discovery.custom(), signal);
-    const registration = this.#context.informer(customResourceDefinitions).addHandler({ batch: sync });
+    const refresh = (): Promise<void> => this.#refresh(signal);
+    const registrations = [
+      informer(customResourceDefinitions).addHandler({ batch: sync }),
+      informer(apiServices).addHandler({ batch: () => void refresh() }),
+    ];
     sync();
     try {
-      await this.#queue.run(signal);
+      // A server behind this one may have other resources after it was started anew.
+      await Promise.all([this.#queue.run(signal), every(clock, refreshMs, signal, refresh)]);
     } finally {
-      registration.remove();
+      for (const registration of registrations) registration.remove();
+      await this.#refreshing;
       await this.#custom.stop();
     }
+  }
+
+  /** One at a time: who comes while one is under way gets another after it. */
+  #refresh(signal: AbortSignal): Promise<void> {
+    this.#refreshWanted = true;
+    this.#refreshing ??= (async () => {
+      while (this.#refreshWanted && !signal.aborted) {
+        this.#refreshWanted = false;
+        await this.#discovery.refresh(signal).catch(() => {});
+        this.#custom.follow(this.#discovery.custom(), signal);
+      }
+      this.#refreshing = undefined;
+    })();
+    return this.#refreshing;
   }
 
   #handler(resource: ResourceType): InformerHandler<KubeObject> {

@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { configMaps, namespaces, pods, serviceAccounts } from "../../api/index.js";
+import {
+  type APIService,
+  apiServices,
+  configMaps,
+  type New,
+  namespaces,
+  pods,
+  serviceAccounts,
+} from "../../api/index.js";
 import { makePod } from "../../testing/builders.js";
 import { Scenario } from "../../testing/controller-scenario.js";
 import { rootCaPublisher, serviceAccountController } from "../serviceaccount/serviceaccount.js";
@@ -74,4 +82,58 @@ test("a finalizer in it holds a namespace and is named", async () => {
   await scenario.change(configMaps, "c", { metadata: { finalizers: null } }, undefined, "team");
   await scenario.advance(5000);
   expect(await scenario.get(namespaces, "team")).toBeUndefined();
+});
+
+const apiService = (status: string): New<APIService> => ({
+  apiVersion: "apiregistration.k8s.io/v1",
+  kind: "APIService",
+  metadata: { name: "v1beta1.metrics.k8s.io" },
+  spec: {
+    group: "metrics.k8s.io",
+    version: "v1beta1",
+    groupPriorityMinimum: 100,
+    versionPriority: 100,
+    service: { namespace: "kube-system", name: "metrics" },
+  },
+  status: { conditions: [{ type: "Available", status, lastTransitionTime: "2026-01-01T00:00:00Z" }] },
+});
+
+test("a namespace stays while it is not known what servers behind the API have in it", async () => {
+  const scenario = new Scenario({ controllers: [namespaceController] });
+  const asked: string[] = [];
+  scenario.api.behind = async ({ group, version }) => {
+    asked.push(`${group}/${version}`);
+    return [{ group, version, resource: "pods", kind: "PodMetrics", namespaced: true, verbs: ["get", "list"] }];
+  };
+  await scenario.start();
+  const { status, ...service } = apiService("False");
+  await scenario.create(apiServices, service);
+  await scenario.change(apiServices, service.metadata.name ?? "", { status }, "status");
+  await scenario.create(namespaces, namespace("team"));
+  await scenario.create(configMaps, {
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "c", namespace: "team" },
+  });
+  await scenario.settle();
+  await scenario.delete(namespaces, "team", {}, "");
+  await scenario.settle();
+  const held = (await scenario.get(namespaces, "team"))?.status?.conditions;
+  expect(held?.map(({ type, status: is, reason }) => `${type} ${is} ${reason}`)).toEqual([
+    "NamespaceDeletionDiscoveryFailure True DiscoveryFailed",
+    "NamespaceDeletionGroupVersionParsingFailure False ParsedGroupVersions",
+    "NamespaceDeletionContentFailure False ContentDeleted",
+    "NamespaceContentRemaining False ContentRemoved",
+    "NamespaceFinalizersRemaining False ContentHasNoFinalizers",
+  ]);
+  expect(held?.[0]?.message).toBe(
+    "Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: metrics.k8s.io/v1beta1: stale GroupVersion discovery: metrics.k8s.io/v1beta1",
+  );
+  // The rest went meanwhile.
+  expect(await scenario.get(configMaps, "c", "team")).toBeUndefined();
+  expect(asked).toEqual([]);
+  await scenario.change(apiServices, service.metadata.name ?? "", { status: apiService("True").status }, "status");
+  await scenario.advance(10_000);
+  expect(await scenario.get(namespaces, "team")).toBeUndefined();
+  expect(new Set(asked)).toEqual(new Set(["metrics.k8s.io/v1beta1"]));
 });

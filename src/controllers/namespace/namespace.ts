@@ -1,4 +1,5 @@
 import {
+  type DiscoveredResource,
   isStatusError,
   type KubeObject,
   type Namespace,
@@ -15,7 +16,7 @@ import { defineStatefulController, type ReconcileContext } from "../define-contr
 import { setCondition } from "../shared/conditions.js";
 import { type Discovery, discoverFrom } from "../shared/discovery.js";
 import { messageOf } from "../shared/pod-control.js";
-import { getOrUndefined, writeStatus } from "../shared/write-status.js";
+import { deleteExactly, getOrUndefined, writeStatus } from "../shared/write-status.js";
 
 const finalizer = "kubernetes";
 /** What is left says nothing when it goes, unless it is a pod; so it is looked at again. */
@@ -49,6 +50,8 @@ interface Remains {
   readonly counts: Map<string, number>;
   readonly finalizers: Map<string, number>;
   readonly failures: string[];
+  /** Group-versions of which it is not known what they have. */
+  readonly undiscovered: readonly string[];
 }
 
 async function empty(
@@ -63,31 +66,31 @@ async function empty(
     const status = { ...namespace.status, phase: "Terminating" };
     namespace = (await writeStatus(client, namespaces, namespace, status, signal)) ?? namespace;
   }
-  const remains: Remains = { counts: new Map(), finalizers: new Map(), failures: [] };
+  const undiscovered = await discovery.refresh(signal);
+  const remains: Remains = { counts: new Map(), finalizers: new Map(), failures: [], undiscovered };
   const { name } = namespace.metadata;
   // Pods first: what they need to end well, secrets or a network policy, goes after them.
-  const longestGraceMs = await clear(pods, name, remains, context);
+  const all = discovery.deletable().filter(({ namespaced }) => namespaced);
+  const clearAll = (which: readonly DiscoveredResource[]): Promise<readonly number[]> =>
+    Promise.all(which.map((resource) => clear(resource, name, remains, context)));
+  const longestGraceMs = Math.max(0, ...(await clearAll(all.filter(isPods))));
   if (remains.counts.size === 0 && remains.failures.length === 0) {
-    const others = discovery.resources().filter((resource) => resource.namespaced && resource !== pods);
-    await Promise.all(
-      others.map(async (resource) => {
-        if (resource.group !== "" || resource.resource !== "pods") await clear(resource, name, remains, context);
-      }),
-    );
+    await clearAll(all.filter((resource) => !isPods(resource)));
   }
-  if (remains.counts.size === 0 && remains.failures.length === 0) {
+  if (remains.counts.size === 0 && remains.failures.length === 0 && undiscovered.length === 0) {
     await finalize(namespace, context);
     return undefined;
   }
   const conditions = conditionsOf(namespace.status?.conditions, remains, timestamp(context.clock));
   await writeStatus(client, namespaces, namespace, { ...namespace.status, conditions }, signal);
-  if (remains.failures.length > 0) throw new Error(`cannot delete all of ${name}: ${remains.failures.join(", ")}`);
+  const problems = [...remains.failures, ...undiscovered.map(staleness)];
+  if (problems.length > 0) throw new Error(`cannot delete all of ${name}: ${problems.join(", ")}`);
   return { requeueAfterMs: Math.max(lookAgainMs, longestGraceMs / 2) };
 }
 
 /** Deletes all of a resource and counts what stays. Gives back the longest grace of pods. */
 async function clear(
-  resource: ResourceType,
+  resource: DiscoveredResource,
   namespace: string,
   remains: Remains,
   context: ReconcileContext,
@@ -99,18 +102,14 @@ async function clear(
     if (left.length === 0) return 0;
     if (left.some(({ metadata }) => metadata.deletionTimestamp === undefined)) {
       // In the background, whatever the kind's own default: what depends on these goes with the namespace.
-      await client.deleteCollection(resource, {
-        namespace,
-        deleteOptions: { propagationPolicy: "Background" },
-        signal,
-      });
+      await removeAll(resource, namespace, left, context);
       left = await list();
     }
     if (left.length > 0) remains.counts.set(nameOf(resource), left.length);
     for (const { metadata } of left) {
       for (const one of metadata.finalizers ?? []) remains.finalizers.set(one, (remains.finalizers.get(one) ?? 0) + 1);
     }
-    return resource === pods ? graceMs(left) : 0;
+    return isPods(resource) ? graceMs(left) : 0;
   } catch (error) {
     // Not served here, or nobody may delete it: then there is nothing of it.
     if (isStatusError(error, "NotFound") || isStatusError(error, "MethodNotAllowed")) return 0;
@@ -118,6 +117,29 @@ async function clear(
     remains.failures.push(`${nameOf(resource)}: ${messageOf(error)}`);
     return 0;
   }
+}
+
+async function removeAll(
+  resource: DiscoveredResource,
+  namespace: string,
+  all: readonly KubeObject[],
+  { client, signal }: ReconcileContext,
+): Promise<void> {
+  const deleteOptions = { propagationPolicy: "Background" } as const;
+  if (resource.verbs.includes("deletecollection")) {
+    await client.deleteCollection(resource, { namespace, deleteOptions, signal });
+  } else {
+    for (const object of all) await deleteExactly(client, resource, object, { ...deleteOptions, signal });
+  }
+}
+
+function isPods({ group, resource }: ResourceType): boolean {
+  return group === "" && resource === "pods";
+}
+
+/** As upstream's discovery says it. */
+function staleness(groupVersion: string): string {
+  return `${groupVersion}: stale GroupVersion discovery: ${groupVersion}`;
 }
 
 function graceMs(left: readonly KubeObject[]): number {
@@ -147,7 +169,7 @@ async function finalize(namespace: Namespace, { client, signal }: ReconcileConte
 
 function conditionsOf(
   before: readonly NamespaceCondition[] | undefined,
-  { counts, finalizers, failures }: Remains,
+  { counts, finalizers, failures, undiscovered }: Remains,
   lastTransitionTime: string,
 ): readonly NamespaceCondition[] {
   const list = (entries: ReadonlyMap<string, number>, join: (name: string, count: number) => string): string =>
@@ -158,7 +180,14 @@ function conditionsOf(
   const remaining = list(counts, (name, count) => `${name} has ${count} resource instances`);
   const blocking = list(finalizers, (name, count) => `${name} in ${count} resource instances`);
   const states: readonly (readonly [type: string, reason: string, message: string, failed: boolean])[] = [
-    ["NamespaceDeletionDiscoveryFailure", "ResourcesDiscovered", "All resources successfully discovered", false],
+    undiscovered.length > 0
+      ? [
+          "NamespaceDeletionDiscoveryFailure",
+          "DiscoveryFailed",
+          `Discovery failed for some groups, ${undiscovered.length} failing: unable to retrieve the complete list of server APIs: ${undiscovered.map(staleness).join(", ")}`,
+          true,
+        ]
+      : ["NamespaceDeletionDiscoveryFailure", "ResourcesDiscovered", "All resources successfully discovered", false],
     [
       "NamespaceDeletionGroupVersionParsingFailure",
       "ParsedGroupVersions",

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -134,7 +135,8 @@ export class ExtensionServer {
 
   #create(response: ServerResponse, namespace: string, body: string): void {
     const given = JSON.parse(body) as Flunder;
-    const metadata = { ...given.metadata, namespace, resourceVersion: String(++this.#revision) };
+    const made = { uid: randomUUID(), creationTimestamp: "2026-01-01T00:00:00Z" };
+    const metadata = { ...made, ...given.metadata, namespace, resourceVersion: String(++this.#revision) };
     const object = { ...given, metadata };
     this.#objects.set(`${namespace}/${metadata.name}`, object);
     this.#tell("ADDED", object);
