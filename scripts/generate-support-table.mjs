@@ -32,6 +32,7 @@ const servedBy = {
   "taint-eviction-controller": ["nodes"],
   "pod-garbage-collector-controller": ["pods"],
   "persistentvolume-binder-controller": ["persistentvolumeclaims", "persistentvolumes"],
+  "persistentvolume-attach-detach-controller": ["volumeattachments.storage.k8s.io", "nodes"],
   "persistentvolumeclaim-protection-controller": ["persistentvolumeclaims"],
   "persistentvolume-protection-controller": ["persistentvolumes"],
   "volumeattributesclass-protection-controller": ["volumeattributesclasses.storage.k8s.io"],

@@ -1,3 +1,4 @@
+import { attachDetachController } from "./attachdetach/attachdetach.js";
 import { certificateApprovingController } from "./certificates/approving.js";
 import { certificateCleanerController } from "./certificates/cleaner.js";
 import type { CertificateSigner } from "./certificates/signer.js";
@@ -81,6 +82,7 @@ export function builtinControllers(options: BuiltinOptions = {}): readonly Contr
     taintEvictionController,
     podGarbageCollector(),
     persistentVolumeBinder,
+    attachDetachController,
     ephemeralVolumeController,
     resourceClaimController,
     pvcProtectionController,
