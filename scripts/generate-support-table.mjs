@@ -43,6 +43,8 @@ const servedBy = {
   "clusterrole-aggregation-controller": ["clusterroles.rbac.authorization.k8s.io"],
   "resourcequota-controller": ["resourcequotas"],
   "node-ipam-controller": ["nodes"],
+  "bootstrap-signer-controller": ["configmaps"],
+  "token-cleaner-controller": ["secrets"],
   "serviceaccount-token-controller": ["secrets"],
   "certificatesigningrequest-approving-controller": ["certificatesigningrequests.certificates.k8s.io"],
   "certificatesigningrequest-signing-controller": ["certificatesigningrequests.certificates.k8s.io"],

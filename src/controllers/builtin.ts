@@ -1,4 +1,5 @@
 import { attachDetachController } from "./attachdetach/attachdetach.js";
+import { bootstrapSigner, tokenCleaner } from "./bootstrap/bootstrap.js";
 import { certificateApprovingController } from "./certificates/approving.js";
 import { certificateCleanerController } from "./certificates/cleaner.js";
 import type { CertificateSigner } from "./certificates/signer.js";
@@ -90,6 +91,8 @@ export function builtinControllers(options: BuiltinOptions = {}): readonly Contr
     serviceCidrController,
     vacProtectionController,
     clusterRoleAggregationController,
+    bootstrapSigner,
+    tokenCleaner,
     validatingAdmissionPolicyStatusController,
     ...(quota === undefined ? [] : [resourceQuotaController(quota)]),
     ...(nodeIpam === undefined ? [] : [nodeIpamController(nodeIpam)]),
