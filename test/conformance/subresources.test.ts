@@ -137,6 +137,28 @@ describeApi("eviction", controlPlane, (api) => {
     expect((await failure(api.call("get", pods, quick))).code).toBe(404);
   });
 
+  test("says on the pod that it is disrupted, unless it only tries", async () => {
+    const at = await pod(api, { node: "n1" });
+    await evict(at, { deleteOptions: { dryRun: ["All"] } });
+    const disrupted = async (): Promise<unknown> => {
+      const { status } = (await api.call("get", pods, at)) as { status: { conditions?: { type: string }[] } };
+      return status.conditions?.find(({ type }) => type === "DisruptionTarget");
+    };
+    expect(await disrupted()).toBeUndefined();
+    const { metadata } = (await api.call("get", pods, at)) as { metadata: { resourceVersion: string } };
+    const preconditions = { resourceVersion: metadata.resourceVersion };
+    await evict(at, { deleteOptions: { preconditions } });
+    expect(await disrupted()).toEqual({
+      type: "DisruptionTarget",
+      observedGeneration: 1,
+      status: "True",
+      lastTransitionTime: expect.any(String),
+      reason: "EvictionByEvictionAPI",
+      message: "Eviction API: evicting",
+    });
+    expect(await failure(evict(at, { deleteOptions: { preconditions } }))).toMatchObject({ code: 409 });
+  });
+
   test("spends a disruption of the budget, and waits when there is none", async () => {
     const at = await pod(api, { node: "n1" });
     const status = {

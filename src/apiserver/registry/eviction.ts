@@ -1,8 +1,10 @@
 import {
+  type DeleteOptions,
   type Eviction,
   type JsonObject,
   type KubeObject,
   type Pod,
+  type PodCondition,
   type PodDisruptionBudget,
   podDisruptionBudgets,
   pods,
@@ -11,9 +13,10 @@ import {
 } from "../../api/index.js";
 import { isJsonObject } from "../../api/kinds/strategy.js";
 import { selectorFromLabelSelector } from "../../api/labels.js";
-import type { ServerRequest, ServerResult } from "../request.js";
+import type { ServerRequest, ServerResult, StoredObject } from "../request.js";
 import { isDryRun, type RegistryContext, strategyContext } from "./context.js";
 import { deleteOne } from "./delete.js";
+import { checkPreconditions, readDeleteOptions } from "./delete-options.js";
 import type { Endpoint } from "./endpoint.js";
 import type { Decision } from "./writer.js";
 
@@ -44,15 +47,63 @@ export async function evict(
     }
     const [budget] = budgets;
     if (budget !== undefined && !unhealthyAndAllowed(pod, budget)) {
-      await spend(context, endpointOf(podDisruptionBudgets), request, budget, pod.metadata.name);
+      await spend(context, endpointOf(podDisruptionBudgets), remove, budget, pod.metadata.name);
     }
   }
-  await deleteOne(context, podEndpoint, {
-    ...remove,
-    body: { ...options, preconditions: { uid: pod.metadata.uid, ...options.preconditions } },
-  });
+  const preconditions = { uid: pod.metadata.uid, ...options.preconditions };
+  if (!isDryRun(remove)) {
+    const revision = await markDisrupted(
+      context,
+      podEndpoint,
+      request,
+      readDeleteOptions({ ...options, preconditions }),
+    );
+    if (preconditions.resourceVersion !== undefined) preconditions.resourceVersion = String(revision);
+  }
+  await deleteOne(context, podEndpoint, { ...remove, body: { ...options, preconditions } });
   const status: Status = { kind: "Status", apiVersion: "v1", metadata: {}, status: "Success", code: 201 };
   return { type: "object", code: 201, object: status };
+}
+
+/** Says on the pod why it goes, for those who count its failure: a Job's failure policy, for one. Gives the pod's revision then. */
+async function markDisrupted(
+  context: RegistryContext,
+  endpoint: Endpoint,
+  request: ServerRequest,
+  options: DeleteOptions,
+): Promise<number> {
+  const name = request.name ?? "";
+  const { now: lastTransitionTime } = strategyContext(context, request);
+  const mutate = async (current: StoredObject): Promise<Decision> => {
+    const old = await endpoint.read(current, request.signal);
+    checkPreconditions(endpoint, options, old, name);
+    const pod = old as unknown as Pod;
+    const { generation } = pod.metadata;
+    const condition: PodCondition = {
+      type: "DisruptionTarget",
+      ...(generation === undefined ? {} : { observedGeneration: generation }),
+      status: "True",
+      lastTransitionTime,
+      reason: "EvictionByEvictionAPI",
+      message: "Eviction API: evicting",
+    };
+    const status = { ...pod.status, conditions: withCondition(pod.status?.conditions ?? [], condition) };
+    const next = { ...old, status } as unknown as JsonObject;
+    return { type: "put", object: await endpoint.toStorage(next, request.signal) };
+  };
+  const key = endpoint.keyOf(request.namespace, name);
+  const { stored } = await context.writer.update(endpoint, key, name, "update", mutate, request.signal);
+  return stored.revision;
+}
+
+/** In its old place and since its old time, where it was there with the same status. */
+function withCondition(conditions: readonly PodCondition[], condition: PodCondition): readonly PodCondition[] {
+  const at = conditions.findIndex(({ type }) => type === condition.type);
+  const old = conditions[at];
+  if (old === undefined) return [...conditions, condition];
+  const { lastTransitionTime } = old;
+  const since = old.status === condition.status && lastTransitionTime !== undefined ? { lastTransitionTime } : {};
+  return conditions.with(at, { ...condition, ...since });
 }
 
 /** A pod that does not run, or is on its way out, can go without asking. */
