@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, test } from "vitest";
 import {
   coreEvents,
   defineResource,
@@ -13,6 +13,8 @@ import { ownResource } from "../../apiserver/index.js";
 import { type ControlPlane, startControlPlane } from "../../cluster/control-plane.js";
 import { VirtualClock } from "../../internal/virtual-clock.js";
 import { makeDeployment } from "../../testing/builders.js";
+import { Scenario } from "../../testing/controller-scenario.js";
+import { horizontalPodAutoscalerController } from "./horizontalpodautoscaler.js";
 
 const podMetrics = defineResource({
   group: "metrics.k8s.io",
@@ -28,7 +30,7 @@ let clock: VirtualClock;
 let cp: ControlPlane;
 /** What each running pod uses; undefined: nobody measures. */
 let cpu: string | undefined;
-afterEach(() => cp.stop());
+afterEach(() => cp?.stop());
 
 async function start(): Promise<void> {
   clock = new VirtualClock();
@@ -219,4 +221,32 @@ describe("horizontal-pod-autoscaler-controller", () => {
     expect(await replicas()).toBe(4);
     expect(await condition("ScalingLimited")).toMatchObject({ status: "True", reason: "ScaleUpLimit" });
   });
+});
+
+test("needs no more rights than upstream's", async () => {
+  const scenario = new Scenario({ controllers: [horizontalPodAutoscalerController] });
+  await scenario.start();
+  await scenario.create(deployments, makeDeployment("web", { replicas: 2 }));
+  const scaleTargetRef = { apiVersion: "apps/v1", kind: "Deployment", name: "web" };
+  const target = { type: "AverageValue", averageValue: "1" };
+  const asked = { name: "hits" };
+  const metrics: readonly MetricSpec[] = [
+    ...metric(50),
+    { type: "Pods", pods: { metric: asked, target } },
+    { type: "Object", object: { metric: asked, target, describedObject: scaleTargetRef } },
+    { type: "External", external: { metric: asked, target } },
+  ];
+  await scenario.create(horizontalPodAutoscalers, {
+    apiVersion: "autoscaling/v2",
+    kind: "HorizontalPodAutoscaler",
+    metadata: key,
+    spec: { scaleTargetRef, minReplicas: 3, maxReplicas: 10, metrics },
+  });
+  await scenario.advance(17_000);
+  expect((await scenario.get(deployments, "web"))?.spec?.replicas).toBe(3);
+  await scenario.advance(15_000);
+  const groups = new Set(
+    scenario.api.requests.map(({ group }) => group).filter((group) => group.endsWith("metrics.k8s.io")),
+  );
+  expect([...groups].sort()).toEqual(["custom.metrics.k8s.io", "external.metrics.k8s.io", "metrics.k8s.io"]);
 });
