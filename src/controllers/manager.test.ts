@@ -11,7 +11,9 @@ const all = builtinControllers({ rootCa: "PEM", nodeIpam: { clusterCidrs: ["10.2
 const chosen = (select: readonly string[] | undefined) => selectControllers(all, select).map(({ name }) => name);
 
 test("controllers are chosen as with upstream's flag", () => {
-  expect(chosen(undefined)).toHaveLength(all.length);
+  expect(chosen(undefined)).toEqual(all.filter(({ optIn }) => !optIn).map(({ name }) => name));
+  expect(chosen(undefined)).not.toContain("token-cleaner-controller");
+  expect(chosen(["*", "tokencleaner"])).toContain("token-cleaner-controller");
   expect(chosen(["replicaset", "deployment-controller"])).toEqual(["deployment-controller", "replicaset-controller"]);
   expect(chosen(["*", "-garbagecollector"])).not.toContain("garbage-collector-controller");
   expect(() => chosen(["nonesuch"])).toThrow('"nonesuch" is not in the list of known controllers');
