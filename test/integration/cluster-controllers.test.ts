@@ -6,11 +6,15 @@ import {
   certificateSigningRequests,
   clusterRoleBindings,
   configMaps,
+  ipAddresses,
   type Node,
   nodes,
   resourceQuotas,
+  type ServiceCIDR,
   secrets,
   selfSubjectReviews,
+  serviceCIDRs,
+  services,
 } from "../../src/api/index.js";
 import { createClient, HttpTransport, waitFor } from "../../src/client/index.js";
 import { type Cluster, startCluster } from "../../src/cluster/cluster.js";
@@ -125,3 +129,30 @@ test("quotas are counted, and nodes get their part of the pods' network", async 
   const node = await waitFor(cluster.client, nodes, { name: "n1" }, given, soon);
   expect(node?.spec?.podCIDRs).toEqual(["10.244.0.0/24"]);
 });
+
+test("Services get addresses from a further ServiceCIDR, which stays while they have them", async () => {
+  const { client } = cluster;
+  const ready = (cidr: ServiceCIDR | undefined): string | undefined =>
+    cidr?.status?.conditions?.find(({ type }) => type === "Ready")?.status;
+  const own = await waitFor(client, serviceCIDRs, { name: "kubernetes" }, (cidr) => ready(cidr) === "True", soon);
+  expect(own?.spec?.cidrs).toEqual(["10.96.0.0/12"]);
+  const metadata = { name: "more" };
+  const spec = { cidrs: ["10.200.0.0/28"] };
+  await client.create(serviceCIDRs, { apiVersion: "networking.k8s.io/v1", kind: "ServiceCIDR", metadata, spec });
+  await waitFor(client, serviceCIDRs, metadata, (cidr) => ready(cidr) === "True", soon);
+  const ip = "10.200.0.5";
+  const web = { namespace: "default", name: "web" };
+  const ports = [{ port: 80 }];
+  await client.create(services, { apiVersion: "v1", kind: "Service", metadata: web, spec: { clusterIP: ip, ports } });
+  // What is lost is made again.
+  const lost = await client.get(ipAddresses, { name: ip });
+  await client.delete(ipAddresses, { name: ip });
+  const again = await waitFor(client, ipAddresses, { name: ip }, (one) => one !== undefined, soon);
+  expect(again?.metadata.uid).not.toBe(lost.metadata.uid);
+  expect(again?.spec).toEqual(lost.spec);
+  await client.delete(serviceCIDRs, metadata);
+  await waitFor(client, serviceCIDRs, metadata, (cidr) => ready(cidr) === "False", soon);
+  await client.delete(services, web);
+  await waitFor(client, ipAddresses, { name: ip }, (one) => one === undefined, soon);
+  await waitFor(client, serviceCIDRs, metadata, (cidr) => cidr === undefined, soon);
+}, 60_000);
