@@ -137,3 +137,19 @@ test("a namespace stays while it is not known what servers behind the API have i
   expect(await scenario.get(namespaces, "team")).toBeUndefined();
   expect(new Set(asked)).toEqual(new Set(["metrics.k8s.io/v1beta1"]));
 });
+
+test("a server behind the API that does not answer counts as one that is away", async () => {
+  const scenario = new Scenario({ controllers: [namespaceController] });
+  scenario.api.behind = (_, signal) =>
+    new Promise((_resolve, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
+  await scenario.start();
+  const { status, ...service } = apiService("True");
+  await scenario.create(apiServices, service);
+  await scenario.change(apiServices, service.metadata.name ?? "", { status }, "status");
+  await scenario.create(namespaces, namespace("team"));
+  await scenario.delete(namespaces, "team", {}, "");
+  await scenario.advance(11_000);
+  const [condition] = (await scenario.get(namespaces, "team"))?.status?.conditions ?? [];
+  expect(condition).toMatchObject({ type: "NamespaceDeletionDiscoveryFailure", status: "True" });
+  await scenario.stop();
+});

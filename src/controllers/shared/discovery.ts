@@ -30,7 +30,7 @@ export interface Discovery {
  * The built-in resources, those of every established CustomResourceDefinition, those of the API server's own storages if that is
  * in this process, and those of servers behind APIServices.
  */
-export function discoverFrom(context: Pick<ControllerContext, "client" | "informer" | "served">): Discovery {
+export function discoverFrom(context: Pick<ControllerContext, "client" | "clock" | "informer" | "served">): Discovery {
   const { informer, served } = context;
   const definitions = informer(customResourceDefinitions);
   const remote = new RemoteResources(context);

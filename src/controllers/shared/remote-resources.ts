@@ -3,13 +3,16 @@ import type { Informer } from "../../client/index.js";
 import type { ControllerContext } from "../controller.js";
 import { isTrue } from "./conditions.js";
 
+/** A server that takes longer is taken not to answer. */
+const limitMs = 10_000;
+
 /** What servers behind this one have, by APIServices. What one had stays known while it does not answer. */
 export class RemoteResources {
-  readonly #context: Pick<ControllerContext, "client">;
+  readonly #context: Pick<ControllerContext, "client" | "clock">;
   readonly #services: Informer<APIService>;
   readonly #known = new Map<string, readonly DiscoveredResource[]>();
 
-  constructor(context: Pick<ControllerContext, "client" | "informer">) {
+  constructor(context: Pick<ControllerContext, "client" | "clock" | "informer">) {
     this.#context = context;
     this.#services = context.informer(apiServices);
   }
@@ -28,9 +31,8 @@ export class RemoteResources {
 
   /** Asks all of them. Gives back the group-versions of which it is not known what they have now: `metrics.k8s.io/v1beta1`. */
   async refresh(signal: AbortSignal): Promise<readonly string[]> {
-    const { transport } = this.#context.client;
     const failing: string[] = [];
-    if (transport.discover === undefined) return failing;
+    if (this.#context.client.transport.discover === undefined) return failing;
     const remote = this.#remote();
     for (const name of this.#known.keys()) {
       if (!remote.some(({ spec }) => nameOf(spec) === name)) this.#known.delete(name);
@@ -39,14 +41,24 @@ export class RemoteResources {
       const name = nameOf(spec);
       try {
         if (!isTrue(status?.conditions, "Available")) throw new Error("the service is not available");
-        const groupVersion = { group: spec?.group ?? "", version: spec?.version ?? "" };
-        this.#known.set(name, await transport.discover(groupVersion, signal));
+        this.#known.set(name, await this.#ask(spec?.group ?? "", spec?.version ?? "", signal));
       } catch {
         signal.throwIfAborted();
         failing.push(name);
       }
     }
     return failing.sort();
+  }
+
+  async #ask(group: string, version: string, signal: AbortSignal): Promise<readonly DiscoveredResource[]> {
+    const { client, clock } = this.#context;
+    const late = new AbortController();
+    const timer = clock.setTimeout(() => late.abort(new Error("the server does not answer")), limitMs);
+    try {
+      return (await client.transport.discover?.({ group, version }, AbortSignal.any([signal, late.signal]))) ?? [];
+    } finally {
+      timer.cancel();
+    }
   }
 
   #remote(): readonly APIService[] {
