@@ -557,7 +557,10 @@ describe("hostile requests", () => {
   });
 
   test("headers without end are refused", async () => {
-    const answer = await raw(`GET /healthz HTTP/1.1\r\nHost: x\r\nX-Pad: ${"a".repeat(300_000)}\r\n\r\n`);
+    const request = `GET /healthz HTTP/1.1\r\nHost: x\r\nX-Pad: ${"a".repeat(300_000)}\r\n\r\n`;
+    let answer = "";
+    // Who still sends may find the connection reset before it has read why.
+    for (let tries = 0; tries < 20 && answer === ""; tries++) answer = await raw(request).catch(() => "");
     expect(answer).toMatch(/^HTTP\/1.1 431 /);
   });
 
