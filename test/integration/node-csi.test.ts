@@ -21,6 +21,7 @@ import { type ControlPlane, startControlPlane } from "../../src/cluster/control-
 import { mountPointsBelow } from "../../src/internal/mounts.js";
 import { createNodeAgent } from "../../src/node/index.js";
 import { CriRuntime } from "../../src/runtime/cri/index.js";
+import { eventually } from "./support/cli-program.js";
 import { startTestDriver, type TestDriver } from "./support/csi-driver.js";
 import { startTestHost, type TestHost } from "./support/real-host.js";
 
@@ -73,16 +74,6 @@ afterAll(async () => {
   for (const folder of [rootDir, backing]) if (folder !== undefined) await rm(folder, { recursive: true, force: true });
   await host?.[Symbol.asyncDispose]();
 }, 60_000);
-
-async function eventually<T>(look: () => Promise<T | undefined>, what: string, timeoutMs = 30_000): Promise<T> {
-  const deadline = Date.now() + timeoutMs;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    if (Date.now() > deadline) throw new Error(`not in time: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
 
 const get = (name: string): Promise<Pod> => cp.client.get(pods, { namespace: "default", name });
 const isRunning = (name: string): Promise<Pod> =>

@@ -14,6 +14,7 @@ import { ImageCollector } from "../../src/node/images/image-collector.js";
 import { createNodeAgent } from "../../src/node/index.js";
 import { hostPodCgroups } from "../../src/node/resize/pod-cgroups.js";
 import { CriRuntime } from "../../src/runtime/cri/index.js";
+import { eventually } from "./support/cli-program.js";
 import { startTestHost, type TestHost } from "./support/real-host.js";
 
 // A node on containerd whose volumes and logs are on a small file system of their own, which pods fill.
@@ -67,16 +68,6 @@ afterAll(async () => {
   }
   await host?.[Symbol.asyncDispose]();
 }, 60_000);
-
-async function eventually<T>(look: () => Promise<T | undefined>, what: string, timeoutMs = 30_000): Promise<T> {
-  const deadline = Date.now() + timeoutMs;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    if (Date.now() > deadline) throw new Error(`not in time: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
 
 const get = (name: string): Promise<Pod> => cp.client.get(pods, { namespace: "default", name });
 const evicted = (name: string): Promise<Pod> =>

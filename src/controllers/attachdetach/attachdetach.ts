@@ -19,13 +19,13 @@ import type { Controller } from "../controller.js";
 import { defineStatefulController, type ReconcileContext } from "../define-controller.js";
 import { isTrue } from "../shared/conditions.js";
 import { equalJson } from "../shared/hash.js";
+import { claimKeysOf, indexByClaim, indexByNode, podsOn, podsUsing } from "../shared/pod-indexes.js";
 import { deleteExactly } from "../shared/write-status.js";
 import {
   type Attachable,
   attachable,
   attachableOf,
   attachmentName,
-  claimKeysOf,
   csiPrefix,
   holdsVolumes,
   isManaged,
@@ -36,7 +36,6 @@ import {
 const unmountMs = 6 * 60_000;
 const outOfService = "node.kubernetes.io/out-of-service";
 const byNode = "node";
-const byClaim = "claim";
 const byVolume = "volume";
 
 /**
@@ -60,19 +59,19 @@ export const attachDetachController: Controller = defineStatefulController<Node>
       made: new Set(),
       unwantedSince: new Map(),
     };
-    known.pods.addIndex(byNode, ({ spec }) => (spec?.nodeName ? [spec.nodeName] : []));
-    known.pods.addIndex(byClaim, claimKeysOf);
+    indexByNode(known.pods);
+    indexByClaim(known.pods);
     known.attachments.addIndex(byNode, ({ spec }) => [spec.nodeName]);
     known.attachments.addIndex(byVolume, ({ spec }) => [spec.source.persistentVolumeName ?? ""]);
     const podChanged = (pod: Pod): void => {
       if (pod.spec?.nodeName && claimKeysOf(pod).length > 0) enqueue(pod.spec.nodeName);
     };
     const claimChanged = ({ metadata }: PersistentVolumeClaim): void => {
-      for (const pod of known.pods.byIndex(byClaim, `${metadata.namespace}/${metadata.name}`)) podChanged(pod);
+      for (const pod of podsUsing(known.pods, `${metadata.namespace}/${metadata.name}`)) podChanged(pod);
     };
     const volumeChanged = (name: string): void => {
       const claim = known.volumes.get(name)?.spec?.claimRef;
-      for (const pod of known.pods.byIndex(byClaim, `${claim?.namespace}/${claim?.name}`)) podChanged(pod);
+      for (const pod of podsUsing(known.pods, `${claim?.namespace}/${claim?.name}`)) podChanged(pod);
     };
     known.pods.addHandler({ add: podChanged, update: (_, pod) => podChanged(pod), delete: podChanged });
     known.claims.addHandler({ add: claimChanged, update: (_, claim) => claimChanged(claim) });
@@ -143,7 +142,7 @@ async function syncNode(
 /** By the name of the attachment. */
 function wantedOn(node: Node, { pods: podInformer, claims, volumes, drivers }: Known): ReadonlyMap<string, Wanted> {
   const wanted = new Map<string, Wanted>();
-  for (const pod of podInformer.byIndex(byNode, node.metadata.name)) {
+  for (const pod of podsOn(podInformer, node.metadata.name)) {
     if (!holdsVolumes(pod, node)) continue;
     for (const key of claimKeysOf(pod)) {
       const volume = attachableOf(claims.get(key), volumes, drivers);

@@ -29,14 +29,6 @@ export function holdsVolumes(pod: Pod, node: Node): boolean {
   return !ended || node.metadata.annotations?.[keepTerminated] === "true";
 }
 
-/** `namespace/name` of the claims that the pod names, and of those made for its ephemeral volumes. */
-export function claimKeysOf({ metadata: { namespace, name }, spec }: Pod): readonly string[] {
-  return (spec?.volumes ?? []).flatMap(({ persistentVolumeClaim, ephemeral, name: volume }) => {
-    if (persistentVolumeClaim !== undefined) return [`${namespace}/${persistentVolumeClaim.claimName}`];
-    return ephemeral === undefined ? [] : [`${namespace}/${name}-${volume}`];
-  });
-}
-
 /** What is bound to a claim, where it is a volume of a CSI driver that wants to attach. */
 export function attachableOf(
   claim: PersistentVolumeClaim | undefined,

@@ -13,6 +13,7 @@ import type { Informer } from "../../client/index.js";
 import { sleep, timestamp } from "../../internal/clock.js";
 import type { Controller, ControllerContext, RunningController } from "../controller.js";
 import { findCondition, setCondition } from "../shared/conditions.js";
+import { indexByNode, podsOn } from "../shared/pod-indexes.js";
 import { writeStatus } from "../shared/write-status.js";
 import { notReady, unreachable, withNoExecute, withNoSchedule } from "./node-taints.js";
 import { Zones, zoneOf } from "./zones.js";
@@ -230,14 +231,4 @@ class NodeLifecycle implements RunningController {
 
 function readiness(node: Node): string | undefined {
   return findCondition(node.status?.conditions, "Ready")?.status;
-}
-
-const nodeIndex = "node";
-
-export function indexByNode(informer: Informer<Pod>): void {
-  informer.addIndex(nodeIndex, (pod) => (pod.spec?.nodeName ? [pod.spec.nodeName] : []));
-}
-
-export function podsOn(informer: Informer<Pod>, node: string): IterableIterator<Pod> {
-  return informer.byIndex(nodeIndex, node);
 }

@@ -9,6 +9,7 @@ import {
   resourceClaims,
   resourceClaimTemplates,
 } from "../../api/index.js";
+import { canBeReserved, claimNameOf, isReservedFor, isUnneeded } from "../../api/pod-claims.js";
 import type { Informer } from "../../client/index.js";
 import type { Controller } from "../controller.js";
 import { defineStatefulController, type Reconcile, type ReconcileContext } from "../define-controller.js";
@@ -21,15 +22,7 @@ import {
   isControlledBy,
 } from "../shared/owners.js";
 import { isFinished, isTerminating } from "../shared/pods.js";
-import {
-  canBeReserved,
-  claimKeysOf,
-  claimNameOf,
-  generateNameFor,
-  isReservedFor,
-  isUnneeded,
-  podClaimAnnotation,
-} from "./pod-claims.js";
+import { claimKeysOf, generateNameFor, podClaimAnnotation } from "./pod-claims.js";
 import { releaseClaim, willNotRun } from "./release-claim.js";
 
 const fieldManager = "ResourceClaimController";

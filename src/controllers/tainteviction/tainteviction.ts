@@ -1,9 +1,9 @@
 import { keyOf, nodes, type Pod, pods, type Taint } from "../../api/index.js";
 import type { Controller } from "../controller.js";
 import { defineStatefulController } from "../define-controller.js";
-import { indexByNode, podsOn } from "../nodelifecycle/nodelifecycle.js";
 import { markDisrupted } from "../shared/evict-pod.js";
 import { equalJson } from "../shared/hash.js";
+import { indexByNode, podsOn } from "../shared/pod-indexes.js";
 import { tolerates } from "../shared/taints.js";
 import { deleteExactly } from "../shared/write-status.js";
 

@@ -12,11 +12,11 @@ import {
 } from "../../api/index.js";
 import type { Controller } from "../controller.js";
 import { defineStatefulController, type ReconcileContext } from "../define-controller.js";
+import { claimKeysOf, indexByClaim, podsUsing } from "../shared/pod-indexes.js";
 
 const claimFinalizer = "kubernetes.io/pvc-protection";
 const volumeFinalizer = "kubernetes.io/pv-protection";
 const classFinalizer = "kubernetes.io/vac-protection";
-const byClaim = "claim";
 const byClass = "volumeattributesclass";
 
 /** Lets a claim that is being deleted go when no pod that has a node uses it. */
@@ -28,18 +28,18 @@ export const pvcProtectionController: Controller = defineStatefulController<Pers
   prepare: (context, enqueue) => {
     const claims = context.informer(persistentVolumeClaims);
     const podInformer = context.informer(pods);
-    podInformer.addIndex(byClaim, claimKeys);
+    indexByClaim(podInformer);
     podInformer.addHandler({
       delete: (pod) => {
-        for (const key of claimKeys(pod)) enqueue(key);
+        for (const key of claimKeysOf(pod)) enqueue(key);
       },
     });
     return async (key, reconcile) => {
       const claim = claims.get(key);
       if (claim === undefined) return;
       const used = async (): Promise<boolean> => {
-        const uses = (pod: Pod): boolean => Boolean(pod.spec?.nodeName) && claimKeys(pod).includes(key);
-        if ([...podInformer.byIndex(byClaim, key)].some(uses)) return true;
+        const uses = (pod: Pod): boolean => Boolean(pod.spec?.nodeName) && claimKeysOf(pod).includes(key);
+        if ([...podsUsing(podInformer, key)].some(uses)) return true;
         // The cache may lag behind a pod that was just bound.
         const { namespace } = claim.metadata;
         return (await reconcile.client.list(pods, { namespace, signal: reconcile.signal })).items.some(uses);
@@ -111,13 +111,6 @@ async function protect<T extends KubeObject>(
 }
 
 /** Of the claims that the pod names, and of those made for its ephemeral volumes. */
-function claimKeys({ metadata: { namespace = "", name }, spec }: Pod): readonly string[] {
-  return (spec?.volumes ?? []).flatMap((volume) => {
-    if (volume.persistentVolumeClaim !== undefined) return [`${namespace}/${volume.persistentVolumeClaim.claimName}`];
-    return volume.ephemeral === undefined ? [] : [`${namespace}/${name}-${volume.name}`];
-  });
-}
-
 /** That it asks for, has, and is being changed to. */
 function classesOfClaim({ spec, status }: PersistentVolumeClaim): readonly string[] {
   const { currentVolumeAttributesClassName, modifyVolumeStatus } = status ?? {};

@@ -1,9 +1,7 @@
 import type { Pod, ResourceClaim } from "../../api/index.js";
+import { claimNameOf, isUnneeded } from "../../api/pod-claims.js";
 import type { ClusterListers } from "../framework/listers.js";
 import { type Rejection, unresolvable } from "../framework/policy.js";
-
-/** How many pods may share a claim. */
-export const maxReservations = 256;
 
 interface NamedClaim {
   /** Absent: it is still to be made from its template. */
@@ -12,13 +10,10 @@ interface NamedClaim {
 }
 
 /** The pod's claims by name; those of which the pod's status says that it needs none are left out. */
-function namedClaims({ spec, status }: Pod): readonly NamedClaim[] {
-  return (spec?.resourceClaims ?? []).flatMap(({ name, resourceClaimName }): readonly NamedClaim[] => {
-    if (resourceClaimName !== undefined) return [{ name: resourceClaimName, generated: false }];
-    const known = status?.resourceClaimStatuses?.find((one) => one.name === name);
-    if (known !== undefined && known.resourceClaimName === undefined) return [];
-    return [{ name: known?.resourceClaimName, generated: true }];
-  });
+function namedClaims(pod: Pod): readonly NamedClaim[] {
+  return (pod.spec?.resourceClaims ?? [])
+    .filter((claim) => claim.resourceClaimName !== undefined || !isUnneeded(pod, claim.name))
+    .map((claim) => ({ name: claimNameOf(pod, claim), generated: claim.resourceClaimName === undefined }));
 }
 
 export function missingClaim(pod: Pod): boolean {
@@ -44,8 +39,4 @@ export function claimsOf(pod: Pod, listers: ClusterListers): readonly ResourceCl
     claims.push(claim);
   }
   return claims;
-}
-
-export function isReservedFor({ status }: ResourceClaim, { metadata }: Pod): boolean {
-  return (status?.reservedFor ?? []).some(({ uid }) => uid === metadata.uid);
 }

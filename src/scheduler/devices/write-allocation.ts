@@ -1,6 +1,6 @@
 import { type AllocationResult, isStatusError, type Pod, type ResourceClaim, resourceClaims } from "../../api/index.js";
+import { canBeReserved, isReservedFor } from "../../api/pod-claims.js";
 import type { Client } from "../../client/index.js";
-import { isReservedFor, maxReservations } from "./claims.js";
 
 /** Keeps a claim from going while it holds devices. */
 const finalizer = "resource.kubernetes.io/delete-protection";
@@ -26,7 +26,7 @@ export async function writeAllocation(
     if ((claim.status?.allocation === undefined) !== (allocation !== undefined)) {
       return `resourceclaim ${JSON.stringify(name)} has changed`;
     }
-    if ((claim.status?.reservedFor ?? []).length >= maxReservations) return "resourceclaim in use";
+    if (!canBeReserved(claim)) return "resourceclaim in use";
     try {
       await write(client, pod, claim, allocation, signal);
       return undefined;

@@ -1,6 +1,7 @@
 import type { AllocationResult, Node, Pod, ResourceClaim } from "../../api/index.js";
+import { canBeReserved, isReservedFor } from "../../api/pod-claims.js";
 import { allocate } from "../devices/allocator.js";
-import { claimsOf, isReservedFor, maxReservations, missingClaim } from "../devices/claims.js";
+import { claimsOf, missingClaim } from "../devices/claims.js";
 import { devicePools, devicesOn } from "../devices/device-pools.js";
 import { DeviceSelectors, SelectorError } from "../devices/device-selectors.js";
 import { writeAllocation } from "../devices/write-allocation.js";
@@ -105,9 +106,9 @@ function checked(
   promised: ReadonlyMap<string, AllocationResult>,
 ): Verdict {
   for (const claim of claims) {
-    const { allocation, reservedFor = [] } = claim.status ?? {};
+    const { allocation } = claim.status ?? {};
     if (allocation !== undefined) {
-      if (!isReservedFor(claim, pod) && reservedFor.length >= maxReservations) return "resourceclaim in use";
+      if (!isReservedFor(claim, pod) && !canBeReserved(claim)) return "resourceclaim in use";
       continue;
     }
     if (promised.has(claim.metadata.uid)) return "resourceclaim is being allocated for another pod";

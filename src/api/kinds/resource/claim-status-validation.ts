@@ -9,6 +9,7 @@ import type {
   ResourceClaimConsumerReference,
 } from "../../gen/types.js";
 import { formatIp, parseCidr } from "../../ip.js";
+import { maxReservations } from "../../pod-claims.js";
 import { checkImmutable, type Errors } from "../checks.js";
 import { checkConditions } from "../conditions.js";
 import { checkNodeSelectorTerms } from "../core/scheduling-validation.js";
@@ -25,7 +26,6 @@ import {
 } from "./claim-validation.js";
 import { checkUuid } from "./uuid.js";
 
-const maxReservations = 256;
 const maxResults = 32;
 const maxConditions = 8;
 const maxDataBytes = 10 * 1024;
