@@ -11,7 +11,7 @@ import type { VerdictTable } from "./engine/verdicts.js";
 import type { PreemptionPreview } from "./explain.js";
 import type { PreemptionPlan } from "./extender/extender.js";
 import { guarded } from "./framework/guard.js";
-import type { Cycle, NodeVerdict, PostFilterResult, ScheduleFailure } from "./framework/policy.js";
+import type { Cycle, NodeVerdict, PostFilterResult, ResolvableNode, ScheduleFailure } from "./framework/policy.js";
 import { type RunningProfile, schedulerNameOf } from "./profile.js";
 import type { Nominator } from "./queue/nominator.js";
 import type { QueueEntry, SchedulingQueue } from "./queue/scheduling-queue.js";
@@ -142,7 +142,6 @@ export class FailureHandler {
     const { cache, verdicts, random, clock, nominator } = this.#options;
     const { table } = cache;
     const verdict = (code: number): NodeVerdict | undefined => (code > 0 ? verdicts.get(code) : undefined);
-    const ownNode = nominator.nodeOf(pod.metadata.uid);
     const helpful = new Set<number>();
     let resolvableCount = 0;
     for (const [code, count] of failure.verdicts) {
@@ -150,6 +149,10 @@ export class FailureHandler {
       helpful.add(code);
       resolvableCount += count;
     }
+    const resolvableNode = (id: number): ResolvableNode | undefined => {
+      const name = helpful.has(failure.codeOf(id)) ? table.nodes[id]?.metadata.name : undefined;
+      return name === undefined ? undefined : { id, name };
+    };
     return {
       nodeCount: failure.nodeCount,
       random,
@@ -159,13 +162,13 @@ export class FailureHandler {
         if (helpful.size === 0) return;
         const first = Math.floor(start * table.slots);
         for (let index = 0; index < table.slots; index++) {
-          const slot = (first + index) % table.slots;
-          const name = helpful.has(failure.codeOf(slot)) ? table.nodes[slot]?.metadata.name : undefined;
-          if (name === undefined) continue;
-          // What is promised to the pod itself does not stand in its own way, but in that of pods like it.
-          yield { name, version: name === ownNode ? undefined : table.changes[slot] };
+          const node = resolvableNode((first + index) % table.slots);
+          if (node !== undefined) yield node;
         }
       },
+      resolvableNode,
+      ownNode: table.slotOf(nominator.nodeOf(pod.metadata.uid) ?? ""),
+      changes: table.objectLog,
       hasPodBelow: (priority) => table.hasPodBelow(priority),
       verdictOf: (name) => verdict(failure.codeOf(table.slotOf(name) ?? -1)),
       verdictWithout: (name, gone) => verdict(failure.codeWithout(table.slotOf(name) ?? -1, gone)),

@@ -23,6 +23,7 @@ export type {
   Cycle,
   EventAction,
   EventResource,
+  NodeChanges,
   NodeSnapshot,
   NodeVerdict,
   PostFilterResult,

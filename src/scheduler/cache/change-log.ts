@@ -22,4 +22,10 @@ export class ChangeLog {
   at(sequence: number): number {
     return this.#ring[sequence % size] ?? 0;
   }
+
+  /** The slots of the changes from `sequence` on; `undefined` when not all of them are here. */
+  since(sequence: number): readonly number[] | undefined {
+    if (!this.holds(sequence)) return undefined;
+    return Array.from({ length: this.sequence - sequence }, (_, index) => this.at(sequence + index));
+  }
 }

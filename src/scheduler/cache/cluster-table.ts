@@ -29,8 +29,6 @@ export class ClusterTable {
   readonly pods: PodInfo[][] = [];
   /** Raised with each change of the node object that scheduling can see. */
   version: Uint32Array = new Uint32Array(0);
-  /** How often the node, its pods or what is promised to pods there changed. */
-  readonly changes: number[] = [];
   /** Per resource column. */
   readonly allocatable: Float64Array[] = [];
   readonly requested: Float64Array[] = [];
@@ -97,7 +95,7 @@ export class ClusterTable {
     const old = this.nodes[slot];
     this.nodes[slot] = node;
     if (known !== undefined && !changed) {
-      this.#touchObjects(slot);
+      this.objectLog.push(slot);
       return;
     }
     this.#fill(slot, old, node);
@@ -140,13 +138,13 @@ export class ClusterTable {
     const at = pods?.indexOf(old) ?? -1;
     if (pods === undefined || at < 0) return;
     pods[at] = pod;
-    this.#touchObjects(slot);
+    this.objectLog.push(slot);
   }
 
-  /** What is promised to pods on the node is different. Untold: nominations are looked at apart from the table. */
+  /** What is promised to pods on the node is different. */
   promised(nodeName: string): void {
     const slot = this.#slotOf.get(nodeName);
-    if (slot !== undefined) this.changes[slot] = (this.changes[slot] ?? 0) + 1;
+    if (slot !== undefined) this.touch(slot);
   }
 
   /** Adds or removes a pod for the moment, untold: the caller undoes it in the same synchronous stretch. */
@@ -164,7 +162,7 @@ export class ClusterTable {
 
   /** Tells everything derived from the table that the slot is different. */
   touch(slot: number): void {
-    this.#touchObjects(slot);
+    this.objectLog.push(slot);
     this.log.push(slot);
   }
 
@@ -179,11 +177,6 @@ export class ClusterTable {
       const pods = this.pods[slot];
       if (pods !== undefined) for (const pod of pods) visit(slot, pod);
     }
-  }
-
-  #touchObjects(slot: number): void {
-    this.changes[slot] = (this.changes[slot] ?? 0) + 1;
-    this.objectLog.push(slot);
   }
 
   #account(slot: number, pod: PodInfo, sign: 1 | -1): void {

@@ -25,6 +25,7 @@ export interface Nominations {
   /** Node names with nominated pods. */
   readonly nodeNames: Iterable<string>;
   readonly size: number;
+  nodeOf(uid: string): string | undefined;
   on(nodeName: string): readonly PodInfo[];
 }
 
@@ -183,6 +184,8 @@ class Run {
   readonly #rejected = new Map<number, number>();
   /** Whether some of those are nominated to others. */
   #blocks = false;
+  /** Such nodes by what the class knows. */
+  #withheld: ReadonlyMap<number, number> = new Map();
   candidates: readonly number[] | undefined;
 
   constructor(options: AlgorithmOptions, engine: ProfileEngine, classified: Classified, pod: PodInfo, cycle: Cycle) {
@@ -235,15 +238,45 @@ class Run {
     return this.candidates === undefined || this.candidates.includes(slot);
   }
 
-  /** Takes nodes out of the class that are spoken for by nominated pods; they are to be reconsidered afterwards. */
+  /** Takes nodes out of the class that are spoken for by nominated pods. Those it gives are to be reconsidered afterwards. */
   blockNominated(): readonly number[] {
+    const { withheld } = this.#class;
+    if (withheld.priority !== this.#pod.priority) {
+      // Promises to pods of lower priority do not count.
+      for (const slot of [...withheld.codes.keys()]) this.#class.reconsider(slot);
+      withheld.priority = undefined;
+    }
+    if (this.#class.local && !this.plain) return this.#withhold();
+    return this.#block(this.#nominatedSlots());
+  }
+
+  /** The same for verdicts that depend on the one node only: what is blocked stays so for the next pod of the class. */
+  #withhold(): readonly number[] {
+    const podClass = this.#class;
+    const { withheld } = podClass;
     const { nominations, table } = this.#options;
-    if (nominations.size === 0) return [];
+    const { priority, uid } = this.#pod;
+    const like = withheld.priority !== undefined;
+    withheld.priority = priority;
+    const touched = withheld.takeTouched();
+    for (const slot of like ? touched : this.#nominatedSlots()) {
+      const code = podClass.code(slot) === 0 ? this.#codeWithNominated(slot) : 0;
+      if (code === 0) continue;
+      withheld.set(slot, code);
+      podClass.block(slot);
+    }
+    this.#withheld = withheld.codes;
+    // What is promised to the pod itself stands in the way of the others only.
+    const own = table.slotOf(nominations.nodeOf(uid) ?? "");
+    if (own === undefined) return [];
+    podClass.reconsider(own);
+    return this.#block([own]);
+  }
+
+  #block(slots: readonly number[]): number[] {
     const blocked: number[] = [];
-    for (const name of nominations.nodeNames) {
-      const slot = table.slotOf(name);
-      if (slot === undefined || this.#class.code(slot) !== 0) continue;
-      const code = this.#codeWithNominated(slot, name);
+    for (const slot of slots) {
+      const code = this.#class.code(slot) === 0 ? this.#codeWithNominated(slot) : 0;
       if (code === 0) continue;
       this.#rejected.set(slot, code);
       this.#blocks = true;
@@ -253,15 +286,25 @@ class Run {
     return blocked;
   }
 
+  #nominatedSlots(): number[] {
+    const { nominations, table } = this.#options;
+    if (nominations.size === 0) return [];
+    const slots: number[] = [];
+    for (const name of nominations.nodeNames) {
+      const slot = table.slotOf(name);
+      if (slot !== undefined) slots.push(slot);
+    }
+    return slots;
+  }
+
   passes(slot: number): boolean {
-    if (!this.passesUnblocked(slot)) return false;
-    const name = this.#options.table.nodes[slot]?.metadata.name;
-    return name !== undefined && this.#codeWithNominated(slot, name) === 0;
+    return this.passesUnblocked(slot) && this.#codeWithNominated(slot) === 0;
   }
 
   /** For nodes whose nominations have been dealt with. */
   passesUnblocked(slot: number): boolean {
-    if (this.#class.code(slot) !== 0 || (this.#blocks && this.#rejected.has(slot))) return false;
+    if (this.#class.code(slot) !== 0 || this.#withheld.has(slot) || (this.#blocks && this.#rejected.has(slot)))
+      return false;
     const code = this.#plainCode(slot);
     if (code !== 0) this.#rejected.set(slot, code);
     return code === 0;
@@ -294,9 +337,10 @@ class Run {
   failure(): Unschedulable {
     const podClass = this.#class;
     const rejected = new Map(this.#rejected);
+    const withheld = this.#withheld;
     const codeOf = (slot: number): number => {
       const code = podClass.code(slot);
-      return code !== 0 ? code : (rejected.get(slot) ?? 0);
+      return code !== 0 ? code : (rejected.get(slot) ?? withheld.get(slot) ?? 0);
     };
     let verdicts: Map<number, number>;
     if (this.candidates !== undefined) {
@@ -305,13 +349,14 @@ class Run {
     } else {
       verdicts = podClass.verdicts();
       for (const code of rejected.values()) bump(verdicts, code);
+      for (const code of withheld.values()) bump(verdicts, code);
     }
     const { candidates } = this;
     return {
       nodeCount: this.#options.table.nodeCount,
       verdicts,
       narrowedBy: this.#narrowedBy,
-      likeness: podClass.local && !this.plain ? podClass : undefined,
+      likeness: podClass.local && !this.plain && candidates === undefined ? podClass : undefined,
       codeWithout: (slot, gone) => this.#codeWithout(slot, gone),
       codeOf: candidates === undefined ? codeOf : (slot) => (candidates.includes(slot) ? codeOf(slot) : -1),
     };
@@ -330,33 +375,26 @@ class Run {
     };
   }
 
-  #codeWithNominated(slot: number, name: string): number {
+  #codeWithNominated(slot: number): number {
+    const others = this.#promised(slot);
+    return others.length === 0 ? 0 : this.#codeIf(slot, others, []);
+  }
+
+  /** The other pods that were promised room on the node and matter to this one. */
+  #promised(slot: number): readonly PodInfo[] {
     const { nominations, table } = this.#options;
-    if (nominations.size === 0) return 0;
+    if (nominations.size === 0) return [];
     const { uid, priority } = this.#pod;
-    const promised = nominations.on(name);
-    const others = promised.filter((other) => other.uid !== uid && other.priority >= priority);
-    if (others.length === 0) return 0;
-    // Like pods come one after the other, and most promises stand for a while.
-    const memory =
-      this.#class.local && !this.plain && others.length === promised.length ? this.#class.promises : undefined;
-    const change = table.changes[slot] ?? 0;
-    const known = memory?.get(slot);
-    if (known?.change === change) return known.code;
-    const code = this.#codeIf(slot, others, []);
-    memory?.set(slot, { change, code });
-    return code;
+    return nominations
+      .on(table.nodes[slot]?.metadata.name ?? "")
+      .filter((other) => other.uid !== uid && other.priority >= priority);
   }
 
   #codeWithout(slot: number, gone: readonly Pod[]): number {
-    const { nominations, table } = this.#options;
     const uids = new Set(gone.map(({ metadata }) => metadata.uid));
-    const leaving = (table.pods[slot] ?? []).filter(({ uid }) => uids.has(uid));
+    const leaving = (this.#options.table.pods[slot] ?? []).filter(({ uid }) => uids.has(uid));
     const code = this.#codeIf(slot, [], leaving);
-    const { uid, priority } = this.#pod;
-    const promised = nominations
-      .on(table.nodes[slot]?.metadata.name ?? "")
-      .filter((other) => other.uid !== uid && other.priority >= priority);
+    const promised = this.#promised(slot);
     return code !== 0 || promised.length === 0 ? code : this.#codeIf(slot, promised, leaving);
   }
 

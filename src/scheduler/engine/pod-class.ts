@@ -3,6 +3,7 @@ import type { ClusterTable } from "../cache/cluster-table.js";
 import type { DomainView, FeasibleView, Normalize, TopologyPart, VectorPart } from "../framework/vector.js";
 import { DomainCounts } from "./domain-counts.js";
 import { NodeGroup } from "./node-group.js";
+import { Withheld } from "./withheld.js";
 
 export interface WeightedPart {
   readonly policy: string;
@@ -52,8 +53,8 @@ export class PodClass implements DomainView {
   readonly #groups = new Map<string, NodeGroup>();
   /** How many nodes have each verdict of their own. */
   readonly tally: Map<number, number> = new Map();
-  /** Of slots with promises to other pods, all of which count: the verdict with these there, as of that change of the node. */
-  readonly promises: Map<number, { readonly change: number; readonly code: number }> = new Map();
+  /** Nodes that are left out from one pod to the next because of what is promised there. */
+  readonly withheld: Withheld = new Withheld();
   readonly #changed: number[] = [];
   /** What tells it of changes. */
   readonly #log: ChangeLog;
@@ -123,6 +124,7 @@ export class PodClass implements DomainView {
 
   /** Looks at one node again. Throws PolicyError, and is stale then. */
   reconsider(slot: number): void {
+    this.withheld.touch(slot);
     try {
       this.#count(slot);
       this.#place(slot);

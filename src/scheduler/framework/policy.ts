@@ -133,20 +133,33 @@ export interface ScheduleFailure {
   verdictOf(nodeName: string): NodeVerdict | undefined;
   /** What filters would say of the node if these pods were not on it; `undefined`: the pod would pass. */
   verdictWithout(nodeName: string, gone: readonly Pod[]): NodeVerdict | undefined;
+  /** The node by its id, if it is one of those that removing pods might help. */
+  resolvableNode(id: number): ResolvableNode | undefined;
+  /** On which room is promised to the pod itself. */
+  readonly ownNode: number | undefined;
   /**
-   * For remembering: pods of the same likeness and priority get the same answers about a node as long as its version is
-   * the same. Either is absent where there is no such promise.
+   * For remembering: pods of the same likeness and priority get the same answers about a node that did not change, unless it is
+   * the `ownNode` of either. Absent where there is no such promise.
    */
   readonly likeness: object | undefined;
+  readonly changes: NodeChanges;
   readonly random: Random;
   /** Milliseconds of the scheduler's clock. */
   readonly nowMs: number;
 }
 
 export interface ResolvableNode {
+  /** The same as long as the node exists; another node may have it afterwards. */
+  readonly id: number;
   readonly name: string;
-  /** Different whenever the node, its pods or what is promised to pods there changed; see `likeness`. */
-  readonly version: number | undefined;
+}
+
+/** Which nodes changed: they themselves, pods on them, or what is promised to pods there. */
+export interface NodeChanges {
+  /** How many changes there have ever been. */
+  readonly sequence: number;
+  /** The ids of nodes changed after the first so many changes; `undefined`: too many to tell, so that any may have changed. */
+  since(sequence: number): readonly number[] | undefined;
 }
 
 export interface NodeVerdict extends Rejection {

@@ -1,31 +1,14 @@
 import type { Pod, PodDisruptionBudget } from "../../api/index.js";
 import { safeSelector } from "../cache/affinity-term.js";
 import { histogram } from "../engine/fit-error.js";
-import type {
-  Cycle,
-  PostFilterResult,
-  Rejection,
-  ResolvableNode,
-  ScheduleFailure,
-  SchedulingPolicy,
-} from "../framework/policy.js";
+import type { Cycle, PostFilterResult, Rejection, ScheduleFailure, SchedulingPolicy } from "../framework/policy.js";
+import { type Candidate, CandidateMemory, priorityOf } from "./preemption-candidates.js";
 
 export interface DefaultPreemptionArgs {
   /** How many of the nodes to try, at the least; default 10. */
   readonly minCandidateNodesPercentage?: number;
   /** And how many at the least in number; default 100. */
   readonly minCandidateNodesAbsolute?: number;
-}
-
-interface Candidate {
-  readonly nodeName: string;
-  /** Most important first. */
-  readonly victims: readonly Pod[];
-  readonly violations: number;
-  readonly highest: number;
-  readonly sum: number;
-  /** When the first of the victims of the highest priority started. */
-  readonly earliestStartMs: number;
 }
 
 const noVictims: Rejection = { reasons: ["No preemption victims found for incoming pod"] };
@@ -68,71 +51,18 @@ function preempt(
   const share = Math.trunc((count * (args.minCandidateNodesPercentage ?? 10)) / 100);
   const enough = Math.min(count, Math.max(share, args.minCandidateNodesAbsolute ?? 100));
   const tallied: { readonly verdict: Rejection; readonly count: number }[] = [];
-  const candidates: Candidate[] = [];
-  const budgets = [...cycle.snapshot.listers.podDisruptionBudgets.list()];
-  const remembered = memory.of(pod, failure, budgets);
-  let unviolated = false;
   const start = failure.random.next();
-  const pointless = !failure.hasPodBelow(priorityOf(pod));
-  if (pointless && count > 0) tallied.push({ verdict: noVictims, count });
-  for (const node of pointless ? [] : failure.resolvableNodes(start)) {
-    const { name } = node;
-    const found = remembered(node, () => candidateOn(pod, name, failure, cycle, budgets));
-    if ("reasons" in found) tallied.push({ verdict: found, count: 1 });
-    else {
-      candidates.push(found);
-      unviolated ||= found.violations === 0;
-    }
-    if (unviolated && candidates.length >= enough) break;
+  if (!failure.hasPodBelow(priorityOf(pod))) {
+    if (count > 0) tallied.push({ verdict: noVictims, count });
+  } else {
+    const budgets = [...cycle.snapshot.listers.podDisruptionBudgets.list()];
+    const candidates = memory.of(pod, failure, budgets);
+    const best = candidates.best(failure, start, enough, ({ name }) => candidateOn(pod, name, failure, cycle, budgets));
+    if (best !== undefined) return { nominatedNodeName: best.nodeName, victims: best.victims };
+    for (const verdict of candidates.rejections()) tallied.push({ verdict, count: 1 });
   }
-  const best = pickOne(candidates);
-  if (best !== undefined) return { nominatedNodeName: best.nodeName, victims: best.victims };
   if (failure.nodeCount > count) tallied.push({ verdict: notHelpful, count: failure.nodeCount - count });
   return { message: `preemption: 0/${failure.nodeCount} nodes are available:${histogram(tallied)}` };
-}
-
-interface Remembered {
-  readonly version: number;
-  readonly found: Candidate | Rejection;
-}
-
-/** Many like pods preempt one after the other, each changing one node: what was found on the others is still true. */
-class CandidateMemory {
-  #known = new WeakMap<object, Map<string, Map<string, Remembered>>>();
-
-  of(
-    pod: Pod,
-    failure: ScheduleFailure,
-    budgets: readonly PodDisruptionBudget[],
-  ): (node: ResolvableNode, find: () => Candidate | Rejection) => Candidate | Rejection {
-    const { likeness } = failure;
-    if (likeness === undefined) return (_, find) => find();
-    let kinds = this.#known.get(likeness);
-    if (kinds === undefined) {
-      kinds = new Map();
-      this.#known.set(likeness, kinds);
-    }
-    const kind = JSON.stringify([
-      priorityOf(pod),
-      budgets.map(({ metadata }) => [metadata.uid, metadata.resourceVersion]),
-    ]);
-    let nodes = kinds.get(kind);
-    if (nodes === undefined) {
-      // Budgets change all the time; what was found under the old ones is of no use.
-      if (kinds.size >= 8) kinds.clear();
-      nodes = new Map();
-      kinds.set(kind, nodes);
-    }
-    const byName = nodes;
-    return ({ name, version }, find) => {
-      if (version === undefined) return find();
-      const known = byName.get(name);
-      if (known?.version === version) return known.found;
-      const found = find();
-      byName.set(name, { version, found });
-      return found;
-    };
-  }
 }
 
 function candidateOn(
@@ -191,36 +121,10 @@ function byBudget(pods: readonly Pod[], budgets: readonly PodDisruptionBudget[])
   return [violating, harmless];
 }
 
-/**
- * Least harm: fewest broken budgets, then the lowest of the highest victims' priorities, the lowest sum of priorities, the fewest
- * victims, and the youngest among the most important victims.
- */
-function pickOne(candidates: readonly Candidate[]): Candidate | undefined {
-  const harmless = candidates.find(({ victims }) => victims.length === 0);
-  if (harmless !== undefined) return harmless;
-  let best: Candidate | undefined;
-  for (const candidate of candidates) if (best === undefined || lessHarm(candidate, best) < 0) best = candidate;
-  return best;
-}
-
-function lessHarm(a: Candidate, b: Candidate): number {
-  return (
-    a.violations - b.violations ||
-    a.highest - b.highest ||
-    a.sum - b.sum ||
-    a.victims.length - b.victims.length ||
-    b.earliestStartMs - a.earliestStartMs
-  );
-}
-
 /** Among equals the uid decides, so that the same cluster always gives the same victims. */
 function moreImportant(a: Pod, b: Pod, nowMs: number): number {
   const order = priorityOf(b) - priorityOf(a) || startOf(a, nowMs) - startOf(b, nowMs);
   return order !== 0 ? order : a.metadata.uid < b.metadata.uid ? -1 : 1;
-}
-
-function priorityOf(pod: Pod): number {
-  return pod.spec?.priority ?? 0;
 }
 
 function startOf(pod: Pod, nowMs: number): number {

@@ -39,7 +39,7 @@ export function whatIf(pods: readonly Pod[], options: WhatIfOptions): Placement[
     table: cache.table,
     snapshots: cache.snapshots,
     verdicts,
-    nominations: { nodeNames: [], size: 0, on: () => [] },
+    nominations: { nodeNames: [], size: 0, on: () => [], nodeOf: () => undefined },
     random: options.random,
   });
   const before = queueOrder(profiles);
