@@ -1,7 +1,7 @@
 import type { Pod } from "../api/index.js";
-import type { ProfileEngine } from "./engine/algorithm.js";
 import { ClassCache, type ClassSource, type WeightedPolicy } from "./engine/class-cache.js";
 import { unsignable } from "./engine/signed-part.js";
+import type { ProfileEngine } from "./engine/surroundings.js";
 import type { VerdictTable } from "./engine/verdicts.js";
 import type { QueuedPod, SchedulingPolicy } from "./framework/policy.js";
 import { type TimeBudget, unlimitedTime } from "./framework/time-budget.js";

@@ -1,8 +1,9 @@
 import type { Pod } from "../api/index.js";
 import type { ClusterCache } from "./cache/cluster-cache.js";
 import type { PodInfo } from "./cache/pod-info.js";
-import { Algorithm, type Decision, type Nominations } from "./engine/algorithm.js";
+import { Algorithm, type Decision } from "./engine/algorithm.js";
 import { fitMessage } from "./engine/fit-error.js";
+import type { Nominations } from "./engine/surroundings.js";
 import type { VerdictTable } from "./engine/verdicts.js";
 import { PolicyError } from "./framework/guard.js";
 import type { TimeBudget } from "./framework/time-budget.js";

@@ -54,3 +54,8 @@ export function histogram(tallied: readonly { readonly verdict: Rejection; reado
   const parts = [...counts].map(([reason, count]) => `${count} ${reason}`).sort();
   return parts.length === 0 ? "" : ` ${parts.join(", ")}.`;
 }
+
+/** Counts one more node with the verdict. */
+export function bump(counts: Map<number, number>, code: number): void {
+  if (code > 0) counts.set(code, (counts.get(code) ?? 0) + 1);
+}

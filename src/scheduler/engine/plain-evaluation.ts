@@ -8,8 +8,9 @@ import {
   type Rejection,
   toRejection,
 } from "../framework/policy.js";
-import { plainScores } from "./algorithm.js";
+import { unlimitedTime } from "../framework/time-budget.js";
 import type { WeightedPolicy } from "./class-cache.js";
+import { plainScores } from "./plain-scores.js";
 
 export interface PolicyScore {
   readonly policy: string;
@@ -97,7 +98,7 @@ function scoreAll(
     if (policy.score === undefined || weight === 0) continue;
     const skip = guarded(policy.name, "PreScore", () => policy.preScore?.(pod.pod, feasible, cycle)?.skip);
     if (skip === true) continue;
-    const scores = plainScores({ policy, weight }, pod, feasible, cycle, () => {});
+    const scores = plainScores(policy, pod, feasible, cycle, unlimitedTime);
     feasible.forEach(({ name }, index) => {
       const score = scores[index] ?? 0;
       byNode.get(name)?.push({ policy: policy.name, weight, score, weighted: weight * score });

@@ -69,16 +69,23 @@ export function classScores(podClass: PodClass, slots: readonly number[]): numbe
 /** One of the highest: `preferred`, or by chance. */
 export function bestOf(slots: readonly number[], scores: readonly number[], random: Random, preferred: number): number {
   let most = Number.NEGATIVE_INFINITY;
-  let ties: number[] = [];
+  let ties = 0;
+  let home = Number.NEGATIVE_INFINITY;
   for (let index = 0; index < slots.length; index++) {
     const score = scores[index] ?? 0;
     if (score > most) {
       most = score;
-      ties = [];
+      ties = 0;
     }
-    if (score === most) ties.push(slots[index] ?? -1);
+    if (score === most) ties++;
+    if (slots[index] === preferred) home = score;
   }
-  return pick(ties, random, preferred);
+  if (home === most) return preferred;
+  let left = ties === 1 ? 0 : randomInt(random, ties);
+  for (let index = 0; index < slots.length; index++) {
+    if ((scores[index] ?? 0) === most && left-- === 0) return slots[index] ?? -1;
+  }
+  return -1;
 }
 
 function pick(slots: readonly number[], random: Random, preferred: number): number {

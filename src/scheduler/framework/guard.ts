@@ -19,9 +19,13 @@ export function guarded<T>(policy: string, point: string, call: () => T): T {
   try {
     return call();
   } catch (error) {
-    if (error instanceof PolicyError) throw error;
-    throw new PolicyError(policy, point, describe(error), { cause: error });
+    throw policyError(policy, point, error);
   }
+}
+
+/** What a call of a policy threw, as a PolicyError. */
+export function policyError(policy: string, point: string, error: unknown): PolicyError {
+  return error instanceof PolicyError ? error : new PolicyError(policy, point, describe(error), { cause: error });
 }
 
 /** Awaits a method of a policy, at most `timeoutMs`. Rejects only with PolicyError. */

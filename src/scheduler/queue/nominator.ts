@@ -1,5 +1,5 @@
 import type { PodInfo } from "../cache/pod-info.js";
-import type { Nominations } from "../engine/algorithm.js";
+import type { Nominations } from "../engine/surroundings.js";
 
 const none: readonly PodInfo[] = [];
 
