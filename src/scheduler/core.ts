@@ -39,7 +39,7 @@ export interface SchedulerCoreOptions {
   readonly onWork: () => void;
   /** What plain policy calls of one pod may take together; default 1 s. */
   readonly cycleBudgetMs?: number | undefined;
-  /** What one preBind or bind of a policy may take; default 10 min. */
+  /** What one preBind or bind of a policy may take; default 15 min, as some wait up to 10 by themselves. */
   readonly policyTimeoutMs?: number | undefined;
   /** Bindings under way at once; default 1000. */
   readonly maxBindings?: number | undefined;
@@ -319,7 +319,7 @@ export class SchedulerCore {
     }
     const node = this.cache.snapshots.current().node(nodeName);
     if (node === undefined) return;
-    const { clock, policyTimeoutMs = 600_000 } = this.#options;
+    const { clock, policyTimeoutMs = 900_000 } = this.#options;
     const context: BindingContext = {
       profile,
       pod,

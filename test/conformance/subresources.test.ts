@@ -60,6 +60,14 @@ describeApi("binding", controlPlane, (api) => {
     });
   });
 
+  test("fulfils an expectation, or ends it", async () => {
+    const at = await pod(api);
+    const body = { status: { nominatedNodeName: "n2" } };
+    await api.call("patch", pods, { ...at, subresource: "status", patchType: "merge", body });
+    await bind(at, binding(at, "n1"));
+    expect((await api.call("get", pods, at))["status"]).not.toHaveProperty("nominatedNodeName");
+  });
+
   test("takes labels and annotations along, and keeps to a uid", async () => {
     const at = await pod(api);
     const wanted = binding(at, "n1") as { metadata: object };

@@ -80,6 +80,8 @@ function bound(endpoint: Endpoint, object: JsonObject, name: string, binding: Bi
   const { annotations, labels } = pod.metadata;
   const conditions = (pod.status?.conditions ?? []).filter((condition) => condition.type !== "PodScheduled");
   const generation = pod.metadata.generation;
+  // It was an expectation, which has come true or not.
+  const { nominatedNodeName: _, ...status } = pod.status ?? {};
   return {
     ...object,
     metadata: {
@@ -89,7 +91,7 @@ function bound(endpoint: Endpoint, object: JsonObject, name: string, binding: Bi
     },
     spec: { ...pod.spec, nodeName: binding.node },
     status: {
-      ...pod.status,
+      ...status,
       conditions: [
         ...conditions,
         {

@@ -1,7 +1,17 @@
 import { describe, expect, test } from "vitest";
-import type { Device, DeviceClaim, DeviceClass, DeviceRequest, ResourceClaim, ResourceSlice } from "../../api/index.js";
+import type {
+  AllocationResult,
+  Device,
+  DeviceClaim,
+  DeviceClass,
+  DeviceRequest,
+  ResourceClaim,
+  ResourceSlice,
+} from "../../api/index.js";
+import { parseQuantity } from "../../api/quantity.js";
 import { makeMeta, makeNode } from "../../testing/builders.js";
 import { allocate } from "./allocator.js";
+import type { Capacities } from "./capacity.js";
 import { devicePools, devicesOn } from "./device-pools.js";
 import { DeviceSelectors } from "./device-selectors.js";
 
@@ -44,6 +54,9 @@ const classes: Readonly<Record<string, DeviceClass>> = {
   },
 };
 
+const plain = classes["gpu"];
+if (plain !== undefined) Object.assign(classes, { plain: { ...plain, spec: {} } });
+
 type Asked = NonNullable<DeviceRequest["exactly"]>;
 const exactly = (name: string, asked: Partial<Asked> = {}): DeviceRequest => ({
   name,
@@ -52,18 +65,37 @@ const exactly = (name: string, asked: Partial<Asked> = {}): DeviceRequest => ({
 const where = (expression: string) => ({ selectors: [{ cel: { expression } }] });
 const numa = (cell: number): Pick<Device, "attributes"> => ({ attributes: { numa: { int: cell } } });
 
-function devicesFor(
+const part: Partial<Device> = { consumesCounters: [{ counterSet: "card", counters: { memory: { value: "20Gi" } } }] };
+const perDevice = { nodeName: undefined, perDeviceNodeSelection: true } as unknown as Partial<ResourceSlice["spec"]>;
+const onNode =
+  (names: readonly string[]) =>
+  (device: Device, index: number): Device => ({ ...device, nodeName: names[index] ?? "" });
+
+function resultsFor(
   claims: readonly ResourceClaim[],
   slices: readonly ResourceSlice[],
   taken: readonly string[] = [],
-): readonly string[] | undefined {
-  const results = allocate(claims, {
+  shares: Readonly<Record<string, readonly Readonly<Record<string, string>>[]>> = {},
+): readonly AllocationResult[] | undefined {
+  let share = 0;
+  const id = (name: string): string => `${driver}/pool/${name}`;
+  const amounts = (all: Readonly<Record<string, string>>): Capacities =>
+    new Map(Object.entries(all).map(([name, amount]) => [name, parseQuantity(amount)]));
+  return allocate(claims, {
     devices: devicesOn(node, devicePools(slices)),
     classes: (name) => classes[name],
     selectors: new DeviceSelectors(),
-    taken: new Set(taken.map((name) => `${driver}/pool/${name}`)),
+    taken: {
+      whole: new Set(taken.map(id)),
+      shares: new Map(Object.entries(shares).map(([name, each]) => [id(name), each.map(amounts)])),
+    },
+    nodeName: "one",
+    shareId: () => `share-${++share}`,
   });
-  return results?.flatMap(({ devices }) =>
+}
+
+function devicesFor(...args: Parameters<typeof resultsFor>): readonly string[] | undefined {
+  return resultsFor(...args)?.flatMap(({ devices }) =>
     (devices?.results ?? []).map(({ request, device }) => `${request}=${device}`),
   );
 }
@@ -192,9 +224,55 @@ describe("allocate", () => {
       expected: ["r=new"],
     },
     {
-      name: "takes no part of what is not known in full for all of it",
-      claims: [claim([exactly("r", { allocationMode: "All" })])],
+      name: "takes no part of what is not known in full",
+      claims: [claim([exactly("r")])],
       slices: [slice([gpu("a")], { pool: { name: "pool", generation: 1, resourceSliceCount: 2 } })],
+      expected: undefined,
+    },
+    {
+      name: "takes no part of a pool in which two devices have one name",
+      claims: [claim([exactly("r")])],
+      slices: [slice([gpu("a"), gpu("a")])],
+      expected: undefined,
+    },
+    {
+      name: "takes devices that have to be made ready when there are no others",
+      claims: [claim([exactly("r"), exactly("s")])],
+      slices: [
+        slice([gpu("far", { bindingConditions: ["Attached"], bindingFailureConditions: ["Broken"] })], {
+          pool: { name: "a", generation: 1, resourceSliceCount: 1 },
+        }),
+        slice([gpu("near")], { pool: { name: "b", generation: 1, resourceSliceCount: 1 } }),
+      ],
+      expected: ["r=near", "s=far"],
+    },
+    {
+      name: "does not take more for one claim than its status has room for",
+      claims: [claim([exactly("r", { count: 20 }), exactly("s", { count: 13 })])],
+      slices: [slice(Array.from({ length: 40 }, (_, index) => gpu(`g${index}`)))],
+      expected: undefined,
+    },
+    {
+      name: "counts what devices of other nodes have of the whole",
+      claims: [claim([exactly("r")])],
+      slices: [
+        slice([gpu("a", part), gpu("far", part)].map(onNode(["one", "two"])), {
+          ...perDevice,
+          sharedCounters: [{ name: "card", counters: { memory: { value: "20Gi" } } }],
+        }),
+      ],
+      taken: ["far"],
+      expected: undefined,
+    },
+    {
+      name: "chooses by how much of a capacity is wanted",
+      claims: [claim([exactly("r", { capacity: { requests: { memory: "60Gi" } } })])],
+      slices: [slice([gpu("a"), gpu("b", { capacity: { memory: { value: "80Gi" } } })])],
+      expected: ["r=b"],
+    },
+    {
+      name: "passes by devices without a capacity that is wanted",
+      claims: [claim([exactly("r", { capacity: { requests: { bandwidth: "1" } } })])],
       expected: undefined,
     },
   ];
@@ -215,25 +293,34 @@ describe("allocate", () => {
       { requests: ["r"], opaque: { driver, parameters: { from: "claim" } } },
       { requests: ["other"], opaque: { driver, parameters: {} } },
     ];
-    const [result] =
-      allocate([claim([exactly("r", { count: 2 })], { config })], {
-        devices: devicesOn(node, devicePools(slices)),
-        classes: (name) => classes[name],
-        selectors: new DeviceSelectors(),
-        taken: new Set(),
-      }) ?? [];
-    expect(result?.nodeSelector).toEqual({
-      nodeSelectorTerms: [
-        {
-          matchExpressions: [{ key: "rack", operator: "In", values: ["r1"] }],
-          matchFields: [{ key: "metadata.name", operator: "In", values: ["one"] }],
-        },
-      ],
-    });
+    const wish = claim([exactly("r", { count: 2 })], { config });
+    const onlyHere = { matchFields: [{ key: "metadata.name", operator: "In", values: ["one"] }] };
+    const [result] = resultsFor([wish], slices) ?? [];
+    expect(result?.nodeSelector).toEqual({ nodeSelectorTerms: [onlyHere] });
+    // It is about all requests there are, so none is named.
     expect(result?.devices?.config).toEqual([
-      { source: "FromClass", requests: ["r"], opaque: { driver, parameters: { from: "class" } } },
-      { source: "FromClaim", requests: ["r"], opaque: { driver, parameters: { from: "claim" } } },
+      { source: "FromClass", opaque: { driver, parameters: { from: "class" } } },
+      { source: "FromClaim", opaque: { driver, parameters: { from: "claim" } } },
     ]);
+    const [shared] = resultsFor([claim([exactly("r")])], slices.slice(1)) ?? [];
+    expect(shared?.nodeSelector).toEqual(nodeSelector);
+    const bound = { ...near, nodeSelector, devices: [gpu("b", { bindsToNode: true })] };
+    const [fixed] = resultsFor([claim([exactly("r")])], [{ ...slice([]), spec: bound }]) ?? [];
+    expect(fixed?.nodeSelector).toEqual({ nodeSelectorTerms: [onlyHere] });
+  });
+
+  test("says of each class once how its devices are to be set up, and for which requests", () => {
+    const request: DeviceRequest = { name: "x", firstAvailable: [{ name: "y", deviceClassName: "plain" }] };
+    const [result] = resultsFor([claim([exactly("r"), exactly("s"), request])], [slice(three)]) ?? [];
+    expect(result?.devices?.config).toEqual([
+      { source: "FromClass", requests: ["r", "s"], opaque: { driver, parameters: { from: "class" } } },
+    ]);
+  });
+
+  test("hands on what has to be true before the pod may be bound", () => {
+    const conditions = { bindingConditions: ["Attached"], bindingFailureConditions: ["Broken"] };
+    const [result] = resultsFor([claim([exactly("r")])], [slice([gpu("a", conditions)])]) ?? [];
+    expect(result?.devices?.results).toEqual([{ request: "r", driver, pool: "pool", device: "a", ...conditions }]);
   });
 
   test("fails with the expression that failed", () => {
@@ -246,5 +333,81 @@ describe("allocate", () => {
     const many = Array.from({ length: 30 }, (_, index) => gpu(`g${index}`, numa(index % 2)));
     const all = claim([exactly("r", { count: 16 })], { constraints: [{ matchAttribute: `${driver}/numa` }] });
     expect(devicesFor([all], [slice(many)])).toBeUndefined();
+  });
+});
+
+describe("devices that several may have", () => {
+  const policy = { default: "1Gi", validRange: { min: "2Gi", step: "2Gi", max: "8Gi" } };
+  const shared = (name: string, capacity: Device["capacity"] = { memory: { value: "10Gi", requestPolicy: policy } }) =>
+    gpu(name, { allowMultipleAllocations: true, ...(capacity === undefined ? {} : { capacity }) });
+  const asking = (memory?: string): DeviceRequest =>
+    exactly("r", memory === undefined ? {} : { capacity: { requests: { memory } } });
+
+  test.each<{
+    name: string;
+    device: Device;
+    memory?: string;
+    others?: readonly string[];
+    consumed: string | undefined;
+  }>([
+    { name: "without a wish, what the policy has for that", device: shared("a"), consumed: "1Gi" },
+    { name: "less than the least is the least", device: shared("a"), memory: "1Gi", consumed: "2Gi" },
+    { name: "in whole steps from there", device: shared("a"), memory: "5Gi", consumed: "6Gi" },
+    { name: "no more than the most", device: shared("a"), memory: "9Gi", consumed: undefined },
+    { name: "beside what others have", device: shared("a"), memory: "4Gi", others: ["2Gi", "4Gi"], consumed: "4Gi" },
+    {
+      name: "not more than that leaves",
+      device: shared("a"),
+      memory: "5Gi",
+      others: ["2Gi", "4Gi"],
+      consumed: undefined,
+    },
+    { name: "without a policy, all of it", device: shared("a", { memory: { value: "10Gi" } }), consumed: "10Gi" },
+    { name: "or what is asked for", device: shared("a", { memory: { value: "10Gi" } }), memory: "3", consumed: "3" },
+    {
+      name: "the next of the values that there are",
+      device: shared("a", {
+        memory: { value: "10Gi", requestPolicy: { default: "1Gi", validValues: ["1Gi", "4Gi"] } },
+      }),
+      memory: "2Gi",
+      consumed: "4Gi",
+    },
+    {
+      name: "and not more than the highest of them",
+      device: shared("a", {
+        memory: { value: "10Gi", requestPolicy: { default: "1Gi", validValues: ["1Gi", "4Gi"] } },
+      }),
+      memory: "5Gi",
+      consumed: undefined,
+    },
+  ])("$name", ({ device, memory, others = [], consumed }) => {
+    const shares = { a: others.map((amount) => ({ memory: amount })) };
+    const results = resultsFor([claim([asking(memory)])], [slice([device])], [], shares);
+    const one = { request: "r", driver, pool: "pool", device: "a", shareID: "share-1" };
+    expect(results?.[0]?.devices?.results).toEqual(
+      consumed === undefined ? undefined : [{ ...one, consumedCapacity: { memory: consumed } }],
+    );
+  });
+
+  test("the requests of one claim share it, the devices of one request do not", () => {
+    const slices = [slice([shared("a"), shared("b")])];
+    expect(devicesFor([claim([exactly("r"), exactly("s")])], slices)).toEqual(["r=a", "s=a"]);
+    expect(devicesFor([claim([exactly("r", { count: 2 })])], slices)).toEqual(["r=a", "r=b"]);
+    expect(devicesFor([claim([exactly("r", { count: 3 })])], slices)).toBeUndefined();
+  });
+
+  test("all of them are those that have enough left", () => {
+    const all = exactly("r", { allocationMode: "All", capacity: { requests: { memory: "6Gi" } } });
+    const shares = { a: [{ memory: "6Gi" }] };
+    expect(devicesFor([claim([all])], [slice([shared("a"), shared("b")])], [], shares)).toEqual(["r=b"]);
+  });
+
+  test("who shares a part of a whole takes no more of the whole", () => {
+    const whole = { sharedCounters: [{ name: "card", counters: { memory: { value: "20Gi" } } }] };
+    const slices = [slice([{ ...shared("a"), ...part }, gpu("b", part)], whole)];
+    expect(devicesFor([claim([exactly("r")])], slices, [], { a: [{ memory: "2Gi" }] })).toEqual(["r=a"]);
+    expect(devicesFor([claim([exactly("r", where("!device.allowMultipleAllocations"))])], slices)).toEqual(["r=b"]);
+    const second = claim([exactly("r"), exactly("s", where("!device.allowMultipleAllocations"))]);
+    expect(devicesFor([second], slices)).toBeUndefined();
   });
 });

@@ -1,43 +1,41 @@
 import type {
   AllocationResult,
-  DeviceAllocationConfiguration,
-  DeviceClass,
   DeviceConstraint,
   DeviceRequest,
-  DeviceRequestAllocationResult,
-  DeviceSubRequest,
   DeviceTaint,
   DeviceToleration,
-  ExactDeviceRequest,
-  NodeSelector,
-  NodeSelectorTerm,
   ResourceClaim,
 } from "../../api/index.js";
 import { amountOf } from "../framework/resources.js";
+import { allocationResult, type Choice, isAdmin, type ResultContext } from "./allocation-result.js";
+import { type Capacities, consumption, isLeft } from "./capacity.js";
 import type { ReachableDevice } from "./device-pools.js";
 import type { DeviceSelectors } from "./device-selectors.js";
 
-export interface AllocatorOptions {
+/** What claims have of the devices already. */
+export interface TakenDevices {
+  /** Devices that are somebody's own, by id. */
+  readonly whole: ReadonlySet<string>;
+  /** Of devices that several may have, by id, what each of them has. */
+  readonly shares: ReadonlyMap<string, readonly Capacities[]>;
+}
+
+export interface AllocatorOptions extends ResultContext {
   readonly devices: readonly ReachableDevice[];
-  readonly classes: (name: string) => DeviceClass | undefined;
   readonly selectors: DeviceSelectors;
-  /** Devices that others have, by id. */
-  readonly taken: ReadonlySet<string>;
+  readonly taken: TakenDevices;
 }
 
-interface Wish {
+interface Wish extends Pick<Choice, "request" | "asked"> {
   readonly claim: number;
-  /** `name` or `name/alternative`, as results have it. */
-  readonly request: string;
-  readonly asked: ExactDeviceRequest | DeviceSubRequest;
 }
 
-interface Choice extends Wish {
-  readonly device: ReachableDevice;
-}
+interface Chosen extends Choice, Wish {}
 
 /** So many steps, and the search is given up: claims can be made that no search would end for. */
 const maxSteps = 100_000;
+/** What a claim's status has room for. */
+const maxResults = 32;
 
 /**
  * Finds devices for all claims at once, by trying: each wish takes the first device that will do, and when a later one finds none the
@@ -53,7 +51,7 @@ export function allocate(
 class Allocator {
   readonly #claims: readonly ResourceClaim[];
   readonly #options: AllocatorOptions;
-  readonly #chosen: Choice[] = [];
+  readonly #chosen: Chosen[] = [];
   readonly #used = new Set<string>();
   #steps = 0;
 
@@ -67,7 +65,10 @@ class Allocator {
       (spec.devices?.requests ?? []).map((request) => ({ claim, request })),
     );
     if (!this.#place(requests, 0)) return undefined;
-    return this.#claims.map((claim, index) => this.#result(claim, index));
+    return this.#claims.map((claim, index) => {
+      const own = this.#chosen.filter((choice) => choice.claim === index);
+      return allocationResult(claim, own, this.#options);
+    });
   }
 
   /** From the `at`th request on. */
@@ -83,8 +84,13 @@ class Allocator {
       const wish: Wish = { claim, ...alternative };
       const rest = (): boolean => this.#place(requests, at + 1);
       if (wish.asked.allocationMode === "All") return this.#takeAll(wish, rest);
-      return this.#take(wish, wish.asked.count ?? 1, 0, rest);
+      const count = wish.asked.count ?? 1;
+      return this.#hasRoom(claim, count) && this.#take(wish, count, 0, rest);
     });
+  }
+
+  #hasRoom(claim: number, count: number): boolean {
+    return this.#chosen.filter((choice) => choice.claim === claim).length + count <= maxResults;
   }
 
   #take(wish: Wish, count: number, from: number, rest: () => boolean): boolean {
@@ -93,7 +99,9 @@ class Allocator {
     for (let index = from; index < devices.length; index++) {
       const device = devices[index];
       if (++this.#steps > maxSteps) return false;
-      if (device === undefined || !this.#suits(wish, device) || !this.#choose(wish, device)) continue;
+      if (device === undefined || !device.usable || !this.#matches(wish, device) || !this.#choose(wish, device)) {
+        continue;
+      }
       // In order: another order of the same devices is no other choice.
       if (this.#take(wish, count - 1, index + 1, rest)) return true;
       this.#drop();
@@ -101,18 +109,22 @@ class Allocator {
     return false;
   }
 
-  /** Every device that the wish is about, or none: one that is taken, or whose pool is not known in full, is one too few. */
+  /** Every device that the wish is about, or none: one that is taken, or whose pool cannot be used, is one too few. */
   #takeAll(wish: Wish, rest: () => boolean): boolean {
     const before = this.#chosen.length;
     const undo = (): boolean => {
       while (this.#chosen.length > before) this.#drop();
       return false;
     };
-    const wanted = this.#options.devices.filter((device) => this.#matches(wish, device));
-    if (wanted.length === 0) return false;
-    for (const device of wanted) {
-      if (!device.complete || !this.#suits(wish, device) || !this.#choose(wish, device)) return undo();
-    }
+    const { devices, taken } = this.#options;
+    const wanted = devices.filter((device) => {
+      if (!this.#matches(wish, device)) return false;
+      // One that cannot give what is asked for is not one of them.
+      const amounts = consumption(device.device, wish.asked.capacity);
+      return amounts !== undefined && (!isShared(device) || isLeft(device.device, amounts, sharesOf(taken, device)));
+    });
+    if (wanted.length === 0 || !this.#hasRoom(wish.claim, wanted.length)) return false;
+    for (const device of wanted) if (!device.usable || !this.#choose(wish, device)) return undo();
     return rest() || undo();
   }
 
@@ -126,32 +138,23 @@ class Allocator {
     );
   }
 
-  #suits(wish: Wish, reachable: ReachableDevice): boolean {
+  /** False when it is taken or tainted, has too little, or when a constraint of the claim or the pool's counters will not have it. */
+  #choose(wish: Wish, device: ReachableDevice): boolean {
     const { asked } = wish;
     const admin = isAdmin(asked);
-    if (!admin && (this.#options.taken.has(reachable.id) || this.#used.has(reachable.id))) return false;
-    if (
-      this.#chosen.some(
-        ({ device, claim, request }) => device === reachable && claim === wish.claim && request === wish.request,
-      )
-    ) {
-      return false;
-    }
-    const untolerated = (reachable.device.taints ?? []).some(
-      (taint) => taint.effect !== "None" && !(asked.tolerations ?? []).some((one) => tolerates(one, taint)),
-    );
-    return !untolerated && this.#matches(wish, reachable);
-  }
-
-  /** False when a constraint of the claim or the pool's counters will not have it. */
-  #choose(wish: Wish, device: ReachableDevice): boolean {
-    this.#chosen.push({ ...wish, device });
+    const shared = isShared(device);
+    if (!shared && (admin ? this.#isInClaim(wish, device) : this.#isTaken(device))) return false;
+    if (isTainted(device, asked.tolerations)) return false;
+    const amounts = consumption(device.device, asked.capacity);
+    if (amounts === undefined || (shared && !isLeft(device.device, amounts, this.#sharesOf(device)))) return false;
+    const inUse = shared && this.#sharesOf(device).length > 0;
+    this.#chosen.push({ ...wish, device, share: shared ? amounts : undefined });
     const { constraints = [] } = this.#claims[wish.claim]?.spec.devices ?? {};
     const fits =
       constraints.every((constraint) => this.#satisfied(constraint, wish)) &&
-      (isAdmin(wish.asked) || this.#countersLast(device));
+      (admin || inUse || this.#countersLast(device));
     if (fits) {
-      if (!isAdmin(wish.asked)) this.#used.add(device.id);
+      if (!admin && !shared) this.#used.add(device.id);
       return true;
     }
     this.#chosen.pop();
@@ -160,13 +163,27 @@ class Allocator {
 
   #drop(): void {
     const last = this.#chosen.pop();
-    if (last !== undefined && !isAdmin(last.asked)) this.#used.delete(last.device.id);
+    if (last !== undefined && last.share === undefined && !isAdmin(last.asked)) this.#used.delete(last.device.id);
+  }
+
+  #isInClaim({ claim }: Wish, device: ReachableDevice): boolean {
+    return this.#chosen.some((choice) => choice.device === device && choice.claim === claim);
+  }
+
+  #isTaken({ id }: ReachableDevice): boolean {
+    return this.#options.taken.whole.has(id) || this.#used.has(id);
+  }
+
+  /** What others have of the device, and what has been chosen of it so far. */
+  #sharesOf(device: ReachableDevice): readonly Capacities[] {
+    const chosen = this.#chosen.flatMap((choice) => (choice.device === device ? (choice.share ?? []) : []));
+    return [...sharesOf(this.#options.taken, device), ...chosen];
   }
 
   #satisfied({ matchAttribute, distinctAttribute, requests = [] }: DeviceConstraint, { claim }: Wish): boolean {
     const attribute = matchAttribute ?? distinctAttribute;
     if (attribute === undefined) return true;
-    const about = ({ request }: Choice): boolean =>
+    const about = ({ request }: Chosen): boolean =>
       requests.length === 0 || requests.includes(request) || requests.includes(request.split("/")[0] ?? "");
     const values = this.#chosen
       .filter((choice) => choice.claim === claim && about(choice))
@@ -177,15 +194,15 @@ class Allocator {
   }
 
   /** Devices of a pool may be parts of one whole, of which there is only so much. */
-  #countersLast({ driver, pool, counters, device }: ReachableDevice): boolean {
+  #countersLast({ driver, pool, counters, siblings, device }: ReachableDevice): boolean {
     if ((device.consumesCounters ?? []).length === 0) return true;
     const left = new Map([...counters].map(([name, value]) => [name, amountOf("", value)]));
-    const ids = new Set([...this.#used, ...this.#options.taken]);
-    const consumers = this.#options.devices.filter(
-      (other) => other.driver === driver && other.pool === pool && (other.device === device || ids.has(other.id)),
-    );
-    for (const { device: consumer } of consumers) {
-      for (const { counterSet, counters: consumed } of consumer.consumesCounters ?? []) {
+    const { whole, shares } = this.#options.taken;
+    const ids = new Set([...this.#used, ...whole, ...shares.keys()]);
+    for (const choice of this.#chosen) if (choice.share !== undefined) ids.add(choice.device.id);
+    for (const sibling of siblings) {
+      if (sibling !== device && !ids.has(`${driver}/${pool}/${sibling.name}`)) continue;
+      for (const { counterSet, counters: consumed } of sibling.consumesCounters ?? []) {
         for (const [name, { value }] of Object.entries(consumed)) {
           const id = `${counterSet}/${name}`;
           left.set(id, (left.get(id) ?? 0) - amountOf("", value));
@@ -194,54 +211,23 @@ class Allocator {
     }
     return [...left.values()].every((amount) => amount >= 0);
   }
-
-  #result(claim: ResourceClaim, index: number): AllocationResult {
-    const own = this.#chosen.filter((choice) => choice.claim === index);
-    const results = own.map(({ request, asked, device }): DeviceRequestAllocationResult => {
-      const { tolerations } = asked;
-      return {
-        request,
-        driver: device.driver,
-        pool: device.pool,
-        device: device.device.name,
-        ...(isAdmin(asked) ? { adminAccess: true } : {}),
-        ...(tolerations === undefined || tolerations.length === 0 ? {} : { tolerations }),
-      };
-    });
-    const config = this.#configuration(claim, own);
-    const nodeSelector = intersection(own.flatMap(({ device }) => device.nodeSelector ?? []));
-    return {
-      devices: { results, ...(config.length === 0 ? {} : { config }) },
-      ...(nodeSelector === undefined ? {} : { nodeSelector }),
-    };
-  }
-
-  /** First what the classes say, then what the claim says, each for the requests that it is about. */
-  #configuration(claim: ResourceClaim, choices: readonly Choice[]): readonly DeviceAllocationConfiguration[] {
-    const found: DeviceAllocationConfiguration[] = [];
-    const requests = [...new Map(choices.map((choice) => [choice.request, choice.asked]))];
-    for (const [request, asked] of requests) {
-      for (const { opaque } of this.#options.classes(asked.deviceClassName)?.spec.config ?? []) {
-        found.push({ source: "FromClass", requests: [request], ...(opaque === undefined ? {} : { opaque }) });
-      }
-    }
-    for (const { requests: named = [], opaque } of claim.spec.devices?.config ?? []) {
-      const relevant =
-        named.length === 0 ||
-        named.some((name) => requests.some(([request]) => request === name || request.startsWith(`${name}/`)));
-      if (!relevant) continue;
-      found.push({
-        source: "FromClaim",
-        ...(named.length === 0 ? {} : { requests: named }),
-        ...(opaque === undefined ? {} : { opaque }),
-      });
-    }
-    return found;
-  }
 }
 
-function isAdmin(asked: ExactDeviceRequest | DeviceSubRequest): boolean {
-  return "adminAccess" in asked && asked.adminAccess === true;
+function isShared({ device }: ReachableDevice): boolean {
+  return device.allowMultipleAllocations === true;
+}
+
+function sharesOf({ shares }: TakenDevices, { id }: ReachableDevice): readonly Capacities[] {
+  return shares.get(id) ?? [];
+}
+
+/** Effects that this release does not know keep nobody away. */
+function isTainted({ device }: ReachableDevice, tolerations: readonly DeviceToleration[] = []): boolean {
+  return (device.taints ?? []).some(
+    (taint) =>
+      (taint.effect === "NoSchedule" || taint.effect === "NoExecute") &&
+      !tolerations.some((toleration) => tolerates(toleration, taint)),
+  );
 }
 
 function attributeOf({ device, driver }: ReachableDevice, name: string): string | undefined {
@@ -257,25 +243,4 @@ function tolerates({ key, operator, value, effect }: DeviceToleration, taint: De
   if (effect && effect !== taint.effect) return false;
   if (key && key !== taint.key) return false;
   return operator === "Exists" || (Boolean(key) && (value ?? "") === (taint.value ?? ""));
-}
-
-/** A node must be in all of them: each term of one with each term of the others. */
-function intersection(selectors: readonly NodeSelector[]): NodeSelector | undefined {
-  const different = [...new Map(selectors.map((selector) => [JSON.stringify(selector), selector])).values()];
-  const [first, ...others] = different;
-  if (first === undefined) return undefined;
-  let terms: readonly NodeSelectorTerm[] = first.nodeSelectorTerms;
-  for (const { nodeSelectorTerms } of others) {
-    terms = terms.flatMap((term) => nodeSelectorTerms.map((other) => both(term, other)));
-  }
-  return { nodeSelectorTerms: terms };
-}
-
-function both(a: NodeSelectorTerm, b: NodeSelectorTerm): NodeSelectorTerm {
-  const expressions = [...(a.matchExpressions ?? []), ...(b.matchExpressions ?? [])];
-  const fields = [...(a.matchFields ?? []), ...(b.matchFields ?? [])];
-  return {
-    ...(expressions.length === 0 ? {} : { matchExpressions: expressions }),
-    ...(fields.length === 0 ? {} : { matchFields: fields }),
-  };
 }

@@ -8,12 +8,16 @@ export interface ReachableDevice {
   readonly driver: string;
   readonly pool: string;
   readonly device: Device;
-  /** Where else it can be reached; absent: everywhere. */
+  /** Only this node can reach it. */
+  readonly local: boolean;
+  /** Where else it can be reached; absent, and not `local`: everywhere. */
   readonly nodeSelector: NodeSelector | undefined;
+  /** All devices of the pool, also those for other nodes. */
+  readonly siblings: readonly Device[];
   /** The counters that devices of the pool share, by `set/counter`. */
   readonly counters: ReadonlyMap<string, string>;
-  /** Whether all slices of its pool have been seen. */
-  readonly complete: boolean;
+  /** Whether all slices of its pool have been seen, and no two devices there have one name. */
+  readonly usable: boolean;
 }
 
 interface Pool {
@@ -37,8 +41,10 @@ export function devicePools(slices: Iterable<ResourceSlice>): ReadonlyMap<string
 
 export function devicesOn(node: Node, pools: ReadonlyMap<string, Pool>): readonly ReachableDevice[] {
   const found: ReachableDevice[] = [];
-  for (const [id, { slices }] of [...pools].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const complete = slices.length >= (slices[0]?.spec.pool.resourceSliceCount ?? 0);
+  for (const [id, { slices }] of [...pools].sort(poolOrder)) {
+    const siblings = slices.flatMap(({ spec }) => spec.devices ?? []);
+    const complete = slices.length === (slices[0]?.spec.pool.resourceSliceCount ?? 0);
+    const usable = complete && new Set(siblings.map(({ name }) => name)).size === siblings.length;
     const counters = new Map<string, string>();
     for (const { spec } of slices) {
       for (const set of spec.sharedCounters ?? []) {
@@ -56,9 +62,10 @@ export function devicesOn(node: Node, pools: ReadonlyMap<string, Pool>): readonl
           driver,
           pool: pool.name,
           device,
-          nodeSelector: where.selector,
+          ...where,
+          siblings,
           counters,
-          complete,
+          usable,
         });
       }
     }
@@ -66,19 +73,23 @@ export function devicesOn(node: Node, pools: ReadonlyMap<string, Pool>): readonl
   return found;
 }
 
+/** Devices that have to be made ready first are a last resort. */
+function poolOrder([a, poolA]: readonly [string, Pool], [b, poolB]: readonly [string, Pool]): number {
+  const late = ({ slices }: Pool): number =>
+    Number(slices.some(({ spec }) => spec.devices?.some(({ bindingConditions = [] }) => bindingConditions.length > 0)));
+  return late(poolA) - late(poolB) || (a < b ? -1 : 1);
+}
+
 /** `undefined`: not from this node. */
 function reach(
   place: { readonly nodeName?: string; readonly nodeSelector?: NodeSelector; readonly allNodes?: boolean },
   node: Node,
-): { readonly selector: NodeSelector | undefined } | undefined {
-  const { name } = node.metadata;
-  if (place.nodeName) {
-    if (place.nodeName !== name) return undefined;
-    const matchFields = [{ key: "metadata.name", operator: "In", values: [name] }];
-    return { selector: { nodeSelectorTerms: [{ matchFields }] } };
-  }
+): Pick<ReachableDevice, "local" | "nodeSelector"> | undefined {
+  const everywhere = { local: false, nodeSelector: undefined };
+  if (place.nodeName) return place.nodeName === node.metadata.name ? { ...everywhere, local: true } : undefined;
   if (place.nodeSelector !== undefined) {
-    return anyTerm(place.nodeSelector.nodeSelectorTerms)(node) ? { selector: place.nodeSelector } : undefined;
+    const { nodeSelector } = place;
+    return anyTerm(nodeSelector.nodeSelectorTerms)(node) ? { local: false, nodeSelector } : undefined;
   }
-  return place.allNodes ? { selector: undefined } : undefined;
+  return place.allNodes ? everywhere : undefined;
 }

@@ -6,6 +6,14 @@ import type { Client } from "../../client/index.js";
 const finalizer = "resource.kubernetes.io/delete-protection";
 const maxTries = 5;
 
+/** Takes the allocation back of a claim that nobody uses but the pod. Rejects with StatusError. */
+export async function deallocate(client: Client, { metadata }: ResourceClaim, signal?: AbortSignal): Promise<void> {
+  const { namespace, name, resourceVersion } = metadata;
+  const body = { metadata: { resourceVersion }, status: { allocation: null, reservedFor: null, devices: null } };
+  const options = { subresource: "status", ...(signal === undefined ? {} : { signal }) };
+  await client.patch(resourceClaims, { namespace, name }, { type: "merge", body }, options);
+}
+
 /**
  * Writes down for whom the claim is reserved and, when it is new, what it holds. Gives why not when somebody else was faster. Rejects with
  * StatusError.

@@ -1,10 +1,16 @@
+import { parseDurationMs } from "../../api/duration.js";
 import type { AllocationResult, Node, Pod, ResourceClaim } from "../../api/index.js";
 import { canBeReserved, isReservedFor } from "../../api/pod-claims.js";
-import { allocate } from "../devices/allocator.js";
+import { type Clock, sleep, timestamp } from "../../internal/clock.js";
+import { type Random, systemRandom } from "../../internal/random.js";
+import { uuid } from "../../internal/uuid.js";
+import { allocate, type TakenDevices } from "../devices/allocator.js";
 import { claimsOf, missingClaim } from "../devices/claims.js";
 import { devicePools, devicesOn } from "../devices/device-pools.js";
 import { DeviceSelectors, SelectorError } from "../devices/device-selectors.js";
-import { writeAllocation } from "../devices/write-allocation.js";
+import { deadlineOf, hasBindingConditions, readinessOf } from "../devices/readiness.js";
+import { takenDevices } from "../devices/taken-devices.js";
+import { deallocate, writeAllocation } from "../devices/write-allocation.js";
 import type { ClusterListers } from "../framework/listers.js";
 import { type Cycle, type Rejection, type SchedulingPolicy, unresolvable, type Verdict } from "../framework/policy.js";
 import { anyTerm } from "./node-selector.js";
@@ -13,19 +19,31 @@ const name = "DynamicResources";
 const notHere = { reasons: ["resourceclaim not available on the node"] };
 const noDevices = { reasons: ["cannot allocate all claims"] };
 
+export interface DynamicResourcesArgs {
+  /** How long devices may take until they are ready for a pod to be bound, such as `10m`; default 600s. */
+  readonly bindingTimeout?: string;
+}
+
 /** What is the same for all nodes of a cycle. */
 interface Surroundings {
   readonly claims: readonly ResourceClaim[];
   readonly pools: ReturnType<typeof devicePools>;
-  readonly taken: ReadonlySet<string>;
+  readonly taken: TakenDevices;
 }
 
 /** Finds devices for the resource claims of pods, and reserves them. Does not allocate for extended resources. */
-export function dynamicResources(): SchedulingPolicy {
+export function dynamicResources(args: DynamicResourcesArgs = {}, random: Random = systemRandom): SchedulingPolicy {
+  const timeoutMs = args.bindingTimeout === undefined ? 600_000 : parseDurationMs(args.bindingTimeout);
   const selectors = new DeviceSelectors();
   /** Allocations of pods that are being bound, by the claim's uid, until the API has them. */
   const promised = new Map<string, AllocationResult>();
   const hasClaims = (pod: Pod): boolean => (pod.spec?.resourceClaims ?? []).length > 0;
+  /** Its devices will not be ready: they failed, or it has taken too long. */
+  const isHopeless = (claim: ResourceClaim, nowMs: number): boolean => {
+    const readiness = readinessOf(claim);
+    if (readiness === "ready") return false;
+    return readiness !== "waiting" || nowMs > (deadlineOf(claim, timeoutMs) ?? Number.POSITIVE_INFINITY);
+  };
   const around = (pod: Pod, { snapshot: { listers }, state }: Cycle): Surroundings | Rejection => {
     const known = state.get(name) as Surroundings | undefined;
     if (known !== undefined) return known;
@@ -41,7 +59,11 @@ export function dynamicResources(): SchedulingPolicy {
   };
   const onNode = (pod: Pod, node: Node, cycle: Cycle): ReadonlyMap<string, AllocationResult> | Rejection => {
     const surroundings = around(pod, cycle);
-    return "reasons" in surroundings ? surroundings : plan(node, surroundings, cycle.snapshot.listers, selectors);
+    if ("reasons" in surroundings) return surroundings;
+    const nowMs = cycle.host?.clock.now();
+    if (nowMs !== undefined && surroundings.claims.some((claim) => isHopeless(claim, nowMs))) return notHere;
+    const context = { selectors, shareId: () => uuid(random) };
+    return plan(node, surroundings, cycle.snapshot.listers, context);
   };
   return {
     name,
@@ -58,8 +80,17 @@ export function dynamicResources(): SchedulingPolicy {
       const planned = onNode(pod, node, cycle);
       return "reasons" in planned ? planned : undefined;
     },
-    // Upstream's says so of every pod that it could not help, and its messages carry it.
-    postFilter: (pod) => ({ message: hasClaims(pod) ? "still not schedulable" : "no new claims to deallocate" }),
+    postFilter(pod, _failure, cycle) {
+      // Upstream's says so of every pod that it could not help, and its messages carry it.
+      if (!hasClaims(pod)) return { message: "no new claims to deallocate" };
+      const { host, dryRun } = cycle;
+      if (host === undefined || dryRun) return { message: "still not schedulable" };
+      const claim = obstacle(pod, cycle, (one) => isHopeless(one, host.clock.now()));
+      if (claim === undefined) return { message: "still not schedulable" };
+      // Told by the claim's update when it has worked; else the next attempt tries again.
+      deallocate(host.client, claim).catch(() => {});
+      return { message: "deallocation of ResourceClaim completed" };
+    },
     concerns: hasClaims,
     reserve(pod, { node }, cycle) {
       const planned = onNode(pod, node, cycle);
@@ -76,12 +107,18 @@ export function dynamicResources(): SchedulingPolicy {
       const surroundings = around(pod, cycle);
       if ("reasons" in surroundings) return surroundings;
       const planned = cycle.state.get(`${name}/planned`) as ReadonlyMap<string, AllocationResult> | undefined;
+      const { host } = cycle;
+      if (host === undefined) return undefined;
       for (const claim of surroundings.claims) {
-        const allocation = planned?.get(claim.metadata.uid);
-        const problem = await writeAllocation(cycle.host?.client, pod, claim, allocation, signal);
+        const found = planned?.get(claim.metadata.uid);
+        const allocation = found && { ...found, allocationTimestamp: timestamp(host.clock) };
+        const problem = await writeAllocation(host.client, pod, claim, allocation, signal);
         if (problem !== undefined) return problem;
       }
-      return undefined;
+      const unready = surroundings.claims.filter(({ metadata, status }) =>
+        hasBindingConditions(planned?.get(metadata.uid) ?? status?.allocation),
+      );
+      return await ready(unready, cycle.snapshot.listers, host.clock, timeoutMs, signal);
     },
     requeueWhen: [
       { resource: "ResourceClaim" },
@@ -122,12 +159,55 @@ function checked(
   return undefined;
 }
 
+/** A claim that nobody else uses, whose allocation keeps the pod from some nodes or from all. */
+function obstacle(
+  pod: Pod,
+  { snapshot }: Cycle,
+  isHopeless: (claim: ResourceClaim) => boolean,
+): ResourceClaim | undefined {
+  const claims = claimsOf(pod, snapshot.listers);
+  if ("reasons" in claims) return undefined;
+  return claims.find((claim) => {
+    const { allocation, reservedFor = [] } = claim.status ?? {};
+    if (allocation === undefined || reservedFor.length > (isReservedFor(claim, pod) ? 1 : 0)) return false;
+    const { nodeSelector } = allocation;
+    if (nodeSelector === undefined) return isHopeless(claim);
+    const suits = anyTerm(nodeSelector.nodeSelectorTerms);
+    return isHopeless(claim) || snapshot.nodes.some(({ node }) => !suits(node));
+  });
+}
+
+/** Resolves when all devices that have to be are ready for a pod. */
+async function ready(
+  claims: readonly ResourceClaim[],
+  listers: ClusterListers,
+  clock: Clock,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  const began = clock.now();
+  for (const { metadata } of claims) {
+    for (;;) {
+      const claim = listers.resourceClaims.get(`${metadata.namespace}/${metadata.name}`);
+      if (claim?.metadata.uid !== metadata.uid) return `resourceclaim ${JSON.stringify(metadata.name)} not found`;
+      // What has just been written may not be seen here yet.
+      const readiness = claim.status?.allocation === undefined ? "waiting" : readinessOf(claim);
+      if (readiness === "ready") break;
+      if (readiness !== "waiting") return `claim ${metadata.name} binding failed: ${readiness.failed}`;
+      if (clock.now() >= (deadlineOf(claim, timeoutMs) ?? began + timeoutMs)) return "device binding timeout";
+      await sleep(clock, 100, signal);
+      if (signal.aborted) return "the scheduler is stopping";
+    }
+  }
+  return undefined;
+}
+
 /** The new allocations for the claims that have none, by uid. */
 function plan(
   node: Node,
   { claims, pools, taken }: Surroundings,
   listers: ClusterListers,
-  selectors: DeviceSelectors,
+  context: { readonly selectors: DeviceSelectors; readonly shareId: () => string },
 ): ReadonlyMap<string, AllocationResult> | Rejection {
   const open: ResourceClaim[] = [];
   for (const claim of claims) {
@@ -142,28 +222,11 @@ function plan(
   const classes = (className: string): ReturnType<typeof listers.deviceClasses.get> =>
     listers.deviceClasses.get(className);
   try {
-    const results = allocate(open, { devices, classes, selectors, taken });
+    const results = allocate(open, { ...context, devices, classes, taken, nodeName: node.metadata.name });
     if (results === undefined) return noDevices;
     return new Map(results.map((result, index) => [open[index]?.metadata.uid ?? "", result]));
   } catch (error) {
     if (error instanceof SelectorError) return unresolvable(error.message);
     throw error;
   }
-}
-
-/** By `driver/pool/device`. What was promised and has reached the API is forgotten here. */
-function takenDevices(listers: ClusterListers, promised: Map<string, AllocationResult>): ReadonlySet<string> {
-  const taken = new Set<string>();
-  const take = ({ devices }: AllocationResult): void => {
-    for (const { driver, pool, device, adminAccess } of devices?.results ?? []) {
-      if (adminAccess !== true) taken.add(`${driver}/${pool}/${device}`);
-    }
-  };
-  for (const { metadata, status } of listers.resourceClaims.list()) {
-    if (status?.allocation === undefined) continue;
-    take(status.allocation);
-    promised.delete(metadata.uid);
-  }
-  for (const allocation of promised.values()) take(allocation);
-  return taken;
 }
