@@ -1,12 +1,12 @@
 // For users.
 
+export { ConfigurationError } from "../api/configuration-shape.js";
 export {
   type ReadConfigurationOptions,
   readConfiguration,
   type SchedulerConfiguration,
 } from "./configuration/configuration.js";
 export type { PolicyFactory } from "./configuration/profile.js";
-export { ConfigurationError } from "./configuration/shape.js";
 // For those who build their own.
 export type { SchedulerCoreOptions } from "./core.js";
 export { SchedulerCore } from "./core.js";

@@ -1,3 +1,4 @@
+import type { Shape } from "../../api/configuration-shape.js";
 import { duplicate, type FieldError, forbidden, invalid, notSupported, required } from "../../api/field-error.js";
 import type { TopologySpreadConstraint } from "../../api/index.js";
 import type { SchedulingPolicy } from "../framework/policy.js";
@@ -15,7 +16,6 @@ import { podTopologySpread } from "../policies/pod-topology-spread.js";
 import type { ResourceSpec } from "../policies/resource-scores.js";
 import type { PodTopologySpreadArgs } from "../policies/spread-constraints.js";
 import { type VolumeBindingArgs, volumeBinding } from "../policies/volume-binding.js";
-import type { Shape } from "./shape.js";
 
 /** How a policy is made from its arguments in a configuration, which have the shape. */
 export interface ArgumentReader {

@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
+import { ConfigurationError } from "../../api/configuration-shape.js";
 import { seededRandom } from "../../internal/random.js";
 import { makeNode, makePod } from "../../testing/builders.js";
 import type { SchedulingPolicy } from "../framework/policy.js";
 import { defaultPolicies } from "../policies/default-policies.js";
 import { whatIf } from "../simulate/what-if.js";
 import { readConfiguration } from "./configuration.js";
-import { ConfigurationError } from "./shape.js";
 
 const head = "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n";
 const nodes = [makeNode("full", { cpuMillis: 1000 }), makeNode("empty", { cpuMillis: 4000 })];

@@ -1,4 +1,5 @@
 import { parse, YAMLParseError } from "yaml";
+import { ConfigurationError, refuse, type Shape, shapeErrors, withoutNulls } from "../../api/configuration-shape.js";
 import { parseDurationMs } from "../../api/duration.js";
 import { duplicate, type FieldError, invalid } from "../../api/field-error.js";
 import type { Extender } from "../extender/extender.js";
@@ -18,7 +19,6 @@ import {
   profileOf,
   profileShape,
 } from "./profile.js";
-import { ConfigurationError, refuse, type Shape, shapeErrors } from "./shape.js";
 
 /** What a KubeSchedulerConfiguration says that this scheduler heeds; made for `createScheduler`. */
 export interface SchedulerConfiguration {
@@ -158,15 +158,6 @@ function parsed(text: string): Configuration {
   }
   refuse(shapeErrors(document, shape, ""));
   return withoutNulls(document) as Configuration;
-}
-
-/** In YAML an empty field is null, which means that it is not there. */
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutNulls);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([key, inner]) => (inner === null ? [] : [[key, withoutNulls(inner)]])),
-  );
 }
 
 function generalErrors(document: Configuration): readonly FieldError[] {

@@ -1,8 +1,8 @@
+import type { Shape } from "../../api/configuration-shape.js";
 import { parseDurationMs } from "../../api/duration.js";
 import { type FieldError, invalid } from "../../api/field-error.js";
 import type { Extender } from "../extender/extender.js";
 import { httpExtender } from "../extender/http-extender.js";
-import type { Shape } from "./shape.js";
 
 export const extenderShape: Shape = {
   fields: {

@@ -1,3 +1,4 @@
+import { type Shape, shapeErrors } from "../../api/configuration-shape.js";
 import { duplicate, type FieldError, invalid, notFoundValue } from "../../api/field-error.js";
 import type { WeightedPolicy } from "../engine/class-cache.js";
 import type { SchedulingPolicy } from "../framework/policy.js";
@@ -5,7 +6,6 @@ import type { VectorPart } from "../framework/vector.js";
 import { defaultPolicies } from "../policies/default-policies.js";
 import type { SchedulerProfile } from "../profile.js";
 import { argumentReaders } from "./arguments.js";
-import { type Shape, shapeErrors } from "./shape.js";
 
 /** Makes a policy from its arguments in the configuration. */
 export type PolicyFactory = (args: object) => SchedulingPolicy;

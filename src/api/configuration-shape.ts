@@ -1,5 +1,5 @@
-import { DurationError, parseDurationMs } from "../../api/duration.js";
-import { type FieldError, typeInvalid } from "../../api/field-error.js";
+import { DurationError, parseDurationMs } from "./duration.js";
+import { type FieldError, typeInvalid } from "./field-error.js";
 
 /** What a part of a configuration looks like. `any`: somebody else knows. */
 export type Shape =
@@ -54,6 +54,15 @@ function fits(value: unknown, shape: keyof typeof described): boolean {
     if (error instanceof DurationError) return false;
     throw error;
   }
+}
+
+/** In YAML an empty field is null, which means that it is not there. */
+export function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, inner]) => (inner === null ? [] : [[key, withoutNulls(inner)]])),
+  );
 }
 
 /** A configuration that cannot be used; the message says where and why, for each problem. */
