@@ -15,7 +15,7 @@ export interface ApiServerFlags {
   readonly host: string;
   readonly advertise?: string | undefined;
   readonly port: number;
-  readonly serviceCidr: string;
+  readonly serviceClusterIpRange: string;
   readonly maxRequestsInflight: number;
   readonly maxMutatingRequestsInflight: number;
   readonly priorityAndFairness: boolean;
@@ -39,7 +39,7 @@ export function apiServerPart(flags: ApiServerFlags): Component {
           host: flags.host,
           port: flags.port,
           advertiseAddress: flags.advertise,
-          serviceCidr: flags.serviceCidr,
+          serviceCidr: flags.serviceClusterIpRange,
           inFlight: { reads: flags.maxRequestsInflight, writes: flags.maxMutatingRequestsInflight },
           priorityAndFairness: flags.priorityAndFairness,
           controllers: [],

@@ -50,7 +50,11 @@ export function addPartCommands(program: Command): void {
     .option("--host <address>", "where to listen", "127.0.0.1")
     .option("--advertise <address>", "how nodes and pods reach it; absent: --host")
     .option("--port <n>", "0 is any free port", parsePort, 6443)
-    .option("--service-cidr <block>", "the addresses of Services", "10.96.0.0/12")
+    .option(
+      "--service-cluster-ip-range <blocks>",
+      "the addresses of Services, one block or one of each family; the first one's family is the default",
+      "10.96.0.0/12",
+    )
     .option("--max-requests-inflight <n>", "how many reads at once; flow control adds writes", parseLimit, 400)
     .option("--max-mutating-requests-inflight <n>", "how many writes at once", parseLimit, 200)
     .option("--no-priority-and-fairness", "limit reads and writes by number alone, whoever asks")

@@ -39,7 +39,7 @@ export function bootstrapPart(
         ensureKubernetesService(transport, service),
       ]);
       ready();
-      const controllers = [defaultServiceCidr([service.serviceCidr]), ipAddressRepair];
+      const controllers = [defaultServiceCidr(service.serviceCidrs), ipAddressRepair];
       await createManager({ ...shared, client, controllers }).run({ signal, ready: () => {} });
     },
   };

@@ -1,6 +1,7 @@
 import { builtinDescriptions } from "../api/describe/index.js";
 import type { UserInfo } from "../api/index.js";
 import { builtinStrategies } from "../api/kinds/index.js";
+import { ipFamily } from "../api/kinds/ip.js";
 import { defaultAdmission } from "../apiserver/admission/default-admission.js";
 import { liveDeps } from "../apiserver/admission/live-deps.js";
 import { admissionPolicies } from "../apiserver/admission/policies/plugins.js";
@@ -11,7 +12,7 @@ import { defaultServiceCidr, type OwnResource, SecuredApiServer, serviceHooks } 
 import type { KeyPairPem } from "../apiserver/pki/certificate-authority.js";
 import { type ClusterPki, createClusterPki } from "../apiserver/pki/cluster-pki.js";
 import type { PkiStorage } from "../apiserver/pki/pki-storage.js";
-import { ipRange } from "../apiserver/services/ip-range.js";
+import { type IpRange, serviceIpRanges } from "../apiserver/services/ip-range.js";
 import { type Client, createClient } from "../client/index.js";
 import { formatKubeconfig } from "../client/kubeconfig.js";
 import { builtinControllers } from "../controllers/index.js";
@@ -43,7 +44,7 @@ export interface ClusterOptions {
   readonly insecurePort?: number | undefined;
   /** The address by which nodes and pods reach the API. Default: `host`. */
   readonly advertiseAddress?: string | undefined;
-  /** Default 10.96.0.0/12. */
+  /** One block, or one of each family with a comma between them: Services that ask for none are of the first. Default 10.96.0.0/12. */
   readonly serviceCidr?: string | undefined;
   /** Where the Service `kubernetes` listens. Default 443, as everywhere but where that needs a privilege. */
   readonly apiServicePort?: number | undefined;
@@ -114,22 +115,31 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const host = options.host ?? "127.0.0.1";
   const advertise = options.advertiseAddress ?? host;
   const dnsAddress = options.dns?.address ?? advertise;
-  if (options.dns !== undefined && dnsAddress.startsWith("127.") && !options.loopback) {
+  if (options.dns !== undefined && isLoopback(dnsAddress) && !options.loopback) {
     throw new RangeError(
       `${dnsAddress} means another host to each pod: the name server needs an address that they reach`,
     );
   }
   const serviceCidr = options.serviceCidr ?? defaultServiceCidr;
-  const { first } = ipRange(serviceCidr);
+  const serviceRanges = serviceIpRanges(serviceCidr);
+  const first = serviceRanges[0]?.first ?? "";
+  // A loopback address means another host to each pod, unless all pods are on this one.
+  const published = options.loopback === true || !isLoopback(advertise);
+  if (published) checkFamily(advertise, serviceRanges);
   const pki = await createClusterPki({
     clock,
-    serverAddresses: [...new Set([host, advertise, first])].filter((address) => address !== "0.0.0.0"),
+    serverAddresses: [...new Set([host, advertise, first])].filter(
+      (address) => address !== "0.0.0.0" && address !== "::",
+    ),
     ...(options.pki === undefined ? {} : { storage: options.pki }),
   });
   const api = apiServer(options, { ...shared, pki, host, serviceCidr });
   const transports = new ProcessTransports(api, pki);
   const clientFor = (user: UserInfo, agent?: string): Client => createClient(transports.transport(user, agent));
-  const dns = options.dns && { clusterIp: dnsClusterIp(serviceCidr), domain: options.dns.domain ?? "cluster.local" };
+  const dns = options.dns && {
+    clusterIp: dnsClusterIp(serviceRanges[0]?.cidr ?? serviceCidr),
+    domain: options.dns.domain ?? "cluster.local",
+  };
   const context: ClusterContext = { ...shared, pki, api, clientFor, dns };
   const supervisor = new Supervisor(options.events);
   const parts = [
@@ -137,11 +147,10 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     bootstrapPart(
       api.transport(),
       () => ({
-        serviceCidr,
+        serviceCidrs: serviceRanges.map(({ cidr }) => cidr),
         clusterIp: first,
         port: options.apiServicePort,
-        // A loopback address means another host to each pod, unless all pods are on this one.
-        addresses: advertise.startsWith("127.") && !options.loopback ? [] : [{ ip: advertise, port: api.https.port }],
+        addresses: published ? [{ ip: advertise, port: api.https.port }] : [],
       }),
       shared,
     ),
@@ -168,6 +177,17 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     stop,
     [Symbol.asyncDispose]: stop,
   };
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith("127.") || address === "::1";
+}
+
+/** The Service `kubernetes` has an address of the first family, and endpoints of the same. */
+function checkFamily(advertise: string, [first]: readonly IpRange[]): void {
+  const family = ipFamily(advertise);
+  if (first === undefined || family === undefined || family === first.family) return;
+  throw new RangeError(`service IP family "${first.cidr}" must match public address family "${advertise}"`);
 }
 
 function apiServer(

@@ -66,12 +66,13 @@ export interface ApiAddress {
 }
 
 export interface KubernetesServiceOptions {
-  readonly serviceCidr: string;
-  /** The first address of the range. */
+  /** One, or one of each family. */
+  readonly serviceCidrs: readonly string[];
+  /** The first address of the first range. */
   readonly clusterIp: string;
   /** Where the Service listens. Default 443. */
   readonly port?: number | undefined;
-  /** Of every API server, this one among them. */
+  /** Of every API server, this one among them. All are of the family of `clusterIp`. */
   readonly addresses: readonly ApiAddress[];
 }
 
@@ -83,7 +84,7 @@ export async function ensureKubernetesService(transport: Transport, options: Kub
       apiVersion: "networking.k8s.io/v1",
       kind: "ServiceCIDR",
       metadata: { name: "kubernetes" },
-      spec: { cidrs: [options.serviceCidr] },
+      spec: { cidrs: options.serviceCidrs },
     },
     { group: "networking.k8s.io", version: "v1", resource: "servicecidrs" },
   );
@@ -96,6 +97,7 @@ export async function ensureKubernetesService(transport: Transport, options: Kub
     spec: {
       clusterIP: options.clusterIp,
       clusterIPs: [options.clusterIp],
+      ipFamilyPolicy: "SingleStack",
       sessionAffinity: "None",
       type: "ClusterIP",
       ports: [{ name: "https", protocol: "TCP", port: options.port ?? 443, targetPort: address?.port ?? 6443 }],
@@ -123,7 +125,7 @@ export async function ensureKubernetesService(transport: Transport, options: Kub
     apiVersion: "discovery.k8s.io/v1",
     kind: "EndpointSlice",
     metadata: { name: "kubernetes", namespace: "default", labels: { "kubernetes.io/service-name": "kubernetes" } },
-    addressType: "IPv4",
+    addressType: options.clusterIp.includes(":") ? "IPv6" : "IPv4",
     endpoints: options.addresses.map(({ ip }) => ({ addresses: [ip], conditions: { ready: true } })),
     ports: [{ name: "https", port: address.port, protocol: "TCP" }],
   };

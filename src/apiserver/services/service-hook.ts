@@ -7,10 +7,11 @@ import {
   type ServiceSpec,
   statusErrors,
 } from "../../api/index.js";
-import { ipFamily } from "../../api/kinds/ip.js";
+import type { IpFamily } from "../../api/kinds/ip.js";
 import type { Claim, WriteChange, WriteHook } from "../registry/context.js";
 import type { ClusterIpAllocator, ServiceName } from "./cluster-ip-allocator.js";
 import type { NodePortAllocator } from "./node-port-allocator.js";
+import { decideFamilies } from "./service-families.js";
 
 /** What a write has taken and what it will free once it is done. */
 interface Claims {
@@ -18,7 +19,7 @@ interface Claims {
   readonly ports: number[];
 }
 
-/** Gives Services their cluster IP and node ports before they are written, and takes them back when they go. */
+/** Gives Services their families, cluster IPs and node ports before they are written, and takes them back when they go. */
 export class ServiceHook implements WriteHook {
   readonly #ips: ClusterIpAllocator;
   readonly #ports: NodePortAllocator;
@@ -34,9 +35,10 @@ export class ServiceHook implements WriteHook {
     const before = old as unknown as Service | undefined;
     const undo = (): Promise<void> => this.#free(taken);
     if (service.spec === undefined) return { object, undo, settle: async () => {} };
-    this.#checkFamilies(service, service.spec);
+    const decided = decideFamilies(service.spec, before?.spec, this.#ips.ranges.families);
+    if ("errors" in decided) throw refused(service, decided.errors);
     try {
-      const addressed = await this.#address(service, service.spec, before?.spec, taken, dryRun);
+      const addressed = await this.#address(service, decided.spec, before?.spec, taken, dryRun);
       const spec = await this.#expose(service, addressed, before?.spec, taken, dryRun);
       const settle = async (): Promise<void> => {
         if (before?.spec !== undefined) await this.#free(unused(before.spec, spec));
@@ -59,35 +61,7 @@ export class ServiceHook implements WriteHook {
     await this.#ports.release(ports.splice(0));
   }
 
-  /** The cluster has addresses of one family. Where nothing is allocated, a service may name what it wants. */
-  #checkFamilies(service: Service, spec: ServiceSpec): void {
-    if (spec.type === "ExternalName") return;
-    const { ipFamilyPolicy: policy, ipFamilies = [], clusterIPs = [] } = spec;
-    const errors: FieldError[] = [];
-    const refuse = (path: string, value: unknown, why: string): void => void errors.push(invalid(path, value, why));
-    if (policy === "SingleStack") {
-      const why = "must be 'RequireDualStack' or 'PreferDualStack' when multiple";
-      if (clusterIPs.length === 2) refuse("spec.ipFamilyPolicy", policy, `${why} cluster IPs are specified`);
-      if (ipFamilies.length === 2) refuse("spec.ipFamilyPolicy", policy, `${why} IP families are specified`);
-    }
-    const own = ipFamily(this.#ips.ranges.main.first);
-    clusterIPs.forEach((ip, index) => {
-      const family = ipFamily(ip);
-      if (family === undefined || family === own) return;
-      refuse(`spec.clusterIPs[${index}]`, clusterIPs, `${family} is not configured on this cluster`);
-    });
-    if (errors.length > 0) throw refused(service, errors);
-    if (spec.clusterIP === "None" && Object.keys(spec.selector ?? {}).length === 0) return;
-    if (policy === "RequireDualStack") {
-      refuse("spec.ipFamilyPolicy", policy, "this cluster is not configured for dual-stack services");
-    }
-    ipFamilies.forEach((family, index) => {
-      const known = family === "IPv4" || family === "IPv6";
-      if (known && family !== own) refuse(`spec.ipFamilies[${index}]`, family, "not configured on this cluster");
-    });
-    if (errors.length > 0) throw refused(service, errors);
-  }
-
+  /** Takes an address of each family that has none yet. What has an address keeps it, and validation refuses another one. */
   async #address(
     service: Service,
     spec: ServiceSpec,
@@ -96,28 +70,43 @@ export class ServiceHook implements WriteHook {
     dryRun: boolean,
   ): Promise<ServiceSpec> {
     if (spec.type === "ExternalName" || spec.clusterIP === "None") return spec;
-    const [had] = before === undefined ? [] : clusterIps(before);
-    const wanted = spec.clusterIP ?? "";
-    if (wanted !== "" && wanted === had) return spec;
+    const families = (spec.ipFamilies ?? []) as readonly IpFamily[];
+    const had = before === undefined || before.type === "ExternalName" ? 0 : (before.clusterIPs?.length ?? 0);
+    if (had > 0 && (before?.clusterIP === "None" || before?.ipFamilies?.length !== 1 || families.length !== 2))
+      return spec;
     const name: ServiceName = { namespace: service.metadata.namespace ?? "", name: service.metadata.name };
-    const ip =
-      wanted === "" ? await this.#ips.takeAny(name, dryRun) : await this.#takeIp(service, wanted, name, dryRun);
-    if (ip === undefined) throw statusErrors.internal("failed to allocate a serviceIP: range is full");
-    if (!dryRun) taken.ips.push(ip);
-    return { ...spec, clusterIP: ip, clusterIPs: [ip, ...(spec.clusterIPs ?? []).slice(1)] };
+    const clusterIPs = families.map((_, index) => spec.clusterIPs?.[index] ?? "");
+    for (const [index, family] of families.entries()) {
+      if (index < had) continue;
+      const wanted = clusterIPs[index] ?? "";
+      const ip =
+        wanted === ""
+          ? await this.#ips.takeAny(family, name, dryRun)
+          : await this.#takeIp(service, { wanted, family, clusterIPs }, name, dryRun);
+      if (ip === undefined) throw statusErrors.internal("failed to allocate a serviceIP: range is full");
+      if (!dryRun) taken.ips.push(ip);
+      clusterIPs[index] = ip;
+    }
+    return { ...spec, clusterIP: clusterIPs[0] ?? "", clusterIPs };
   }
 
-  async #takeIp(service: Service, ip: string, name: ServiceName, dryRun: boolean): Promise<string> {
-    if (!this.#ips.ranges.ready().some((range) => range.contains(ip))) {
-      const why = "the provided network does not match the current range";
-      throw refused(service, [invalid("spec.clusterIPs", [ip], `failed to allocate IP ${ip}: ${why}`)]);
+  async #takeIp(
+    service: Service,
+    {
+      wanted,
+      family,
+      clusterIPs,
+    }: { readonly wanted: string; readonly family: IpFamily; readonly clusterIPs: readonly string[] },
+    name: ServiceName,
+    dryRun: boolean,
+  ): Promise<string> {
+    const refuse = (why: string): Error =>
+      refused(service, [invalid("spec.clusterIPs", clusterIPs, `failed to allocate IP ${wanted}: ${why}`)]);
+    if (!this.#ips.ranges.ready(family).some((range) => range.contains(wanted))) {
+      throw refuse("the provided network does not match the current range");
     }
-    if (!(await this.#ips.take(ip, name, dryRun))) {
-      throw refused(service, [
-        invalid("spec.clusterIPs", [ip], `failed to allocate IP ${ip}: provided IP is already allocated`),
-      ]);
-    }
-    return ip;
+    if (!(await this.#ips.take(wanted, name, dryRun))) throw refuse("provided IP is already allocated");
+    return wanted;
   }
 
   async #expose(

@@ -1,27 +1,34 @@
 import { type ServiceCIDR, serviceCIDRs } from "../../api/index.js";
+import type { IpFamily } from "../../api/kinds/ip.js";
 import type { CacheReader } from "../admission/admission.js";
 import { blockOf, type IpRange } from "./ip-range.js";
 
-/** The ServiceCIDR that an API server makes of the range that it is set up with. */
+/** The ServiceCIDR that an API server makes of the ranges that it is set up with. */
 export const mainServiceCidr = "kubernetes";
 
-/** Where Services get their addresses from: the IPv4 blocks of the ServiceCIDRs, as they are just now. */
-export class ServiceRanges {
-  /** The range that the server is set up with. */
-  readonly main: IpRange;
-  readonly #cache: CacheReader;
-  #known:
-    | { readonly generation: number; readonly ready: readonly IpRange[]; readonly all: readonly IpRange[] }
-    | undefined;
+interface Known {
+  readonly ready: readonly IpRange[];
+  readonly all: readonly IpRange[];
+}
 
-  constructor(main: IpRange, cache: CacheReader) {
+/** Where Services get their addresses from: the blocks of the ServiceCIDRs, as they are just now. */
+export class ServiceRanges {
+  /** The ranges that the server is set up with, at most one of each family. */
+  readonly main: readonly IpRange[];
+  /** Of Services in this cluster; the first is that of those which ask for none. */
+  readonly families: readonly IpFamily[];
+  readonly #cache: CacheReader;
+  #known: (Known & { readonly generation: number }) | undefined;
+
+  constructor(main: readonly IpRange[], cache: CacheReader) {
     this.main = main;
+    this.families = main.map(({ family }) => family);
     this.#cache = cache;
   }
 
-  /** Those from which addresses may be taken, the cluster's own first. */
-  ready(): readonly IpRange[] {
-    return this.#current().ready;
+  /** Those of a family from which addresses may be taken, the cluster's own first. */
+  ready(family: IpFamily): readonly IpRange[] {
+    return this.#current().ready.filter((range) => range.family === family);
   }
 
   /** Whether an address is in any range, ready or not. */
@@ -29,13 +36,13 @@ export class ServiceRanges {
     return this.#current().all.some((range) => range.contains(ip));
   }
 
-  #current(): { readonly ready: readonly IpRange[]; readonly all: readonly IpRange[] } {
+  #current(): Known {
     const generation = this.#cache.generation(serviceCIDRs);
     if (this.#known?.generation === generation) return this.#known;
     const rank = ({ metadata: { name } }: ServiceCIDR): string => (name === mainServiceCidr ? "" : name);
     const cidrs = [...this.#cache.list(serviceCIDRs)].sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
     // Until the server has made it, and after somebody has deleted it, what it would say holds.
-    const own = cidrs.some(({ metadata }) => metadata.name === mainServiceCidr) ? [] : [this.main];
+    const own = cidrs.some(({ metadata }) => metadata.name === mainServiceCidr) ? [] : this.main;
     const blocks = (of: readonly ServiceCIDR[]): readonly IpRange[] => [
       ...own,
       ...of.flatMap(({ spec }) => (spec?.cidrs ?? []).map(blockOf).filter((range) => range !== undefined)),

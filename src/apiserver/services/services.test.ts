@@ -5,28 +5,37 @@ import { builtinStrategies } from "../../api/kinds/index.js";
 import { type Client, createClient } from "../../client/index.js";
 import { MemoryStore } from "../../store/index.js";
 import { ApiServer } from "../server.js";
+import { ipRange, serviceIpRanges } from "./ip-range.js";
 import { serviceHooks } from "./service-hooks.js";
 
 let stop: AbortController;
 let client: Client;
 let running: Promise<void>;
 
-beforeEach(async () => {
+beforeEach(() => start());
+
+async function start(serviceCidr?: string): Promise<void> {
   stop = new AbortController();
   const store = new MemoryStore();
   const resources = builtinDescriptions(builtinStrategies);
   const nodePorts = { from: 30_000, to: 30_003 };
-  const server = new ApiServer({ store, resources, hooks: (api) => serviceHooks(api, { store, nodePorts }) });
+  const server = new ApiServer({
+    store,
+    resources,
+    hooks: (api) => serviceHooks(api, { store, nodePorts, serviceCidr }),
+  });
   await new Promise<void>((ready) => {
     running = server.component.run({ signal: stop.signal, ready });
   });
   client = createClient(server.transport());
-});
+}
 
-afterEach(async () => {
+afterEach(end);
+
+async function end(): Promise<void> {
   stop.abort();
   await running;
-});
+}
 
 const port = { name: "a", port: 80 };
 
@@ -168,5 +177,264 @@ describe("the addresses and ports of services", () => {
       await client.delete(services, { namespace: "default", name: "a" });
       expect((await client.list(ipAddresses)).items).toEqual([]);
     });
+  });
+});
+
+describe("the ranges that a cluster is set up with", () => {
+  it.each([
+    ["10.96.0.0/12", ["10.96.0.0/12"], "10.96.0.1"],
+    ["10.96.3.4/16,fd00:96::/112", ["10.96.0.0/16", "fd00:96::/112"], "10.96.0.1"],
+    ["fd00:96::/64, 10.96.0.0/16", ["fd00:96::/64", "10.96.0.0/16"], "fd00:96::1"],
+  ])("%s", (text, cidrs, first) => {
+    const ranges = serviceIpRanges(text);
+    expect(ranges.map(({ cidr }) => cidr)).toEqual(cidrs);
+    expect(ranges[0]?.first).toBe(first);
+  });
+
+  it.each([
+    ["10.96.0.0/16,10.97.0.0/16", "has more than one block of a family"],
+    ["10.96.0.0/16,fd00::/112,fd01::/112", "has more than one block of a family"],
+    ["10.96.0.0/30", "is not a block of addresses"],
+    ["fd00::/48", "is not a block of addresses"],
+    ["10.96.0.0/16,", "is not a block of addresses"],
+  ])("%s %s", (text, why) => expect(() => serviceIpRanges(text)).toThrow(why));
+
+  it("give out no first address, and no last one of IPv4", () => {
+    const [four, six] = [ipRange("10.0.0.0/29"), ipRange("fd00::/125")];
+    const usable = ["10.0.0.0", "10.0.0.1", "10.0.0.6", "10.0.0.7", "fd00::1"].filter((ip) => four.contains(ip));
+    expect(usable).toEqual(["10.0.0.1", "10.0.0.6"]);
+    expect(["fd00::", "fd00::1", "FD00:0::7", "fd00::8"].filter((ip) => six.contains(ip))).toEqual([
+      "fd00::1",
+      "FD00:0::7",
+    ]);
+  });
+});
+
+const headless: Partial<ServiceSpec> = { clusterIP: "None" };
+const anyEndpoints: Partial<ServiceSpec> = { clusterIP: "None", selector: {} };
+const prefer: Partial<ServiceSpec> = { ipFamilyPolicy: "PreferDualStack" };
+const require: Partial<ServiceSpec> = { ipFamilyPolicy: "RequireDualStack" };
+const [v4, v6] = ["IPv4", "IPv6"] as const;
+const [inFour, inSix] = ["10.96.7.7", "fd00:96::77"];
+
+/** Families as a list; a service is refused where `why` is given, for a cluster of these ranges. */
+interface FamilyRow {
+  readonly name: string;
+  readonly spec: Partial<ServiceSpec>;
+  readonly families?: readonly string[];
+  readonly policy?: string;
+  readonly why?: string;
+}
+
+const familyTables: readonly { readonly ranges: string; readonly rows: readonly FamilyRow[] }[] = [
+  {
+    ranges: "10.96.0.0/16,fd00:96::/112",
+    rows: [
+      { name: "nothing said", spec: {}, families: [v4], policy: "SingleStack" },
+      { name: "two preferred", spec: prefer, families: [v4, v6] },
+      { name: "two required", spec: require, families: [v4, v6] },
+      { name: "the other one", spec: { ipFamilies: [v6] }, families: [v6], policy: "SingleStack" },
+      { name: "the other one first", spec: { ...prefer, ipFamilies: [v6] }, families: [v6, v4] },
+      { name: "both, in their order", spec: { ...require, ipFamilies: [v6, v4] }, families: [v6, v4] },
+      { name: "an address says it", spec: { clusterIP: inSix }, families: [v6], policy: "SingleStack" },
+      { name: "an address of two", spec: { ...prefer, clusterIP: inSix }, families: [v6, v4] },
+      {
+        name: "two addresses",
+        spec: { ...require, clusterIP: inSix, clusterIPs: [inSix, inFour] },
+        families: [v6, v4],
+      },
+      { name: "headless", spec: headless, families: [v4], policy: "SingleStack" },
+      { name: "headless, two", spec: { ...headless, ...prefer }, families: [v4, v6] },
+      { name: "headless without a selector", spec: anyEndpoints, families: [v4, v6], policy: "RequireDualStack" },
+      {
+        name: "headless without a selector, of one",
+        spec: { ...anyEndpoints, ipFamilyPolicy: "SingleStack" },
+        families: [v4],
+      },
+      {
+        name: "two families and no policy",
+        spec: { ipFamilies: [v4, v6] },
+        why: "spec.ipFamilyPolicy: Invalid value: \"SingleStack\": must be 'RequireDualStack' or 'PreferDualStack' when multiple IP families are specified",
+      },
+      {
+        name: "two addresses and no policy",
+        spec: { clusterIP: inFour, clusterIPs: [inFour, inSix] },
+        why: "spec.ipFamilyPolicy: Invalid value: \"SingleStack\": must be 'RequireDualStack' or 'PreferDualStack' when multiple cluster IPs are specified",
+      },
+      {
+        name: "addresses in another order than families",
+        spec: { ...prefer, ipFamilies: [v4, v6], clusterIP: inSix, clusterIPs: [inSix, inFour] },
+        why: "expected an IPv4 value as indicated by `ipFamilies[0]`",
+      },
+      {
+        name: "one family twice",
+        spec: { ...prefer, ipFamilies: [v4, v4] },
+        why: 'spec.ipFamilies[1]: Duplicate value: "IPv4"',
+      },
+      {
+        name: "a second address out of its range",
+        spec: { ...prefer, clusterIP: inFour, clusterIPs: [inFour, "fd00:97::1"] },
+        why: 'spec.clusterIPs: Invalid value: ["10.96.7.7","fd00:97::1"]: failed to allocate IP fd00:97::1: the provided network does not match the current range',
+      },
+    ],
+  },
+  {
+    ranges: "fd00:96::/112,10.96.0.0/16",
+    rows: [
+      { name: "nothing said", spec: {}, families: [v6], policy: "SingleStack" },
+      { name: "two preferred", spec: prefer, families: [v6, v4] },
+      { name: "headless without a selector", spec: anyEndpoints, families: [v6, v4], policy: "RequireDualStack" },
+    ],
+  },
+  {
+    ranges: "fd00:96::/112",
+    rows: [
+      { name: "nothing said", spec: {}, families: [v6], policy: "SingleStack" },
+      { name: "two preferred", spec: prefer, families: [v6], policy: "PreferDualStack" },
+      { name: "headless without a selector", spec: anyEndpoints, families: [v6, v4], policy: "RequireDualStack" },
+      {
+        name: "two required",
+        spec: require,
+        why: 'spec.ipFamilyPolicy: Invalid value: "RequireDualStack": this cluster is not configured for dual-stack services',
+      },
+      { name: "the other one", spec: { ipFamilies: [v4] }, why: "not configured on this cluster" },
+    ],
+  },
+];
+
+const policy = (spec: Partial<ServiceSpec>): string => spec.ipFamilyPolicy ?? "";
+const holders = async (): Promise<Record<string, string>> =>
+  Object.fromEntries(
+    (await client.list(ipAddresses)).items.map(({ metadata, spec }) => [metadata.name, spec?.parentRef?.name ?? ""]),
+  );
+
+describe.each(familyTables)("the families of a new service, where the ranges are $ranges", ({ ranges, rows }) => {
+  beforeEach(async () => {
+    await end();
+    await start(ranges);
+  });
+
+  it.each(rows)("$name", async ({ spec, families = [], policy: said = policy(spec), why }) => {
+    const made = create("web", spec);
+    if (why !== undefined) {
+      await expect(made).rejects.toThrow(why);
+      expect(await holders()).toEqual({});
+      return;
+    }
+    const { clusterIP, clusterIPs = [], ...rest } = (await made).spec ?? {};
+    expect(rest).toMatchObject({ ipFamilies: families, ipFamilyPolicy: said });
+    expect(clusterIP).toBe(clusterIPs[0]);
+    if (spec.clusterIP === "None") return expect(clusterIPs).toEqual(["None"]);
+    expect(clusterIPs.map((ip) => (ip.includes(":") ? v6 : v4))).toEqual(families);
+    expect(Object.keys(await holders()).sort()).toEqual([...clusterIPs].sort());
+    await client.delete(services, { namespace: "default", name: "web" });
+    expect(await holders()).toEqual({});
+  });
+});
+
+describe("the families of a service that changes", () => {
+  beforeEach(async () => {
+    await end();
+    await start("10.96.0.0/16,fd00:96::/112");
+  });
+
+  const one = { clusterIP: inFour, clusterIPs: [inFour] };
+  const two = { ...prefer, clusterIP: inFour, clusterIPs: [inFour, inSix], ipFamilies: [v4, v6] };
+  const single: Partial<ServiceSpec> = { ipFamilyPolicy: "SingleStack" };
+
+  it.each<{
+    readonly name: string;
+    readonly from: Partial<ServiceSpec>;
+    readonly patch: object;
+    readonly ips?: readonly unknown[];
+    readonly why?: string;
+  }>([
+    {
+      name: "gets a second one by the policy",
+      from: one,
+      patch: prefer,
+      ips: [inFour, expect.stringMatching(/^fd00:96::/)],
+    },
+    {
+      name: "gets the address that it names",
+      from: one,
+      patch: { ...require, clusterIPs: [inFour, inSix] },
+      ips: [inFour, inSix],
+    },
+    {
+      name: "keeps both when nothing is said",
+      from: two,
+      patch: { sessionAffinity: "ClientIP" },
+      ips: [inFour, inSix],
+    },
+    { name: "loses the second one by the policy", from: two, patch: single, ips: [inFour] },
+    {
+      name: "loses the second one by policy and list",
+      from: two,
+      patch: { ...single, clusterIPs: [inFour], ipFamilies: [v4] },
+      ips: [inFour],
+    },
+    {
+      name: "does not lose one by the lists alone",
+      from: two,
+      patch: { clusterIPs: [inFour], ipFamilies: [v4] },
+      why: "spec.ipFamilyPolicy: Invalid value: \"PreferDualStack\": must be 'SingleStack' to release the secondary cluster IP",
+    },
+    {
+      name: "does not lose one by its families alone",
+      from: two,
+      patch: { ipFamilies: [v4] },
+      why: "spec.ipFamilyPolicy: Invalid value: \"PreferDualStack\": must be 'SingleStack' to release the secondary IP family",
+    },
+    {
+      name: "keeps its first family",
+      from: one,
+      patch: { ipFamilies: [v6] },
+      why: 'spec.clusterIPs[0]: Invalid value: "10.96.7.7": expected an IPv6 value as indicated by `ipFamilies[0]`',
+    },
+    {
+      name: "keeps its second address",
+      from: two,
+      patch: { clusterIPs: [inFour, "fd00:96::78"] },
+      why: 'spec.clusterIPs[1]: Invalid value: ["10.96.7.7","fd00:96::78"]: may not change once set',
+    },
+    {
+      name: "becomes a name of something else",
+      from: two,
+      patch: { type: "ExternalName", externalName: "example.com" },
+      ips: [],
+    },
+  ])("$name", async ({ from, patch, ips, why }) => {
+    await create("web", from);
+    const change = client.patch(
+      services,
+      { namespace: "default", name: "web" },
+      { type: "merge", body: { spec: patch } },
+    );
+    if (why !== undefined) {
+      await expect(change).rejects.toThrow(why);
+      expect(Object.keys(await holders()).sort()).toEqual([...(from.clusterIPs ?? [])].sort());
+      return;
+    }
+    const { spec } = await change;
+    expect(spec?.clusterIPs ?? []).toEqual(ips);
+    expect(spec?.ipFamilies ?? []).toHaveLength(ips?.length ?? 0);
+    expect(Object.keys(await holders()).sort()).toEqual([...(spec?.clusterIPs ?? [])].sort());
+  });
+
+  it("takes an address once, however it is written", async () => {
+    const spec = { ipFamilies: [v6] };
+    expect((await create("a", { ...spec, clusterIP: "FD00:96:0::77" })).spec?.clusterIP).toBe("FD00:96:0::77");
+    expect(await holders()).toEqual({ [inSix]: "a" });
+    await expect(create("b", { ...spec, clusterIP: inSix })).rejects.toThrow("provided IP is already allocated");
+    await client.delete(services, { namespace: "default", name: "a" });
+    expect(await holders()).toEqual({});
+  });
+
+  it("gives back the first address when there is none of the second family", async () => {
+    await create("a", { ...prefer, clusterIP: inSix });
+    const taken = { ...prefer, clusterIP: "10.96.8.8", clusterIPs: ["10.96.8.8", inSix] };
+    await expect(create("b", taken)).rejects.toThrow("provided IP is already allocated");
+    expect(Object.values(await holders())).toEqual(["a", "a"]);
   });
 });

@@ -65,6 +65,27 @@ test("a range that is not the configured one is told of and left alone", async (
   ]);
 });
 
+test("a cluster of one family gets its second one", async () => {
+  const cidrs = ["10.96.0.0/24", "fd00:96::/112"];
+  const scenario = new Scenario({ controllers: [defaultServiceCidr(cidrs)] });
+  const one = { apiVersion: "networking.k8s.io/v1", kind: "ServiceCIDR", metadata: { name: "kubernetes" } } as const;
+  await scenario.create(serviceCIDRs, { ...one, spec: { cidrs: cidrs.slice(0, 1) } });
+  await scenario.start();
+  await scenario.settle();
+  expect((await scenario.get(serviceCIDRs, "kubernetes"))?.spec?.cidrs).toEqual(cidrs);
+});
+
+test("addresses of both families are made again, under the one name that each has", async () => {
+  const scenario = new Scenario({
+    controllers: [defaultServiceCidr(["10.96.0.0/24", "fd00:96::/112"]), ipAddressRepair],
+  });
+  await scenario.start();
+  const spec = { clusterIPs: [ip, "FD00:96::0:9"] };
+  await scenario.create(services, makeService("web", { clusterIP: ip, spec }));
+  await scenario.settle();
+  expect(await parents(scenario)).toEqual({ [ip]: "web", "fd00:96::9": "web" });
+});
+
 test("an address that a Service has lost is made again", async () => {
   const scenario = await started();
   await scenario.create(ipAddresses, address(ip, "web"));

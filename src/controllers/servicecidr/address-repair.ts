@@ -8,7 +8,7 @@ import {
   serviceCIDRs,
   services,
 } from "../../api/index.js";
-import { parseIp } from "../../api/ip.js";
+import { formatIp, parseIp } from "../../api/ip.js";
 import type { Informer } from "../../client/index.js";
 import type { Controller } from "../controller.js";
 import { defineStatefulController, type ReconcileContext } from "../define-controller.js";
@@ -73,7 +73,13 @@ interface Known {
 function clusterIps({ spec }: Service): readonly string[] {
   if (spec === undefined || spec.type === "ExternalName") return [];
   const all = spec.clusterIPs ?? (spec.clusterIP === undefined ? [] : [spec.clusterIP]);
-  return all.filter((ip) => ip !== "" && ip !== "None");
+  return all.filter((ip) => ip !== "" && ip !== "None").map(canonical);
+}
+
+/** The name that an address has as an object. */
+function canonical(ip: string): string {
+  const address = parseIp(ip);
+  return address === undefined ? ip : formatIp(address);
 }
 
 function familyOf(ip: string): string {

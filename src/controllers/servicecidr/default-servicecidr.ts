@@ -3,13 +3,14 @@ import { timestamp } from "../../internal/clock.js";
 import type { Controller } from "../controller.js";
 import { defineStatefulController, type ReconcileContext } from "../define-controller.js";
 import { findCondition } from "../shared/conditions.js";
+import { messageOf } from "../shared/pod-control.js";
 
 const name = "kubernetes-service-cidr-controller";
 const mainServiceCidr = "kubernetes";
 
 /**
- * Keeps the ServiceCIDR of the range that an API server is set up with: makes it, again when it was deleted, and says that it is ready
- * where nobody has said anything. For the process of an API server, as upstream; several may run.
+ * Keeps the ServiceCIDR of the ranges that an API server is set up with: makes it, again when it was deleted, adds the second family to
+ * one that has the first alone, and says that it is ready where nobody has said anything. For the process of an API server, as upstream; several may run.
  */
 export function defaultServiceCidr(cidrs: readonly string[]): Controller {
   return defineStatefulController<ServiceCIDR>({
@@ -48,6 +49,25 @@ async function check(
 ): Promise<void> {
   if (cidr.metadata.deletionTimestamp !== undefined) return;
   const actual = cidr.spec?.cidrs ?? [];
+  if (cidrs.length === 2 && actual.length === 1 && actual[0] === cidrs[0]) {
+    try {
+      await client.update(serviceCIDRs, { ...cidr, spec: { ...cidr.spec, cidrs } }, { signal });
+    } catch (error) {
+      // The cache will show what another one wrote.
+      if (isStatusError(error, "Conflict") || isStatusError(error, "NotFound")) return;
+      const why = `can not be upgraded from ${cidrs[0]} to dual stack [${cidrs.join(" ")}]`;
+      if (!signal.aborted) {
+        events.event(
+          cidr,
+          "Warning",
+          "KubernetesDefaultServiceCIDRError",
+          `The default ServiceCIDR ${why} : ${messageOf(error)}`,
+        );
+      }
+      throw error;
+    }
+    return;
+  }
   if (actual.join() !== cidrs.join()) {
     const why = `The default ServiceCIDR [${actual.join(" ")}] does not match the controller flag configurations [${cidrs.join(" ")}]`;
     events.event(cidr, "Warning", "KubernetesDefaultServiceCIDRInconsistent", why);

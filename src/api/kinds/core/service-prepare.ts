@@ -3,35 +3,16 @@ import { mapField, mapItems, withField, without } from "../defaulting.js";
 import { semanticallyEqual } from "../equality.js";
 import type { Loose } from "../loose.js";
 
-/** A cluster of one IP family: what is not said is single stack IPv4. Addresses and node ports are allocated after this. */
+/** Families, addresses and node ports are the cluster's to give, after this. */
 export function prepareService(service: Loose<Service>): Loose<Service> {
   const result = withField(service, "status", { loadBalancer: {} });
-  return mapField(result, "spec", (spec) => defaultFamilies(syncClusterIps(spec)));
+  return mapField(result, "spec", syncClusterIps);
 }
 
 export function prepareServiceUpdate(service: Loose<Service>, old: Loose<Service>): Loose<Service> {
   const before = old.spec ?? {};
-  return mapField(service, "spec", (given) => {
-    let spec = dropForeignFields(keepAllocations(followClusterIp(given, before), before), before);
-    spec = syncClusterIps(spec);
-    return spec.type === "ExternalName" ? spec : defaultFamilies(spec);
-  });
-}
-
-function defaultFamilies(spec: Loose<ServiceSpec>): Loose<ServiceSpec> {
-  if (spec.type === "ExternalName") return spec;
-  const headlessWithoutSelector = spec.clusterIP === "None" && Object.keys(spec.selector ?? {}).length === 0;
-  const policy = spec.ipFamilyPolicy ?? (headlessWithoutSelector ? "RequireDualStack" : "SingleStack");
-  let families = spec.ipFamilies ?? [];
-  if (families.length === 0) {
-    const first = spec.clusterIP?.includes(":") ? "IPv6" : "IPv4";
-    const second = first === "IPv4" ? "IPv6" : "IPv4";
-    families = headlessWithoutSelector && policy !== "SingleStack" ? [first, second] : [first];
-  }
-  return withField(
-    spec.ipFamilyPolicy === policy ? spec : { ...spec, ipFamilyPolicy: policy },
-    "ipFamilies",
-    spec.ipFamilies !== undefined && spec.ipFamilies.length > 0 ? spec.ipFamilies : families,
+  return mapField(service, "spec", (given) =>
+    syncClusterIps(dropForeignFields(followClusterIp(keepAllocations(given, before), before), before)),
   );
 }
 
@@ -41,8 +22,11 @@ function syncClusterIps(spec: Loose<ServiceSpec>): Loose<ServiceSpec> {
   return spec;
 }
 
-/** A client that knows the first field alone changes or clears that one, and sends back the second as it was. */
+/** A client that knows the first field alone changes or clears that one, and sends back the second as it was, or not at all. */
 function followClusterIp(spec: Loose<ServiceSpec>, old: Loose<ServiceSpec>): Loose<ServiceSpec> {
+  if ((spec.clusterIPs?.length ?? 0) === 0 && spec.clusterIP && spec.clusterIP === old.clusterIP) {
+    return withField(spec, "clusterIPs", old.clusterIPs);
+  }
   const untouched = semanticallyEqual(spec.clusterIPs, old.clusterIPs);
   if (!untouched || !old.clusterIP || spec.clusterIP === old.clusterIP) return spec;
   return spec.clusterIP ? withField(spec, "clusterIPs", [spec.clusterIP]) : without(spec, "clusterIPs");
@@ -53,9 +37,7 @@ function keepAllocations(spec: Loose<ServiceSpec>, old: Loose<ServiceSpec>): Loo
   let result = spec;
   if (needsClusterIp(spec) && needsClusterIp(old)) {
     if (!result.clusterIP) result = withField(result, "clusterIP", old.clusterIP);
-    if ((result.clusterIPs?.length ?? 0) === 0 && result.clusterIP === old.clusterIP) {
-      result = withField(result, "clusterIPs", old.clusterIPs);
-    }
+    if ((result.clusterIPs?.length ?? 0) === 0) result = withField(result, "clusterIPs", old.clusterIPs);
   }
   if (needsNodePort(spec) && needsNodePort(old)) {
     const used = new Set((result.ports ?? []).map((port) => port.nodePort));
@@ -77,10 +59,13 @@ function keepAllocations(spec: Loose<ServiceSpec>, old: Loose<ServiceSpec>): Loo
 /** What belongs to the old type and was not changed by the update goes away with the type. */
 function dropForeignFields(spec: Loose<ServiceSpec>, old: Loose<ServiceSpec>): Loose<ServiceSpec> {
   let result = spec;
-  if (needsClusterIp(old) && !needsClusterIp(spec) && result.clusterIP !== undefined) {
-    if (result.clusterIP === old.clusterIP) result = without(result, "clusterIP", "clusterIPs");
+  if (needsClusterIp(old) && !needsClusterIp(spec)) {
+    if (result.clusterIP === old.clusterIP && semanticallyEqual(result.clusterIPs, old.clusterIPs)) {
+      result = without(result, "clusterIP", "clusterIPs");
+    }
+    if (semanticallyEqual(result.ipFamilies, old.ipFamilies)) result = without(result, "ipFamilies");
+    if (result.ipFamilyPolicy === old.ipFamilyPolicy) result = without(result, "ipFamilyPolicy");
   }
-  if (needsClusterIp(old) && !needsClusterIp(spec)) result = without(result, "ipFamilies", "ipFamilyPolicy");
   if (needsNodePort(old) && !needsNodePort(spec)) {
     const before = new Map((old.ports ?? []).map((port) => [portKey(port), port.nodePort]));
     result = mapField(result, "ports", (ports) =>

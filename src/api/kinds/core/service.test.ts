@@ -94,17 +94,6 @@ describe("creating a service", () => {
     expect(created("/services", { ...service, spec }).errors).toEqual(errors);
   });
 
-  it.each([
-    ["is single stack IPv4", { ports: [{ port: 80 }] }, "SingleStack", ["IPv4"]],
-    ["follows the family of its address", { clusterIP: "fd00::1", ports: [{ port: 80 }] }, "SingleStack", ["IPv6"]],
-    ["headless without a selector has both", { clusterIP: "None" }, "RequireDualStack", ["IPv4", "IPv6"]],
-    ["of another name has none", { type: "ExternalName", externalName: "x" }, undefined, undefined],
-  ])("%s", (_name, spec, ipFamilyPolicy, ipFamilies) => {
-    const { object } = created("/services", { ...service, spec });
-    expect(object["spec"]).toMatchObject({ ...(ipFamilyPolicy && { ipFamilyPolicy, ipFamilies }) });
-    if (ipFamilyPolicy === undefined) expect(object).not.toHaveProperty("spec.ipFamilies");
-  });
-
   it("has the name of a label, which may begin with a digit", () => {
     const { validateName } = strategyFor("/services");
     expect(validateName?.("1web")).toEqual([]);
@@ -124,7 +113,7 @@ describe("updating a service", () => {
   it("keeps its address when it is left out", () => {
     const { object, errors } = updated("/services", service, allocated);
     expect(errors).toEqual([]);
-    expect(object).toMatchObject({ spec: { clusterIP: "10.0.0.5", clusterIPs: ["10.0.0.5"], ipFamilies: ["IPv4"] } });
+    expect(object).toMatchObject({ spec: { clusterIP: "10.0.0.5", clusterIPs: ["10.0.0.5"] } });
   });
 
   it("has its address for good", () => {
@@ -152,6 +141,38 @@ describe("updating a service", () => {
     expect(errors).toEqual([]);
     expect(object).not.toHaveProperty("spec.clusterIP");
     expect(object).not.toHaveProperty("spec.clusterIPs");
+  });
+
+  const both = withPath(
+    withPath(withPath(allocated, "spec.clusterIPs", ["10.0.0.5", "fd00::5"]), "spec.ipFamilies", ["IPv4", "IPv6"]),
+    "spec.ipFamilyPolicy",
+    "PreferDualStack",
+  );
+  const elsewhere = { type: "ExternalName", externalName: "example.com" };
+
+  it.each([
+    ["one address from an old client keeps both", { clusterIP: "10.0.0.5" }, ["10.0.0.5", "fd00::5"], []],
+    [
+      "another address from an old client is the only one",
+      { clusterIP: "10.0.0.6" },
+      ["10.0.0.6"],
+      [
+        'spec.clusterIPs[0]: Invalid value: ["10.0.0.6"]: may not change once set',
+        "spec.ipFamilyPolicy: Invalid value: null: must be set to 'SingleStack' when releasing the secondary clusterIP",
+      ],
+    ],
+    ["an old client makes it a name elsewhere", { ...elsewhere, clusterIP: "10.0.0.5" }, undefined, []],
+    [
+      "other families than before do not go away with the type",
+      { ...elsewhere, ipFamilies: ["IPv6"], ipFamilyPolicy: "PreferDualStack" },
+      undefined,
+      ["spec.ipFamilies: Forbidden: may not be set for ExternalName services"],
+    ],
+  ])("%s", (_name, changes, clusterIPs, errors) => {
+    const next = { ...service, spec: { ports: [{ port: 80 }], selector: { app: "web" }, ...changes } };
+    const result = updated("/services", next, both);
+    expect(result.errors).toEqual(errors);
+    expect((result.object["spec"] as JsonObject)["clusterIPs"]).toEqual(clusterIPs);
   });
 });
 

@@ -29,10 +29,16 @@ export function validateServiceCidr(cidr: Loose<ServiceCIDR>): readonly FieldErr
   return errors;
 }
 
+/** A cluster of one family may get a second one; everything else stays. */
 export function validateServiceCidrUpdate(cidr: Loose<ServiceCIDR>, old: Loose<ServiceCIDR>): readonly FieldError[] {
-  const errors: Errors = [];
-  checkImmutable(errors, "spec.cidrs", cidr.spec?.cidrs, old.spec?.cidrs);
-  return errors;
+  const path = "spec.cidrs";
+  const now = cidr.spec?.cidrs ?? [];
+  const then = old.spec?.cidrs ?? [];
+  const fixed = "field is immutable";
+  if (now.length !== then.length && !(then.length === 1 && now.length === 2)) return [invalid(path, now, fixed)];
+  return then.flatMap((range, index) =>
+    range === now[index] ? [] : [invalid(`${path}[${index}]`, now[index], fixed)],
+  );
 }
 
 export function validateIpAddress(address: Loose<IPAddress>): readonly FieldError[] {

@@ -149,10 +149,19 @@ describe("networking", () => {
   });
 
   it("the ranges of services and the owners of addresses stay", () => {
-    const [before, after] = [{ spec: { cidrs: ["10.0.0.0/24"] } }, { spec: { cidrs: ["10.0.1.0/24"] } }];
-    expect(updated("networking.k8s.io/servicecidrs", after, before).errors).toEqual([
-      'spec.cidrs: Invalid value: ["10.0.1.0/24"]: field is immutable',
+    const ranges = (...cidrs: readonly string[]): JsonObject => ({ spec: { cidrs } });
+    const errors = (after: JsonObject, before: JsonObject): readonly string[] =>
+      updated("networking.k8s.io/servicecidrs", after, before).errors;
+    const one = ranges("10.0.0.0/24");
+    const two = ranges("10.0.0.0/24", "fd00::/112");
+    expect(errors(ranges("10.0.1.0/24"), one)).toEqual([
+      'spec.cidrs[0]: Invalid value: "10.0.1.0/24": field is immutable',
     ]);
+    expect(errors(two, one)).toEqual([]);
+    expect(errors(ranges("fd00::/112", "10.0.0.0/24"), one)).toEqual([
+      'spec.cidrs[0]: Invalid value: "fd00::/112": field is immutable',
+    ]);
+    expect(errors(one, two)).toEqual(['spec.cidrs: Invalid value: ["10.0.0.0/24"]: field is immutable']);
     const owned = (name: string): JsonObject => ({ spec: { parentRef: { resource: "services", name } } });
     expect(updated("networking.k8s.io/ipaddresses", owned("b"), owned("a")).errors).toEqual([
       'spec.parentRef: Invalid value: {"resource":"services","name":"b"}: field is immutable',
