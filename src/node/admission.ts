@@ -86,6 +86,8 @@ export class NodeAdmission {
   }
 
   #mismatch(pod: Pod, node: Node, usage: Usage): { readonly reason: string; readonly message: string } | undefined {
+    const foreign = otherSystem(pod, node);
+    if (foreign !== undefined) return foreign;
     const failed = (predicate: string, words: string): { reason: string; message: string } => ({
       reason: predicate,
       message: `Predicate ${predicate} failed: ${words}`,
@@ -133,6 +135,22 @@ export class NodeAdmission {
     }
     return undefined;
   }
+}
+
+/** Whether the pod is for another operating system than the node's. */
+function otherSystem(
+  { spec }: Pod,
+  { status }: Node,
+): { readonly reason: string; readonly message: string } | undefined {
+  const system = status?.nodeInfo?.operatingSystem;
+  if (system === undefined) return undefined;
+  const selected = spec?.nodeSelector?.["kubernetes.io/os"];
+  if (selected !== undefined && selected !== system) {
+    const message = "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label";
+    return { reason: "PodOSSelectorNodeLabelDoesNotMatch", message };
+  }
+  if (spec?.os === undefined || spec.os.name === system) return undefined;
+  return { reason: "PodOSNotSupported", message: "Failed to admit pod as the OS field doesn't match node OS" };
 }
 
 function usageOf(pod: Pod): Usage {

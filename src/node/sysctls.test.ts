@@ -11,7 +11,7 @@ function refusal(names: readonly string[], spec: Partial<PodSpec> = {}): string 
   const whole = { ...pod, spec: { containers: [], ...pod.spec, ...spec, securityContext: { sysctls } } };
   const verdict = forbiddenSysctls(whole, allowed);
   expect(verdict?.reason).toBe(verdict === undefined ? undefined : "SysctlForbidden");
-  return verdict?.message?.replace("Pod was rejected: forbidden sysctl: ", "");
+  return verdict?.message?.replace("forbidden sysctl: ", "");
 }
 
 test.each<[names: string[], spec: Partial<PodSpec>, message: string | undefined]>([

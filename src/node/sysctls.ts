@@ -35,7 +35,7 @@ export function forbiddenSysctls({ spec }: Pod, allowedUnsafe: readonly string[]
     const name = canonicalSysctl(sysctl.name);
     const why = problem(name, spec?.hostNetwork === true, spec?.hostIPC === true, allowedUnsafe);
     if (why === undefined) continue;
-    const message = `Pod was rejected: forbidden sysctl: ${JSON.stringify(name)} ${why}`;
+    const message = `forbidden sysctl: ${JSON.stringify(name)} ${why}`;
     return { phase: "Failed", reason: "SysctlForbidden", message };
   }
   return undefined;

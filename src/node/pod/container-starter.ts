@@ -6,6 +6,7 @@ import { fieldPathOf, type PodContainer, podLabel } from "./containers.js";
 import { type NodeContext, podEvent } from "./context.js";
 import { crashLoopMessage } from "./image-puller.js";
 import type { PodRecord } from "./pod-record.js";
+import { backoffKey } from "./restart-backoff.js";
 import { latest } from "./runtime-state.js";
 import { sandboxConfig } from "./sandbox-config.js";
 
@@ -35,7 +36,7 @@ export async function startContainer(
   const before = latest(record.state, name);
   const now = clock.now();
   if (before?.state === "exited" && before.startedAtMs + before.finishedAtMs > 0) {
-    const key = `${record.uid} ${name}`;
+    const key = backoffKey(record.uid, container);
     const left = backoff.leftMs(key, before.finishedAtMs, now);
     if (left > 0) {
       const message = crashLoopMessage(backoff.delayMs(key), name, podLabel(record.pod));
@@ -116,7 +117,8 @@ async function nextAttempt({ runtime }: NodeContext, record: PodRecord, entry: P
     return before.metadata.attempt;
   }
   const old = oldStatus(record.pod, entry.role, entry.container.name);
-  return old?.containerID === undefined ? 0 : old.restartCount + 1;
+  const began = old?.containerID !== undefined || old?.lastState?.terminated !== undefined;
+  return old !== undefined && began ? old.restartCount + 1 : 0;
 }
 
 async function configOf(

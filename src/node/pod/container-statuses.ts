@@ -77,6 +77,12 @@ export function oldStatus(pod: Pod, role: ContainerRole, name: string): Containe
   return list?.find((status) => status.name === name);
 }
 
+const vanished: NonNullable<ContainerState["terminated"]> = {
+  exitCode: 137,
+  reason: "ContainerStatusUnknown",
+  message: "The container could not be located when the pod was deleted.  The container used to be Running",
+};
+
 function neverSeen(
   input: ContainerStatusInput,
   role: ContainerRole,
@@ -84,23 +90,13 @@ function neverSeen(
   old: ContainerStatus | undefined,
 ): ContainerStatus {
   const waiting = input.waiting.get(container.name) ?? defaultWaiting(input.pod, role);
-  const lost = old?.containerID !== undefined && old.state?.terminated === undefined;
-  const unknown = {
-    terminated: {
-      exitCode: 137,
-      reason: "ContainerStatusUnknown",
-      message: lost
-        ? "The container could not be located when the pod was deleted.  The container used to be Running"
-        : "The container could not be located when the pod was terminated",
-    },
-  };
   const ended = old?.state?.terminated === undefined ? undefined : { terminated: old.state.terminated };
-  const now: ContainerState =
-    ended !== undefined && input.terminal ? ended : input.terminal && role !== "ephemeral" ? unknown : { waiting };
+  const now: ContainerState = ended !== undefined && input.terminal ? ended : { waiting };
+  const lost = old?.state?.running === undefined ? undefined : { terminated: vanished };
   return {
     name: container.name,
     state: now,
-    lastState: ended !== undefined && !input.terminal ? ended : (old?.lastState ?? {}),
+    lastState: lost ?? (ended !== undefined && !input.terminal ? ended : (old?.lastState ?? {})),
     ready: false,
     restartCount: old?.restartCount ?? 0,
     image: container.image ?? "",
@@ -126,10 +122,6 @@ function stateOf(
   const waiting = input.terminal ? undefined : input.waiting.get(container.name);
   if (waiting !== undefined) return { waiting };
   if (latest.state === "exited") return { terminated: terminatedOf(input, latest) };
-  if (input.terminal) {
-    const message = "The container could not be located when the pod was terminated";
-    return { terminated: { exitCode: 137, reason: "ContainerStatusUnknown", message } };
-  }
   return { waiting: defaultWaiting(input.pod, role) };
 }
 

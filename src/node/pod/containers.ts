@@ -55,6 +55,11 @@ export function restartsAfter(pod: Pod, container: Container, exitCode: number):
   return policy === "Always" || (policy === "OnFailure" && exitCode !== 0);
 }
 
+/** Whether a container that a probe condemned is to run again: its rules, which are about exit codes, have no say. */
+export function restartsAfterProbe(pod: Pod, container: Container): boolean {
+  return (container.restartPolicy ?? specOf(pod).restartPolicy ?? "Always") !== "Never";
+}
+
 export function podLabel(pod: Pod): string {
   return `${pod.metadata.name}_${pod.metadata.namespace ?? ""}(${pod.metadata.uid})`;
 }

@@ -1,5 +1,5 @@
 import type { ContainerStatus, Pod } from "../../api/index.js";
-import { isSidecar, specOf } from "./containers.js";
+import { isSidecar, restartsAfter, specOf } from "./containers.js";
 
 export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed" | "Unknown";
 
@@ -14,19 +14,17 @@ export function podPhase(
   init: readonly ContainerStatus[],
   terminal: boolean,
 ): PodPhase {
-  const { restartPolicy } = specOf(pod);
-  const { pending, failed } = countInit(pod, init, main);
-  if (failed && restartPolicy === "Never") return "Failed";
-  const count = countMain(main);
+  const { pending, failed, lost } = countInit(pod, init, main);
+  if (lost) return "Failed";
+  const count = countMain(pod, main);
   if (pending && !terminal) return "Pending";
   if (count.waiting > 0 && !terminal) return "Pending";
   if (count.running > 0 && count.unknown === 0) return "Running";
   if (count.stopped > 0 && count.unknown === 0) {
     const allSucceeded = count.stopped === count.succeeded;
     if (terminal) return allSucceeded && !failed && !pending ? "Succeeded" : "Failed";
-    if (restartPolicy === "Always") return "Running";
-    if (allSucceeded) return "Succeeded";
-    return restartPolicy === "Never" ? "Failed" : "Running";
+    if (count.restarting > 0) return "Running";
+    return allSucceeded ? "Succeeded" : "Failed";
   }
   return terminal ? "Failed" : "Pending";
 }
@@ -35,13 +33,15 @@ function countInit(
   pod: Pod,
   init: readonly ContainerStatus[],
   main: readonly ContainerStatus[],
-): { readonly pending: boolean; readonly failed: boolean } {
+): { readonly pending: boolean; readonly failed: boolean; readonly lost: boolean } {
   // With a main container under way initialization is past, whatever became of sidecars since.
   const initialized = main.some(
     ({ state, lastState }) => state?.running !== undefined || state?.terminated !== undefined || lastState?.terminated,
   );
   let pending = false;
   let failed = false;
+  /** One that failed does not run again. */
+  let lost = false;
   for (const container of specOf(pod).initContainers ?? []) {
     const status = init.find(({ name }) => name === container.name);
     if (isSidecar(container)) {
@@ -52,27 +52,36 @@ function countInit(
     if (ended === undefined) pending = pending || !initialized;
     else if (ended.exitCode !== 0) {
       failed = true;
-      if (status?.state?.waiting !== undefined || specOf(pod).restartPolicy !== "Never") pending = true;
+      const again = restartsAfter(pod, container, ended.exitCode);
+      if (!again) lost = true;
+      if (status?.state?.waiting !== undefined || again) pending = true;
     }
   }
-  return { pending, failed };
+  return { pending, failed, lost };
 }
 
-function countMain(main: readonly ContainerStatus[]): {
+interface MainCount {
   waiting: number;
   running: number;
   stopped: number;
+  /** Of those that stopped, those that are to run again. */
+  restarting: number;
   succeeded: number;
   unknown: number;
-} {
-  const count = { waiting: 0, running: 0, stopped: 0, succeeded: 0, unknown: 0 };
-  for (const { state, lastState } of main) {
+}
+
+function countMain(pod: Pod, main: readonly ContainerStatus[]): MainCount {
+  const count = { waiting: 0, running: 0, stopped: 0, restarting: 0, succeeded: 0, unknown: 0 };
+  const { containers } = specOf(pod);
+  for (const { name, state, lastState } of main) {
+    const ended = state?.terminated ?? lastState?.terminated;
     if (state?.running !== undefined) count.running++;
-    else if (state?.terminated !== undefined) {
+    else if (ended !== undefined) {
+      const container = containers.find((one) => one.name === name);
       count.stopped++;
-      if (state.terminated.exitCode === 0) count.succeeded++;
-    } else if (lastState?.terminated !== undefined) count.stopped++;
-    else if (state?.waiting !== undefined) count.waiting++;
+      if (container !== undefined && restartsAfter(pod, container, ended.exitCode)) count.restarting++;
+      if (state?.terminated?.exitCode === 0) count.succeeded++;
+    } else if (state?.waiting !== undefined) count.waiting++;
     else count.unknown++;
   }
   return count;

@@ -1,7 +1,7 @@
 import type { Container, Pod, ResourceRequirements } from "../../api/index.js";
 import type { ContainerStatus } from "../../runtime/index.js";
 import { changedResources, sameResources } from "../resize/pod-resources.js";
-import { isSidecar, restartsAfter, specOf } from "./containers.js";
+import { isSidecar, restartsAfter, restartsAfterProbe, specOf } from "./containers.js";
 import { latest, latestIn, type PodRuntimeState } from "./runtime-state.js";
 
 /** Verdicts of the probes on a running container, as far as the plan depends on them. */
@@ -115,7 +115,7 @@ function planContainers(input: PlanInput, sandboxId: string): ContainerPlan {
       }
       kill.push(doomed);
       // A container condemned by a probe comes back as one that failed would.
-      if (doomed.probe === undefined || restartsAfter(pod, container, 137)) {
+      if (doomed.probe === undefined || restartsAfterProbe(pod, container)) {
         start.push(container);
         alive++;
       }

@@ -3,6 +3,7 @@ import { type ContainerStatusInput, containerStatus, timeOf } from "./container-
 import { containersOf, isSidecar, type PodContainer, specOf } from "./containers.js";
 import { isTerminalPhase, type PodPhase, podPhase } from "./phase.js";
 import type { ResizeState } from "./pod-record.js";
+import { settleInit, settleMain } from "./terminal-statuses.js";
 
 /** The reason of a DisruptionTarget condition that a node sets; others have other reasons. */
 export const terminationByKubelet = "TerminationByKubelet";
@@ -37,9 +38,11 @@ export function podStatus(input: PodStatusInput): PodStatus {
   const all = containersOf(pod);
   const statusesOf = (list: (container: PodContainer) => boolean): ContainerStatus[] =>
     all.filter(list).map((container) => containerStatus(input, container));
-  const main = statusesOf(({ role }) => role === "main");
-  const init =
+  const seenMain = statusesOf(({ role }) => role === "main");
+  const seenInit =
     (spec.initContainers ?? []).length === 0 ? [] : statusesOf(({ role }) => role === "init" || role === "sidecar");
+  const main = input.terminal ? settleMain(seenMain, seenInit) : seenMain;
+  const init = input.terminal ? settleInit(seenInit) : seenInit;
   const ephemeral = (spec.ephemeralContainers ?? []).length === 0 ? [] : statusesOf(({ role }) => role === "ephemeral");
   const phase = verdict?.phase ?? keptPhase(input.previous?.phase) ?? settledPhase(input, main, init);
   const ips = podIps(input);

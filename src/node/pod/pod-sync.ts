@@ -12,6 +12,7 @@ import { podDns } from "./dns-config.js";
 import { type ContainerKill, type ContainerResize, type PodPlan, planPod } from "./plan.js";
 import type { PodRecord } from "./pod-record.js";
 import { podStatus } from "./pod-status.js";
+import { backoffKey } from "./restart-backoff.js";
 import { runtimeHandler } from "./runtime-handler.js";
 import { readRuntimeState, runtimeAnnotations } from "./runtime-state.js";
 import { cgroupOf, sandboxConfig } from "./sandbox-config.js";
@@ -279,7 +280,7 @@ export class PodSync {
     const deadline = new Deadline(clock.now() + seconds * 1000);
     await endContainer(this.#context, record, status, deadline, signal, message);
     // It did not fail: with its other resources it begins anew.
-    if (resize) backoff.forget(`${record.uid} ${container.name}`);
+    if (resize) backoff.forget(backoffKey(record.uid, container));
     record.dirty = true;
   }
 

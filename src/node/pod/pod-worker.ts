@@ -150,6 +150,7 @@ export class PodWorker {
       if (!record.terminating) return nextInMs;
     }
     if (!record.terminated) await this.#terminate();
+    else if (!record.gone) this.#sync.report();
     if (!this.#tornDown && !record.gone) await this.#tearDown();
     if (record.gone) await this.#cleanUp();
     else if (record.pod.metadata.deletionTimestamp !== undefined && !this.#deleted) await this.#deleteFromApi();
@@ -260,7 +261,7 @@ export class PodWorker {
     await volumes?.unmount(record.uid, signal);
     if (logRoot !== undefined) await rm(podLogDir(logRoot, record.pod), { recursive: true, force: true });
     images.forget(record.uid);
-    for (const name of record.state.containers.keys()) backoff.forget(`${record.uid} ${name}`);
+    backoff.forgetPod(record.uid);
     forget(record.uid);
     for (const resolve of this.#ended.splice(0)) resolve();
   }

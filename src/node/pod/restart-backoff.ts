@@ -1,3 +1,6 @@
+import type { Container } from "../../api/index.js";
+import { hashOf } from "./container-config.js";
+
 const initialMs = 10_000;
 const maxMs = 300_000;
 
@@ -38,4 +41,13 @@ export class RestartBackoff {
   forget(key: string): void {
     this.#entries.delete(key);
   }
+
+  forgetPod(podUid: string): void {
+    for (const key of this.#entries.keys()) if (key.startsWith(`${podUid} `)) this.#entries.delete(key);
+  }
+}
+
+/** Of one container as it is defined now: another image has another chance. */
+export function backoffKey(podUid: string, container: Container): string {
+  return `${podUid} ${container.name} ${hashOf(container)}`;
 }
