@@ -35,7 +35,10 @@ test("a pod that ended still says which version of it the node has seen", async 
   const h = await harness({ script: () => ({ exitAfterMs: 1000 }) });
   await h.create("web", { restartPolicy: "Never" });
   await h.clock.advance(2_000);
-  expect((await h.get("web")).status).toMatchObject({ phase: "Succeeded", observedGeneration: 1 });
+  const ended = await h.get("web");
+  expect(ended.status).toMatchObject({ phase: "Succeeded", observedGeneration: 1 });
+  const initialized = ended.status?.conditions?.find(({ type }) => type === "Initialized");
+  expect(initialized).toMatchObject({ status: "True", reason: "PodCompleted" });
   const body = { spec: { activeDeadlineSeconds: 7000 } };
   await h.client.patch(pods, { namespace: "default", name: "web" }, { type: "strategic", body });
   await h.clock.advance(1_000);
@@ -104,5 +107,16 @@ test("why a pod may not set a kernel parameter is told once", async () => {
   expect((await h.get("unsafe")).status).toMatchObject({
     reason: "SysctlForbidden",
     message: 'Pod was rejected: forbidden sysctl: "kernel.msgmax" not allowlisted',
+  });
+});
+
+test("a container that could not be started says that it began in 1970", async () => {
+  const h = await harness({ script: () => ({ startError: "no such file" }) });
+  await h.create("web", { restartPolicy: "Never" });
+  await h.clock.advance(1_000);
+  expect(only(await h.get("web"))?.state?.terminated).toMatchObject({
+    exitCode: 128,
+    reason: "StartError",
+    startedAt: "1970-01-01T00:00:00Z",
   });
 });

@@ -134,7 +134,8 @@ function terminatedOf(
     exitCode: status.exitCode,
     reason: status.reason ?? (status.exitCode === 0 ? "Completed" : "Error"),
     ...(message ? { message } : {}),
-    ...(status.startedAtMs === 0 ? {} : { startedAt: timeOf(status.startedAtMs) }),
+    // As upstream, one that could not be started says 1970.
+    startedAt: timeOf(status.startedAtMs),
     finishedAt: timeOf(status.finishedAtMs),
     containerID: containerIdOf(input, status),
   };

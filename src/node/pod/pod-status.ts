@@ -201,9 +201,8 @@ function initializedOf(
   main: readonly ContainerStatus[],
   init: readonly ContainerStatus[],
 ): Verdict {
-  if (init.length === 0) return { status: true };
-  const underWay = main.some(({ state, lastState }) => state?.running || state?.terminated || lastState?.terminated);
   if (phase === "Succeeded") return { status: true, reason: "PodCompleted" };
+  const underWay = main.some(({ state, lastState }) => state?.running || state?.terminated || lastState?.terminated);
   const sidecars = new Set((specOf(pod).initContainers ?? []).filter(isSidecar).map(({ name }) => name));
   const incomplete = init
     .filter(({ name, ready, started }) => (sidecars.has(name) ? !started && !underWay : !ready && !underWay))

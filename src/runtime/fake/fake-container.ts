@@ -55,13 +55,13 @@ export class FakeContainer {
     if (this.state !== "created") {
       throw new RuntimeError("failed-precondition", `container ${this.id} is ${this.state}, not created`);
     }
-    this.#startedAtMs = this.#clock.now();
     const { startError, exitAfterMs, exitCode = 0, exitReason } = this.behavior;
     if (startError !== undefined) {
       this.#message = startError;
       this.finish(128, "StartError");
       throw new RuntimeError("internal", startError);
     }
+    this.#startedAtMs = this.#clock.now();
     this.state = "running";
     if (exitAfterMs !== undefined) {
       this.#timer = this.#clock.setTimeout(() => this.finish(exitCode, exitReason), exitAfterMs);

@@ -121,11 +121,11 @@ export class ProcessContainer {
     }
     const { launch, isolation, config } = this.record;
     const why = isolation === "none" || config.mounts.length === 0 ? cannotRun(launch) : undefined;
-    this.record = { ...this.record, startedAtMs: this.#clock.now() };
     if (why !== undefined) {
       await this.#finish(128, "StartError", why);
       throw new RuntimeError("internal", why);
     }
+    this.record = { ...this.record, startedAtMs: this.#clock.now() };
     await this.#makePipes();
     const stdio = this.#openForChild();
     const argv = await this.#argv();
