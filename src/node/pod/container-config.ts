@@ -86,13 +86,13 @@ async function diskOf(
     const path = disk.volumes.paths.get(mount.name);
     if (path === undefined)
       throw new ConfigError(`cannot find volume "${mount.name}" to mount into container "${container.name}"`);
-    const subPath = mount.subPathExpr ? expand(mount.subPathExpr, lookup) : mount.subPath;
+    const subPath = mount.subPathExpr ? expand(mount.subPathExpr, required(lookup)) : mount.subPath;
     const hostPath = subPath ? await subPathOf(path, subPath).catch(subPathProblem(container, mount.name)) : path;
     const propagation = mount.mountPropagation;
     mounts.push({
       containerPath: mount.mountPath,
       hostPath,
-      readonly: mount.readOnly ?? false,
+      readonly: (mount.readOnly ?? false) || disk.volumes.readOnly.has(mount.name),
       propagation:
         propagation === "Bidirectional"
           ? "bidirectional"
@@ -115,6 +115,15 @@ async function diskOf(
     mounts.push({ containerPath: "/etc/hosts", hostPath: hosts, readonly: false });
   }
   return { mounts, terminationPath };
+}
+
+/** A part of a volume is never named by a variable that is not there. */
+function required(lookup: (variable: string) => string | undefined): (variable: string) => string {
+  return (variable) => {
+    const value = lookup(variable);
+    if (value === undefined) throw new ConfigError(`missing value for ${JSON.stringify(variable)}`);
+    return value;
+  };
 }
 
 function subPathProblem(container: Container, volume: string): (error: unknown) => never {

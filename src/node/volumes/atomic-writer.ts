@@ -1,9 +1,30 @@
-import { chmod, lstat, mkdir, readdir, readFile, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
+import {
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { dirname, join, normalize, posix } from "node:path";
 
 export interface ProjectedFile {
   readonly data: Uint8Array;
   readonly mode: number;
+  /** Whose it is; absent: root's. */
+  readonly uid?: number | undefined;
+}
+
+export interface AtomicWriteOptions {
+  /** Names the new folder; unique within the volume. */
+  readonly stamp: string;
+  /** Everything is this group's too, which may read it: the pod's fsGroup. */
+  readonly group?: number | undefined;
 }
 
 const dataLink = "..data";
@@ -22,30 +43,34 @@ function validProjectedPath(path: string): boolean {
 /**
  * Makes the files of a volume what `files` says, all at once: they lie in a folder of their own to which the link `..data` points, and
  * what containers see are links through it. A reader sees all old or all new ones. Resolves with whether anything
- * changed. `stamp` names the new folder and must be unique within the volume.
+ * changed.
  */
 export async function writeAtomically(
   root: string,
   files: ReadonlyMap<string, ProjectedFile>,
-  stamp: string,
+  { stamp, group }: AtomicWriteOptions,
 ): Promise<boolean> {
   for (const path of files.keys())
     if (!validProjectedPath(path)) throw new Error(`invalid path ${JSON.stringify(path)}`);
   await mkdir(root, { recursive: true, mode: 0o755 });
   const current = await readlink(join(root, dataLink)).catch(() => undefined);
-  if (current !== undefined && (await same(join(root, current), files))) {
+  const modeOf = (mode: number): number => (group === undefined ? mode : mode | groupMode);
+  if (current !== undefined && (await same(join(root, current), files, modeOf))) {
     await link(root, files);
     return false;
   }
   const next = `..${stamp}`;
-  for (const [path, { data, mode }] of files) {
+  await mkdir(join(root, next), { recursive: true, mode: 0o755 });
+  for (const [path, { data, mode, uid = 0 }] of files) {
     const target = join(root, next, path);
     await mkdir(dirname(target), { recursive: true, mode: 0o755 });
     // A umask must not take away what the volume grants.
     await writeFile(target, data, { mode: 0o600 });
-    await chmod(target, mode);
+    await own(target, uid, group ?? 0);
+    await chmod(target, modeOf(mode));
   }
-  if (files.size === 0) await mkdir(join(root, next), { recursive: true });
+  if (group !== undefined)
+    for (const folder of [root, ...(await folders(join(root, next)))]) await share(folder, group);
   await rm(join(root, dataLinkNext), { force: true });
   await symlink(next, join(root, dataLinkNext));
   await rename(join(root, dataLinkNext), join(root, dataLink));
@@ -55,14 +80,40 @@ export async function writeAtomically(
   return true;
 }
 
-async function same(directory: string, files: ReadonlyMap<string, ProjectedFile>): Promise<boolean> {
+/** What a pod's group may do with a file that is only read, and with a folder: as upstream. */
+const groupMode = 0o440;
+const groupFolderMode = 0o2550;
+
+/** Only root can give files away; what any other makes stays its own. */
+async function own(path: string, uid: number, gid: number): Promise<void> {
+  if (process.getuid?.() === 0) await chown(path, uid, gid);
+}
+
+async function share(folder: string, group: number): Promise<void> {
+  await own(folder, 0, group);
+  await chmod(folder, ((await lstat(folder)).mode & 0o7777) | groupFolderMode);
+}
+
+async function folders(root: string): Promise<string[]> {
+  const entries = await readdir(root, { recursive: true, withFileTypes: true });
+  return [
+    root,
+    ...entries.filter((entry) => entry.isDirectory()).map(({ parentPath, name }) => join(parentPath, name)),
+  ];
+}
+
+async function same(
+  directory: string,
+  files: ReadonlyMap<string, ProjectedFile>,
+  modeOf: (mode: number) => number,
+): Promise<boolean> {
   const present = await listFiles(directory, "");
   if (present === undefined || present.length !== files.size) return false;
   for (const path of present) {
     const wanted = files.get(path);
     if (wanted === undefined) return false;
     const [data, { mode }] = await Promise.all([readFile(join(directory, path)), lstat(join(directory, path))]);
-    if ((mode & 0o777) !== wanted.mode || !data.equals(wanted.data)) return false;
+    if ((mode & 0o777) !== modeOf(wanted.mode) || !data.equals(wanted.data)) return false;
   }
   return true;
 }

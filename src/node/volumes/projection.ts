@@ -8,6 +8,7 @@ import type {
   Volume,
 } from "../../api/index.js";
 import { type DownwardFacts, fieldValue, resourceValue } from "../env/downward.js";
+import { containersOf, specOf } from "../pod/containers.js";
 import type { PodObjects } from "../pod-objects.js";
 import type { ProjectedFile } from "./atomic-writer.js";
 import type { TokenSource } from "./token-source.js";
@@ -61,10 +62,23 @@ async function addProjected(
         { audience, expirationSeconds },
         context.signal,
       );
-      result.files.set(path, { data: Buffer.from(token), mode: mode ?? defaultFileMode });
+      result.files.set(path, { data: Buffer.from(token), ...tokenAccess(context.pod, mode ?? defaultFileMode) });
       result.renewAtMs = Math.min(result.renewAtMs, renewAtMs);
     } else throw new Error(`projected volume source ${Object.keys(other).join(", ")} is not supported`);
   }
+}
+
+/** A token is for those alone who run the pod, where the pod says who that is: all its containers' one user, or its group. */
+function tokenAccess(pod: Pod, mode: number): Pick<ProjectedFile, "mode" | "uid"> {
+  const { securityContext } = specOf(pod);
+  const users = new Set(
+    containersOf(pod)
+      .filter(({ role }) => role !== "ephemeral")
+      .map(({ container }) => container.securityContext?.runAsUser ?? securityContext?.runAsUser),
+  );
+  const [uid] = users.size === 1 ? users : [];
+  if (uid === undefined && securityContext?.fsGroup === undefined) return { mode };
+  return { mode: 0o600, uid };
 }
 
 interface ObjectRef {

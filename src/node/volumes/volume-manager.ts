@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import {
   type EmptyDirVolumeSource,
   type HostPathVolumeSource,
+  type PersistentVolumeClaim,
   type Pod,
   persistentVolumeClaims,
   persistentVolumes,
@@ -23,6 +24,8 @@ import { TokenSource } from "./token-source.js";
 export interface MountedVolumes {
   /** Host path by volume name. */
   readonly paths: ReadonlyMap<string, string>;
+  /** Names of those that no container may write to, whatever it asks for. */
+  readonly readOnly: ReadonlySet<string>;
   /** When content must be looked at again though nothing told so. */
   readonly renewAtMs: number;
 }
@@ -47,7 +50,17 @@ export interface VolumeManagerOptions {
 /** What `#putInMemory` mounts, and nobody else. */
 const inMemoryVolume = /\/volumes\/kubernetes\.io~(empty-dir|secret|projected|downward-api)\/[^/]+$/;
 
-const noVolumes: MountedVolumes = { paths: new Map(), renewAtMs: Number.POSITIVE_INFINITY };
+const noVolumes: MountedVolumes = {
+  paths: new Map(),
+  readOnly: new Set(),
+  renewAtMs: Number.POSITIVE_INFINITY,
+};
+
+interface MountedVolume {
+  readonly path: string;
+  readonly readOnly?: boolean;
+  readonly renewAtMs?: number;
+}
 
 /** Makes pods' volumes on disk, below `<rootDir>/pods/<uid>/volumes` as upstream lays them out. */
 export class VolumeManager {
@@ -76,11 +89,13 @@ export class VolumeManager {
     const volumes = specOf(pod).volumes ?? [];
     if (volumes.length === 0) return noVolumes;
     const paths = new Map<string, string>();
+    const readOnly = new Set<string>();
     let renewAtMs = Number.POSITIVE_INFINITY;
     for (const volume of volumes) {
       try {
         const mounted = await this.#mountOne(pod, volume, facts, signal);
         paths.set(volume.name, mounted.path);
+        if (mounted.readOnly) readOnly.add(volume.name);
         renewAtMs = Math.min(renewAtMs, mounted.renewAtMs ?? renewAtMs);
       } catch (error) {
         signal.throwIfAborted();
@@ -88,7 +103,7 @@ export class VolumeManager {
         throw new VolumeError(`MountVolume.SetUp failed for volume "${volume.name}" : ${why}`, { cause: error });
       }
     }
-    return { paths, renewAtMs };
+    return { paths, readOnly, renewAtMs };
   }
 
   /** Removes the volumes of a pod that has ended, and keeps what its status is made of. What a hostPath names stays. */
@@ -112,12 +127,7 @@ export class VolumeManager {
     await rm(path, { recursive: true, force: true });
   }
 
-  async #mountOne(
-    pod: Pod,
-    volume: Volume,
-    facts: DownwardFacts,
-    signal: AbortSignal,
-  ): Promise<{ readonly path: string; readonly renewAtMs?: number }> {
+  async #mountOne(pod: Pod, volume: Volume, facts: DownwardFacts, signal: AbortSignal): Promise<MountedVolume> {
     const { objects } = this.#options;
     const { uid } = pod.metadata;
     const place = (plugin: string): string => join(this.podDir(uid), "volumes", `kubernetes.io~${plugin}`, volume.name);
@@ -128,13 +138,13 @@ export class VolumeManager {
       // Nothing secret is written to a disk.
       if (volume.configMap === undefined) await this.#putInMemory(path);
       const stamp = `${new Date(this.#options.clock.now()).toISOString().replace(/[^0-9]/g, "_")}${this.#serial++}`;
-      await writeAtomically(path, projection.files, stamp);
-      return { path, renewAtMs: projection.renewAtMs };
+      await writeAtomically(path, projection.files, { stamp, group: fsGroup });
+      return { path, readOnly: true, renewAtMs: projection.renewAtMs };
     }
-    if (volume.emptyDir !== undefined || volume.ephemeral !== undefined) {
+    if (volume.emptyDir !== undefined) {
       const path = this.emptyDir(uid, volume.name);
       await mkdir(path, { recursive: true });
-      await this.#medium(path, volume.emptyDir ?? {}, pod);
+      await this.#medium(path, volume.emptyDir, pod);
       await chmod(path, fsGroup === undefined ? 0o777 : 0o2777);
       if (fsGroup !== undefined && process.getuid?.() === 0) await chown(path, 0, fsGroup);
       return { path };
@@ -142,8 +152,9 @@ export class VolumeManager {
     if (volume.hostPath !== undefined) return { path: await hostPath(volume.hostPath) };
     if (volume.persistentVolumeClaim !== undefined) {
       const { claimName, readOnly = false } = volume.persistentVolumeClaim;
-      return { path: await this.#claim(pod, claimName, readOnly, signal) };
+      return { path: await this.#claim(pod, await this.#claimOf(pod, claimName, signal), readOnly, signal), readOnly };
     }
+    if (volume.ephemeral !== undefined) return { path: await this.#ownClaim(pod, volume.name, signal) };
     if (volume.csi !== undefined) return { path: await this.#options.csi.mountInline(pod, volume, signal) };
     const type = Object.keys(volume).filter((key) => key !== "name")[0] ?? "none";
     throw new Error(`volumes of type ${type} are not supported by this node`);
@@ -163,13 +174,31 @@ export class VolumeManager {
     this.#mounted.add(path);
   }
 
-  /** Volumes that are folders of this host, or that a driver mounts. */
-  async #claim(pod: Pod, claimName: string, readOnly: boolean, signal: AbortSignal): Promise<string> {
-    const { client } = this.#options;
+  #claimOf(pod: Pod, name: string, signal: AbortSignal): Promise<PersistentVolumeClaim> {
     const { namespace } = pod.metadata;
-    const claim = await client.get(persistentVolumeClaims, { namespace, name: claimName }, { signal });
-    const name = claim.spec?.volumeName;
-    if (!name || claim.status?.phase !== "Bound") throw new Error(`PVC ${namespace}/${claimName} is not bound`);
+    return this.#options.client.get(persistentVolumeClaims, { namespace, name }, { signal });
+  }
+
+  /** The claim that a controller made of the template in the pod; one of that name that others made is not the pod's. */
+  async #ownClaim(pod: Pod, volume: string, signal: AbortSignal): Promise<string> {
+    const { namespace, name, uid } = pod.metadata;
+    const claim = await this.#claimOf(pod, `${name}-${volume}`, signal);
+    if (!claim.metadata.ownerReferences?.some((owner) => owner.controller && owner.uid === uid)) {
+      throw new Error(`PVC ${namespace}/${claim.metadata.name} was not created for pod ${namespace}/${name}`);
+    }
+    return this.#claim(pod, claim, false, signal);
+  }
+
+  /** Volumes that are folders of this host, or that a driver mounts. */
+  async #claim(
+    pod: Pod,
+    { metadata, spec: wanted, status }: PersistentVolumeClaim,
+    readOnly: boolean,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const { client } = this.#options;
+    const name = wanted?.volumeName;
+    if (!name || status?.phase !== "Bound") throw new Error(`PVC ${metadata.namespace}/${metadata.name} is not bound`);
     const volume = await client.get(persistentVolumes, { name }, { signal });
     const { spec } = volume;
     if (spec?.csi !== undefined) return this.#options.csi.mountPersistent(pod, volume, readOnly, signal);

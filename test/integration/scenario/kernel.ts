@@ -74,5 +74,24 @@ export const kernel: Scenario = {
         );
       },
     },
+    {
+      name: "what comes from the API is read by the pod's group, a token by its user, and written by nobody",
+      async run({ kubectl }) {
+        await kubectl.ok("wait --for=jsonpath={.status.phase}=Failed pod/group --timeout=50s");
+        const lines = (await kubectl.ok("logs group")).split("\n");
+        const access = (name: string): string | undefined =>
+          lines
+            .find((line) => line.endsWith(` ${name}`))
+            ?.match(/^(\S+) +\d+ (\d+) +(\d+) /)
+            ?.slice(1)
+            .join(" ");
+        expect(lines[0]).toMatch(/^hush/);
+        expect(access("word")).toBe("-r--r----- 0 1001");
+        expect(access("labels")).toBe("-rw-r--r-- 0 1001");
+        expect(access("below")).toBe("drwxr-sr-x 0 1001");
+        expect(access("token")).toBe("-rw-r----- 1000 1001");
+        expect(lines.at(-2)).toMatch(/\/projected\/new: Read-only file system$/);
+      },
+    },
   ],
 };

@@ -4,6 +4,7 @@ import { eventually } from "../support/cli-program.js";
 import type { Scenario } from "./scenario.js";
 
 const folder = "/tmp/coxswain-scenario-volume";
+const ownFolder = "/tmp/coxswain-scenario-own";
 
 export const volumes: Scenario = {
   name: "volumes",
@@ -44,6 +45,22 @@ export const volumes: Scenario = {
         await kubectl.ok("delete pv/scenario-disk storageclass/scenario-local --timeout=30s");
         expect(await readFile(`${folder}/word`, "utf8")).toBe("kept\n");
         await rm(folder, { recursive: true });
+      },
+    },
+    {
+      name: "a pod's own claim is made of its template, holds what the pod writes, and goes with it",
+      async run({ kubectl, manifest }) {
+        await kubectl.ok("apply -f -", { stdin: await manifest("volumes-own.yaml") });
+        await kubectl.ok("wait --for=condition=Ready pod/owner --timeout=50s");
+        expect(await kubectl.ok("get pvc owner-scratch --no-headers")).toMatch(/^owner-scratch +Bound +scenario-own /);
+        await eventually(
+          async () => ((await readFile(`${ownFolder}/word`, "utf8").catch(() => "")) === "own\n" ? true : undefined),
+          "it wrote to the volume",
+        );
+        await kubectl.ok("delete pod owner --timeout=40s");
+        await kubectl.ok("wait --for=delete pvc/owner-scratch --timeout=30s");
+        await kubectl.ok("delete pv/scenario-own --timeout=30s");
+        await rm(ownFolder, { recursive: true });
       },
     },
   ],
