@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import { createServer as createHttp, type IncomingMessage, type Server as PlainServer } from "node:http";
 import { createServer as createHttps, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
@@ -36,6 +36,10 @@ let strict: HttpServer;
 const seen: IncomingMessage[] = [];
 const callers: unknown[] = [];
 const backends: Duplex[] = [];
+/** Serves a page, as a pod would. */
+let page: PlainServer;
+let pagePort = 0;
+const pages: (Pick<IncomingMessage, "method" | "url" | "headers"> & { readonly body: string })[] = [];
 let objects: Map<string, KubeObject>;
 
 const cache: CacheReader = {
@@ -125,7 +129,31 @@ beforeAll(async () => {
       spec: { nodeName, containers: containers.map((container) => ({ name: container })) },
     } as unknown as KubeObject,
   ];
+  page = createHttp((request, response) => {
+    let body = "";
+    request.on("data", (chunk: Buffer) => {
+      body += chunk.toString();
+    });
+    request.on("end", () => {
+      pages.push({ method: request.method, url: request.url, headers: request.headers, body });
+      if (request.url === "/moved") response.writeHead(302, { Location: `http://127.0.0.1:${pagePort}/there` }).end();
+      else {
+        response.writeHead(200, { "Content-Type": "text/html; charset=utf-8", "Access-Control-Allow-Origin": "*" });
+        response.end('<a href="/rewriteme">test</a>');
+      }
+    });
+  });
+  await new Promise<void>((resolve) => page.listen(0, "127.0.0.1", resolve));
+  pagePort = (page.address() as AddressInfo).port;
   objects = new Map([
+    [
+      "pods/default/page",
+      {
+        metadata: { name: "page", namespace: "default" },
+        spec: { containers: [{ name: "c", ports: [{ containerPort: pagePort }] }] },
+        status: { podIP: "127.0.0.1" },
+      } as unknown as KubeObject,
+    ],
     pod("web", ["c"]),
     pod("guarded", ["c"]),
     pod("waiting", ["c"]),
@@ -153,6 +181,8 @@ afterAll(async () => {
   for (const socket of backends) socket.destroy();
   await server.close(200);
   await strict.close(200);
+  page.closeAllConnections();
+  page.close();
   kubelet.closeAllConnections();
   kubelet.close();
 });
@@ -319,6 +349,56 @@ describe("proxy", () => {
     expect(seen.at(-1)?.url).toBe("/stats/summary?x=1");
     const redirected = await get("/api/v1/nodes/node-a/proxy/redirect");
     expect(redirected.code).toBe(302);
+  });
+
+  test("makes pages of pods readable below its own path", async () => {
+    const { code, text } = await get(`${at}/page/proxy/`);
+    expect(code).toBe(200);
+    expect(text).toContain(`<a href="${at}/page/proxy/rewriteme">test</a>`);
+    expect((await get(`${at}/http:page:${pagePort}/proxy/deep/er`)).text).toContain(
+      `<a href="${at}/http:page:${pagePort}/proxy/rewriteme">test</a>`,
+    );
+  });
+
+  test("tells the backend who asks under which path, and the reader nothing of other origins", async () => {
+    const answer = await raw(
+      `POST ${at}/page/proxy/some/path?x=1 HTTP/1.1\r\nHost: api:6443\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi`,
+    );
+    expect(answer).not.toMatch(/access-control/i);
+    const { method, url, headers, body } = pages.at(-1) ?? {};
+    expect({ method, url, body }).toEqual({ method: "POST", url: "/some/path?x=1", body: "hi" });
+    expect(headers).toMatchObject({
+      host: "api:6443",
+      "x-forwarded-uri": `${at}/page/proxy/some/path`,
+      "x-forwarded-for": "127.0.0.1",
+    });
+  });
+
+  test("sends readers of a root without a slash to the root", async () => {
+    for (const method of ["GET", "HEAD"]) {
+      const answer = await raw(
+        `${method} ${at}/page/proxy?method=${method} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+      );
+      expect(answer).toMatch(/^HTTP\/1.1 301 /);
+      expect(answer).toContain(`Location: ${at}/page/proxy/?method=${method}\r\n`);
+    }
+    await raw(`DELETE ${at}/page/proxy?x=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    expect(pages.at(-1)).toMatchObject({ method: "DELETE", url: "/?x=1" });
+  });
+
+  test("keeps redirects of a pod below its own path", async () => {
+    const answer = await raw(`GET ${at}/page/proxy/moved HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1.1 302 /);
+    expect(answer).toMatch(new RegExp(`location: ${at}/page/proxy/there\r\n`, "i"));
+  });
+
+  test("says that the service cannot be reached where nobody listens", async () => {
+    const { code, text } = await get(`${at}/page:1/proxy/`);
+    expect(code).toBe(503);
+    expect(JSON.parse(text)).toMatchObject({
+      reason: "ServiceUnavailable",
+      message: "error trying to reach service: dial tcp 127.0.0.1:1: connect: connection refused",
+    });
   });
 
   test("does not climb out of what was authorized", async () => {

@@ -4,6 +4,7 @@ import type { Delegate, DelegatedRequest, DelegateLookup } from "../http/connect
 import { TextError } from "../http/text-error.js";
 import type { Target } from "../proxy/dial.js";
 import { forward } from "../proxy/forward.js";
+import { forwardedFor } from "../proxy/forwarded-for.js";
 import type { Backends } from "./backends.js";
 import type { RemoteService, RemoteServices } from "./remote-services.js";
 import { remoteUserHeaders } from "./remote-user.js";
@@ -60,12 +61,10 @@ async function passOn(
 }
 
 /** What ties the request there to the one here: its audit ID, and whose address it came from. */
-function traceOf({ headers, request }: DelegatedRequest): Record<string, string> {
-  const auditId = headers["Audit-Id"];
-  const before = request.headers["x-forwarded-for"];
-  const addresses = [...(before === undefined ? [] : [String(before)]), request.socket.remoteAddress ?? ""];
+function traceOf(request: DelegatedRequest): Record<string, string> {
+  const auditId = request.headers["Audit-Id"];
   return {
-    "X-Forwarded-For": addresses.filter((address) => address !== "").join(", "),
+    "X-Forwarded-For": forwardedFor(request),
     ...(auditId === undefined ? {} : { "Audit-Id": String(auditId) }),
   };
 }

@@ -55,13 +55,16 @@ export function parseRequestInfo(
   if (!path.startsWith("/")) throw statusErrors.badRequest("the request target must be an absolute path");
   const raw = path.split("/");
   raw.shift();
-  if (raw.length > 1 && raw[raw.length - 1] === "") raw.pop();
+  const endsInSlash = raw.length > 1 && raw[raw.length - 1] === "";
+  if (endsInSlash) raw.pop();
   const prefixLength = raw[0] === "api" ? 2 : raw[0] === "apis" ? 3 : Number.POSITIVE_INFINITY;
   if (raw.length <= prefixLength) {
     for (const segment of raw) if (raw.length > 1 || segment !== "") decodeSegment(segment);
     return { type: "path", verb: method.toLowerCase(), path };
   }
-  return parseResourcePath(method, raw, prefixLength, isDeep);
+  const info = parseResourcePath(method, raw, prefixLength, isDeep);
+  // To who is behind the proxy a folder is not a file, nor is no path the root.
+  return info.subresource === "proxy" && endsInSlash ? { ...info, rest: `${info.rest}/` } : info;
 }
 
 /** The group-version that a request is for: of a resource, or of its list of resources (`/apis/GROUP/VERSION`). */

@@ -1,9 +1,10 @@
 import { setMaxListeners } from "node:events";
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
-import { type Duplex, pipeline, type Writable } from "node:stream";
+import { type Duplex, pipeline, type Readable, type Writable } from "node:stream";
 import { pipeline as pipe } from "node:stream/promises";
 import { statusErrors } from "../../api/index.js";
 import type { PassedOnRequest } from "../http/connect.js";
+import type { WireResponse } from "../http/wire.js";
 import type { Dial, Target } from "./dial.js";
 
 /** Hop-by-hop, and what is between the client and us alone. */
@@ -32,10 +33,19 @@ export interface ForwardOptions {
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   /** What to throw when there is no answer of the backend. Absent: InternalError. */
   readonly unreachable?: (cause: unknown) => Error;
+  /** What to answer instead of the backend's answer: other headers, of which undefined ones are left out, or another body. */
+  readonly rewrite?: (answer: IncomingMessage) => Promise<RewrittenAnswer>;
   /** Turns the backend's answer into a StatusError to throw instead of passing it on; undefined passes it on. */
   readonly check?: (answer: IncomingMessage) => Promise<void>;
   /** Called for an answer that passed, for where to put its body in place of the response. */
   readonly into?: () => Promise<Writable>;
+}
+
+export interface RewrittenAnswer {
+  /** By names in lower case. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  /** Made of the answer's. Absent: the same. */
+  readonly body?: Readable | undefined;
 }
 
 /**
@@ -72,7 +82,7 @@ async function dialOrThrow({ dial, target, unreachable }: ForwardOptions, signal
 function send(connect: PassedOnRequest, options: ForwardOptions, backend: Duplex): ClientRequest {
   const { target, path, method } = options;
   const headers = passedOn(connect, options.headers);
-  headers["Host"] = `${target.host.includes(":") ? `[${target.host}]` : target.host}:${target.port}`;
+  headers["Host"] ??= hostAndPort(target);
   if (connect.upgrade !== undefined) {
     headers["Connection"] = "Upgrade";
     headers["Upgrade"] = String(connect.request.headers["upgrade"] ?? "");
@@ -161,9 +171,18 @@ async function respond(connect: PassedOnRequest, options: ForwardOptions, answer
   for (const [name, value] of Object.entries(answer.headers)) {
     if (value !== undefined && !notPassedOn.has(name) && name !== "audit-id") headers[name] = value;
   }
+  const rewritten = await options.rewrite?.(answer);
+  for (const [name, value] of Object.entries(rewritten?.headers ?? {})) {
+    if (value === undefined) delete headers[name];
+    else headers[name] = value;
+  }
   const { response } = connect;
   response.writeHead(answer.statusCode ?? 502, headers);
   response.flushHeaders();
+  await passBody(response, rewritten?.body ?? answer);
+}
+
+async function passBody(response: WireResponse, answer: Readable): Promise<void> {
   await new Promise<void>((resolve) => {
     const finish = (): void => {
       answer.destroy();
@@ -221,4 +240,9 @@ function tunnel(
     pipeline(client, backend, end);
     pipeline(backend, client, end);
   });
+}
+
+/** `host:port`, as in the Host header. */
+export function hostAndPort({ host, port }: Pick<Target, "host" | "port">): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import {
   type EndpointSlice,
   endpointSlices,
@@ -11,8 +12,18 @@ import { type Random, randomInt } from "../../internal/random.js";
 import type { CacheReader } from "../admission/admission.js";
 import type { ConnectHandler, ConnectRequest } from "../http/connect.js";
 import type { Dial, Target } from "./dial.js";
-import { forward } from "./forward.js";
+import { forward, hostAndPort, type RewrittenAnswer } from "./forward.js";
+import { forwardedFor } from "./forwarded-for.js";
 import { type ConnectNode, nodeTarget } from "./nodes.js";
+import { type PagePlace, rewritePage, rewriteUrl } from "./rewrite-links.js";
+
+/** Said by a backend, it would let any page read what the API server has. */
+const crossOrigin: Readonly<Record<string, undefined>> = {
+  "access-control-allow-credentials": undefined,
+  "access-control-allow-headers": undefined,
+  "access-control-allow-methods": undefined,
+  "access-control-allow-origin": undefined,
+};
 
 export interface ResourceProxyOptions {
   readonly cache: CacheReader;
@@ -31,14 +42,68 @@ export function resourceProxy(options: ResourceProxyOptions): ConnectHandler {
     async serve(connect) {
       const target = targetOf(connect, options);
       const { rest } = connect.info;
-      const path = rest === "" ? "/" : rest;
+      const query = connect.query === "" ? "" : `?${connect.query}`;
+      if (rest === "" && connect.upgrade === undefined && (connect.method === "GET" || connect.method === "HEAD")) {
+        // Relative links of the page behind it would lead beside it.
+        connect.response.writeHead(301, { ...connect.headers, Location: `${pathOf(connect)}/${query}` });
+        connect.response.end();
+        return;
+      }
       await forward(connect, {
         dial: options.dial,
         target,
-        path: connect.query === "" ? path : `${path}?${connect.query}`,
+        path: `${rest === "" ? "/" : rest}${query}`,
+        headers: passedHeaders(connect),
+        rewrite: (answer) => rewriteAnswer(connect, target, answer),
+        unreachable,
       });
     },
   };
+}
+
+/** The path of the request as the client wrote it. */
+function pathOf({ request }: ConnectRequest): string {
+  return (request.url ?? "").split("?", 1)[0] ?? "";
+}
+
+function hostOf({ request: { headers } }: ConnectRequest): string {
+  return headers.host ?? String(headers[":authority"] ?? "");
+}
+
+/** What tells the backend as whom, from where and under which path it is seen. */
+function passedHeaders(connect: ConnectRequest): Record<string, string> {
+  const host = hostOf(connect);
+  return {
+    "X-Forwarded-Uri": pathOf(connect),
+    "X-Forwarded-For": forwardedFor(connect),
+    ...(host === "" ? {} : { Host: host }),
+  };
+}
+
+/** Answers are for readers who see the backend below the path of the request: so must their links be, and no other origin's business. */
+async function rewriteAnswer(
+  connect: ConnectRequest,
+  target: Target,
+  answer: IncomingMessage,
+): Promise<RewrittenAnswer> {
+  const path = pathOf(connect);
+  const { rest } = connect.info;
+  const prefix = path.endsWith(rest) ? path.slice(0, path.length - rest.length) : path;
+  const place: PagePlace = { prefix, hosts: [hostAndPort(target), hostOf(connect)] };
+  const { location, "content-type": type = "", "content-encoding": encoding = "" } = answer.headers;
+  if (location) return { headers: { ...crossOrigin, location: rewriteUrl(location, place) } };
+  const hasBody = connect.method !== "HEAD" && answer.statusCode !== 204 && answer.statusCode !== 304;
+  if (!hasBody || type.split(";", 1)[0]?.trim() !== "text/html") return { headers: crossOrigin };
+  const body = await rewritePage(answer, encoding, place);
+  return body === undefined
+    ? { headers: crossOrigin }
+    : { headers: { ...crossOrigin, "content-length": undefined }, body };
+}
+
+function unreachable(cause: unknown): Error {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  if (message === "address not allowed") return statusErrors.badRequest(message);
+  return statusErrors.serviceUnavailable(`error trying to reach service: ${message}`, { cause });
 }
 
 interface Asked {
@@ -88,7 +153,8 @@ function podTarget(pod: Pod, asked: Asked): Target {
   const host = pod.status?.podIP ?? "";
   if (host === "") throw statusErrors.badRequest("address not allowed");
   const first = (pod.spec?.containers ?? []).flatMap((container) => container.ports ?? [])[0]?.containerPort;
-  return { host, port: asked.port === "" ? (first ?? 80) : numberOf(asked.port) };
+  const usual = asked.scheme === "https" ? 443 : 80;
+  return { host, port: asked.port === "" ? (first ?? usual) : numberOf(asked.port) };
 }
 
 /** One of the ready endpoints behind a port of a Service. Throws StatusError: ServiceUnavailable. */
