@@ -24,12 +24,12 @@ import { claim, controllerOf, indexByController } from "../shared/owners.js";
 import { deletePod } from "../shared/pod-control.js";
 import { isTerminating } from "../shared/pods.js";
 import { deleteExactly, writeStatus } from "../shared/write-status.js";
-import { createJobPods } from "./job-pods.js";
+import { Backoffs } from "./backoff.js";
+import { createJobPods, planJobPods, surplusPods } from "./job-pods.js";
 import { isJobFinished, isTracked, JobState, jobCondition, replacesOnlyFailed, trackingFinalizer } from "./state.js";
 import { deadlineOf, isSuspended, verdictOn, wantedActive } from "./verdict.js";
 
 const ownName = "kubernetes.io/job-controller";
-const backoff = { firstMs: 10_000, maxMs: 600_000 };
 
 const trackedIndex = "tracked-by-job";
 
@@ -52,6 +52,7 @@ export const jobController: Controller = defineStatefulController<Job>({
 class Jobs {
   readonly #expectations: Expectations;
   readonly #writes: OwnWrites<Job>;
+  readonly #backoffs = new Backoffs();
 
   constructor(context: ControllerContext, enqueue: (key: string) => void) {
     this.#expectations = new Expectations(context.clock);
@@ -60,19 +61,22 @@ class Jobs {
     const podInformer = context.informer(pods);
     indexByController(podInformer);
     podInformer.addIndex(trackedIndex, trackedBy);
+    jobInformer.addHandler({ delete: ({ metadata }) => this.#backoffs.forget(metadata.uid) });
+    const orphan = (pod: Pod): void => {
+      for (const job of jobInformer.list(pod.metadata.namespace)) {
+        if (selectorFromLabelSelector(job.spec?.selector).matches(pod.metadata.labels)) enqueue(keyOf(job));
+      }
+    };
     podInformer.addHandler({
       add: (pod) => {
         const owner = controllerOf(pod);
         if (isTerminating(pod)) this.#deleting(pod);
         else if (owner !== undefined) this.#expectations.creationObserved(owner.uid);
-        else {
-          for (const job of jobInformer.list(pod.metadata.namespace)) {
-            if (selectorFromLabelSelector(job.spec?.selector).matches(pod.metadata.labels)) enqueue(keyOf(job));
-          }
-        }
+        else orphan(pod);
       },
       update: (_, pod) => {
         if (isTerminating(pod)) this.#deleting(pod);
+        else if (controllerOf(pod) === undefined) orphan(pod);
       },
       delete: (pod) => this.#deleting(pod),
     });
@@ -114,17 +118,17 @@ class Jobs {
     const { clock, events } = context;
     const now = timestamp(clock);
     const upToDate = this.#expectations.satisfied(job.metadata.uid);
-    const ending = (job.status?.conditions ?? []).some(
+    const decided = (job.status?.conditions ?? []).find(
       ({ type }) => type === "FailureTarget" || type === "SuccessCriteriaMet",
     );
-    const state = new JobState(job, owned, ending);
+    const state = new JobState(job, owned, decided?.type);
     let conditions: readonly JobCondition[] = job.status?.conditions ?? [];
     let { startTime, completionTime } = job.status ?? {};
     const verdict = verdictOn(state, now, clock.now());
     const suspend = job.spec?.suspend ?? false;
     if (verdict !== undefined) {
       conditions = setCondition(conditions, verdict);
-      if (state.active.length === 0 && state.terminating === 0 && state.settled) {
+      if (state.active.length === 0 && state.terminating.length === 0 && state.settled) {
         conditions = end(job, conditions, verdict, now, context);
         if (verdict.type === "SuccessCriteriaMet") completionTime = now;
       }
@@ -141,9 +145,10 @@ class Jobs {
     const written = await writeStatus(context.client, jobs, job, status, context.signal);
     if (written === undefined) return undefined;
     if (written !== job) this.#writes.wrote(key, written);
+    this.#backoffs.observe(state, owned);
     await releasePods(state.release, context);
     if (!upToDate) return undefined;
-    const current: JobState = written === job ? state : new JobState(written, owned, ending);
+    const current: JobState = written === job ? state : new JobState(written, owned, verdict?.type);
     return this.#manage(current, verdict, context);
   }
 
@@ -153,9 +158,10 @@ class Jobs {
     context: ReconcileContext,
   ): Promise<ReconcileResult> {
     const { job, active } = state;
+    const nowMs = context.clock.now();
     if (verdict !== undefined) {
-      // They keep their finalizer: how they end is counted still.
-      await this.#delete(job, active, context, false);
+      // Where the Job fails they keep their finalizer: how they end is counted still.
+      await this.#delete(job, active, context, verdict.type === "SuccessCriteriaMet");
       return undefined;
     }
     if (job.spec?.suspend) {
@@ -163,18 +169,15 @@ class Jobs {
       return undefined;
     }
     const wanted = wantedActive(state);
-    const surplus = active.length - wanted;
-    if (surplus > 0) {
-      const victims = [...active].sort(youngestFirst).slice(0, surplus);
-      await this.#delete(job, victims, context, true);
-    }
-    const waiting = replacesOnlyFailed(job) ? state.terminating : 0;
-    const missing = wanted - active.length - waiting;
+    const surplus = surplusPods(state, active.length - wanted, nowMs);
+    const waiting = replacesOnlyFailed(job) ? state.terminating.length : 0;
+    const missing = surplus.length > 0 ? 0 : wanted - active.length - waiting;
     let requeueAfterMs: number | undefined;
-    if (missing > 0) {
-      const backoffMs = backoffLeftMs(state, context.clock.now());
-      if (backoffMs > 0) requeueAfterMs = backoffMs;
-      else await createJobPods(state, missing, this.#expectations, context);
+    if (surplus.length > 0) await this.#delete(job, surplus, context, true);
+    else if (missing > 0) {
+      const plan = planJobPods(state, missing, this.#backoffs, nowMs);
+      if (plan.waitMs > 0) requeueAfterMs = plan.waitMs;
+      else await createJobPods(state, plan, this.#expectations, context);
     }
     const deadline = deadlineOf(job);
     if (deadline !== undefined)
@@ -190,10 +193,10 @@ class Jobs {
       victims.map((pod) => pod.metadata.uid),
     );
     const call = { client: context.client, events: context.events, owner: job, signal: context.signal };
-    if (uncounted) await releasePods(victims.filter(isTracked), context);
     await Promise.all(
       victims.map(async (pod) => {
         try {
+          if (uncounted && isTracked(pod)) await releasePods([pod], context);
           if (!(await deletePod(call, pod))) this.#expectations.deletionObserved(uid, pod.metadata.uid);
         } catch (error) {
           this.#expectations.deletionObserved(uid, pod.metadata.uid);
@@ -249,28 +252,16 @@ function leftBehind(key: string, uid: string | undefined, { informer }: Reconcil
 async function releasePods(released: readonly Pod[], { client, signal }: ReconcileContext): Promise<void> {
   await Promise.all(
     released.map(async ({ metadata }) => {
-      const { namespace, name, uid, resourceVersion } = metadata;
-      const finalizers = (metadata.finalizers ?? []).filter((one) => one !== trackingFinalizer);
-      const body = { metadata: { uid, resourceVersion, finalizers } };
+      const { namespace, name, uid } = metadata;
+      // Of whatever version the pod is by now: who runs it writes its status all the time.
+      const body = { metadata: { uid, "$deleteFromPrimitiveList/finalizers": [trackingFinalizer] } };
       try {
-        await client.patch(pods, { namespace, name }, { type: "merge", body }, { signal });
+        await client.patch(pods, { namespace, name }, { type: "strategic", body }, { signal });
       } catch (error) {
         if (!isStatusError(error, "NotFound")) throw error;
       }
     }),
   );
-}
-
-/** After failures in a row the next pods wait: 10 s, 20 s, 40 s, up to 10 min, from when the last one ended. */
-function backoffLeftMs(state: JobState, nowMs: number): number {
-  const { job, failed, lastFailureMs } = state;
-  if (failed === 0 || lastFailureMs === 0 || job.spec?.backoffLimitPerIndex !== undefined) return 0;
-  const waitMs = Math.min(backoff.firstMs * 2 ** Math.min(failed - 1, 16), backoff.maxMs);
-  return lastFailureMs + waitMs - nowMs;
-}
-
-function youngestFirst(a: Pod, b: Pod): number {
-  return a.metadata.creationTimestamp < b.metadata.creationTimestamp ? 1 : -1;
 }
 
 /** Deletes Jobs that are over for longer than they are to be kept. */

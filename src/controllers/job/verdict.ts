@@ -1,7 +1,7 @@
 import type { Job, JobCondition } from "../../api/index.js";
 import { findCondition, isTrue } from "../shared/conditions.js";
 import { parseIndexes } from "./indexes.js";
-import { indexOf, isIndexed, type JobState, jobCondition } from "./state.js";
+import { indexOf, isIndexed, type JobState, jobCondition, replacesOnlyFailed } from "./state.js";
 
 /** How a Job ends: a condition that says that it is going to, `FailureTarget` or `SuccessCriteriaMet`. */
 export function verdictOn(state: JobState, now: string, nowMs: number): JobCondition | undefined {
@@ -13,7 +13,7 @@ export function verdictOn(state: JobState, now: string, nowMs: number): JobCondi
   const fail = (reason: string, message: string): JobCondition => jobCondition("FailureTarget", reason, message, now);
   if (state.policyFailure !== undefined) return fail("PodFailurePolicy", state.policyFailure);
   const limit = job.spec?.backoffLimit ?? 6;
-  if ((state.newFailures && state.failed > limit) || restartedTooOften(state, limit)) {
+  if (state.failed > limit || restartedTooOften(state, limit)) {
     return fail("BackoffLimitExceeded", "Job has reached the specified backoff limit");
   }
   const deadlineMs = deadlineOf(job);
@@ -74,15 +74,16 @@ function successVerdict(state: JobState, now: string): JobCondition | undefined 
 }
 
 /** How many pods should be active. */
-export function wantedActive({ job, succeeded, active, failedIndexes }: JobState): number {
+export function wantedActive({ job, succeeded, active }: JobState): number {
   const { completions, parallelism = 1 } = job.spec ?? {};
   if (completions === undefined) return succeeded > 0 ? active.length : parallelism;
-  return Math.max(0, Math.min(completions - succeeded - failedIndexes.size, parallelism));
+  return Math.max(0, Math.min(completions - succeeded, parallelism));
 }
 
 /** The lowest `count` indexes that nobody works on and that are not settled. */
-export function freeIndexes({ job, active, completed, failedIndexes }: JobState, count: number): readonly number[] {
-  const taken = new Set(active.map(indexOf));
+export function freeIndexes(state: JobState, count: number): readonly number[] {
+  const { job, active, terminating, completed, failedIndexes } = state;
+  const taken = new Set([...active, ...(replacesOnlyFailed(job) ? terminating : [])].map(indexOf));
   const free: number[] = [];
   for (let index = 0; index < (job.spec?.completions ?? 0) && free.length < count; index++) {
     if (!taken.has(index) && !completed.has(index) && !failedIndexes.has(index)) free.push(index);

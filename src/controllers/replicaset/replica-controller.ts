@@ -18,9 +18,9 @@ import { Expectations } from "../shared/expectations.js";
 import { claim, controlledBy, controllerOf, indexByController } from "../shared/owners.js";
 import { createPod, deletePod, isNamespaceTerminating, messageOf, podFromTemplate } from "../shared/pod-control.js";
 import { availableAt, isActive, isFinished, isReady, isTerminating } from "../shared/pods.js";
+import { podsToDelete } from "../shared/rank-pods.js";
 import { slowStart } from "../shared/slow-start.js";
 import { writeStatus } from "../shared/write-status.js";
-import { podsToDelete } from "./rank-pods.js";
 
 type Status = ReplicaSetStatus;
 type ReplicaObject = KubeObject & { readonly status?: Status };

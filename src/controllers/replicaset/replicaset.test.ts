@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { type New, pods, type ReplicaSet, replicaSets, statusErrors } from "../../api/index.js";
 import { makePod } from "../../testing/builders.js";
 import { Scenario } from "../../testing/controller-scenario.js";
-import { podsToDelete } from "./rank-pods.js";
+import { podsToDelete } from "../shared/rank-pods.js";
 import { replicaSetController } from "./replicaset.js";
 
 const labels = { app: "web" };

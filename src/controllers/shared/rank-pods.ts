@@ -1,5 +1,5 @@
 import type { Pod } from "../../api/index.js";
-import { isReady, readyCondition, restarts } from "../shared/pods.js";
+import { isReady, readyCondition, restarts } from "./pods.js";
 
 const costAnnotation = "controller.kubernetes.io/pod-deletion-cost";
 const phaseOrder: ReadonlyMap<string, number> = new Map([
