@@ -1,5 +1,6 @@
 import type {
   Affinity,
+  Container,
   LabelSelector,
   Node,
   Pod,
@@ -56,6 +57,7 @@ export class RandomCluster {
       ...(this.chance(0.1) ? { unschedulable: true } : {}),
       ...(this.chance(0.3) ? { resources: { "example.com/gpu": `${this.int(3)}` } } : {}),
       status: {
+        ...(this.chance(0.5) ? { declaredFeatures: ["RestartAllContainersOnContainerExits"] } : {}),
         images: images
           .filter(() => this.chance(0.4))
           .map((name) => ({ names: [name, `${name}@sha256:0`], sizeBytes: 50 * 2 ** 20 * (1 + this.int(10)) })),
@@ -89,12 +91,17 @@ export class RandomCluster {
     const requests = (): { requests: Record<string, string> } => ({
       requests: { cpu: `${50 * (1 + this.int(12))}m`, memory: `${64 * (1 + this.int(6))}Mi` },
     });
-    const init = Array.from({ length: this.int(4) }, (_, index) => ({
+    const init: Container[] = Array.from({ length: this.int(4) }, (_, index) => ({
       name: `init-${index}`,
       image: this.pick(images),
       ...(this.chance(0.8) ? { resources: requests() } : {}),
       ...(this.chance(0.5) ? { restartPolicy: "Always" } : {}),
     }));
+    const [first] = init;
+    if (first !== undefined && this.chance(0.1)) {
+      const exitCodes = { operator: "In", values: [this.int(5)] };
+      init[0] = { ...first, restartPolicyRules: [{ action: "RestartAllContainers", exitCodes }] };
+    }
     return {
       ...(init.length > 0 ? { initContainers: init } : {}),
       ...(this.chance(0.3) ? { overhead: { cpu: "50m", memory: "32Mi" } } : {}),

@@ -156,5 +156,7 @@ export function nodeChanges(old: Node, node: Node): EventAction[] {
           spec.taints?.map(({ key, value, effect }) => [key, value, effect]),
         ]);
   if (taints(old) !== taints(node)) actions.push("UpdateNodeTaint");
+  const features = ({ status }: Node): string => (status?.declaredFeatures ?? []).join(",");
+  if (features(old) !== features(node)) actions.push("UpdateNodeDeclaredFeature");
   return actions;
 }

@@ -237,6 +237,7 @@ export type EventAction =
   | "UpdateNodeAllocatable"
   | "UpdateNodeLabel"
   | "UpdateNodeTaint"
+  | "UpdateNodeDeclaredFeature"
   | "UpdatePodLabel"
   | "UpdatePodScaleDown"
   | "UpdatePodToleration"

@@ -5,6 +5,7 @@ import { dynamicResources } from "./dynamic-resources.js";
 import { imageLocality } from "./image-locality.js";
 import { interPodAffinity } from "./inter-pod-affinity.js";
 import { nodeAffinity } from "./node-affinity.js";
+import { nodeDeclaredFeatures } from "./node-declared-features.js";
 import { nodePorts } from "./node-ports.js";
 import { nodeResourcesBalancedAllocation, nodeResourcesFit } from "./node-resources.js";
 import { podTopologySpread } from "./pod-topology-spread.js";
@@ -23,15 +24,17 @@ export function defaultPolicies(): readonly WeightedPolicy[] {
     weighted(nodeName()),
     weighted(taintToleration(), 3),
     weighted(nodeAffinity(), 2),
+    weighted(nodeDeclaredFeatures()),
     weighted(nodePorts()),
     weighted(nodeResourcesFit(), 1),
     weighted(volumeRestrictions()),
     weighted(nodeVolumeLimits()),
     weighted(volumeBinding()),
     weighted(volumeZone()),
-    weighted(dynamicResources()),
     weighted(podTopologySpread(), 2),
     weighted(interPodAffinity(), 2),
+    // Before preemption: rather than evicting a pod, a claim that nobody uses is given back.
+    weighted(dynamicResources()),
     weighted(defaultPreemption()),
     weighted(nodeResourcesBalancedAllocation(), 1),
     weighted(imageLocality(), 1),

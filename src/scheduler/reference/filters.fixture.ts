@@ -180,5 +180,13 @@ function antiAffinity(pod: Pod, node: Node, world: World): No | undefined {
   return theirs ? no("node(s) didn't satisfy existing pods anti-affinity rules") : undefined;
 }
 
+function features({ spec }: Pod, { status }: Node): No | undefined {
+  const asks = [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])].some((container) =>
+    container.restartPolicyRules?.some(({ action }) => action === "RestartAllContainers"),
+  );
+  const has = status?.declaredFeatures?.includes("RestartAllContainersOnContainerExits") === true;
+  return asks && !has ? never("node(s) didn't match Pod's required features") : undefined;
+}
+
 /** In upstream's order: the first no is what a node is told. */
-export const filters: readonly Filter[] = [unschedulable, taints, nodeAffinity, ports, fit, spread, affinity];
+export const filters: readonly Filter[] = [unschedulable, taints, nodeAffinity, features, ports, fit, spread, affinity];
