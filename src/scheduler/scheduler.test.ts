@@ -10,10 +10,10 @@ import {
   storageClasses,
 } from "../api/index.js";
 import { makeNode, makePod } from "../testing/builders.js";
+import { SchedulerWorld, until } from "../testing/scheduler-world.fixture.js";
 import { explanationText } from "./explain.js";
 import type { SchedulingPolicy } from "./framework/policy.js";
 import { defaultPolicies } from "./policies/default-policies.js";
-import { SchedulerWorld, until } from "./scheduler.fixture.js";
 import { createScheduler } from "./scheduler.js";
 
 let world: SchedulerWorld;

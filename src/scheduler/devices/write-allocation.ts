@@ -1,6 +1,14 @@
-import { type AllocationResult, isStatusError, type Pod, type ResourceClaim, resourceClaims } from "../../api/index.js";
+import {
+  type AllocationResult,
+  isStatusError,
+  type Pod,
+  pods,
+  type ResourceClaim,
+  resourceClaims,
+} from "../../api/index.js";
 import { canBeReserved, isReservedFor } from "../../api/pod-claims.js";
 import type { Client } from "../../client/index.js";
+import { type ExtendedClaim, extendedClaimAnnotation } from "./extended-resources.js";
 
 /** Keeps a claim from going while it holds devices. */
 const finalizer = "resource.kubernetes.io/delete-protection";
@@ -12,6 +20,50 @@ export async function deallocate(client: Client, { metadata }: ResourceClaim, si
   const body = { metadata: { resourceVersion }, status: { allocation: null, reservedFor: null, devices: null } };
   const options = { subresource: "status", ...(signal === undefined ? {} : { signal }) };
   await client.patch(resourceClaims, { namespace, name }, { type: "merge", body }, options);
+}
+
+/** Makes the claim for a pod's extended resources. Rejects with StatusError. */
+export async function makeExtendedClaim(
+  client: Client,
+  { metadata: { namespace, name, uid } }: Pod,
+  { requests }: ExtendedClaim,
+  signal: AbortSignal,
+): Promise<ResourceClaim> {
+  const claim = {
+    apiVersion: "resource.k8s.io/v1" as const,
+    kind: "ResourceClaim" as const,
+    metadata: {
+      ...(namespace === undefined ? {} : { namespace }),
+      generateName: `${name}-extended-resources-`,
+      annotations: { [extendedClaimAnnotation]: "true" },
+      ownerReferences: [{ apiVersion: "v1", kind: "Pod", name, uid, controller: true }],
+    },
+    spec: { devices: { requests } },
+  };
+  return client.create(resourceClaims, claim, { signal });
+}
+
+/** Says in the pod's status which container gets which devices of the claim. Rejects with StatusError. */
+export async function tellMappings(
+  client: Client,
+  { metadata: { namespace, name, uid } }: Pod,
+  claim: ResourceClaim,
+  { mappings }: ExtendedClaim,
+  signal: AbortSignal,
+): Promise<void> {
+  const extendedResourceClaimStatus = { requestMappings: mappings, resourceClaimName: claim.metadata.name };
+  const body = { metadata: { uid }, status: { extendedResourceClaimStatus } };
+  await client.patch(pods, { namespace, name }, { type: "strategic", body }, { subresource: "status", signal });
+}
+
+/** Deletes a claim that holds devices for a pod that is not bound. Rejects with StatusError. */
+export async function deleteClaim(client: Client, { metadata: { namespace, name } }: ResourceClaim): Promise<void> {
+  const at = { namespace, name };
+  const { metadata } = await client.get(resourceClaims, at);
+  const { resourceVersion, finalizers = [] } = metadata;
+  const body = { metadata: { resourceVersion, finalizers: finalizers.filter((one) => one !== finalizer) } };
+  await client.patch(resourceClaims, at, { type: "merge", body });
+  await client.delete(resourceClaims, at, { preconditions: { uid: metadata.uid } });
 }
 
 /**

@@ -9,7 +9,7 @@ import {
   resourceSlices,
 } from "../../api/index.js";
 import { makeNode, makePod } from "../../testing/builders.js";
-import { SchedulerWorld, until } from "../scheduler.fixture.js";
+import { SchedulerWorld, until } from "../../testing/scheduler-world.fixture.js";
 
 const driver = "gpu.example.com";
 const key = { namespace: "default", name: "a" };
@@ -167,4 +167,106 @@ test("a device that several may have is shared until it is used up", async () =>
   );
   expect(results).toMatchObject([{ consumedCapacity: { slots: "2" } }, { consumedCapacity: { slots: "2" } }]);
   expect(results[0]?.shareID).not.toBe(results[1]?.shareID);
+});
+
+describe("extended resources that devices stand for", () => {
+  const asking = (limits: Readonly<Record<string, string>>) => ({
+    containers: [{ name: "main", image: "x", resources: { limits, requests: limits } }],
+  });
+  const gpus = asking({ "example.com/gpu": "2" });
+  const extendedClaims = async (): Promise<readonly ResourceClaim[]> =>
+    (await world.client.list(resourceClaims, { namespace: "default" })).items;
+
+  beforeEach(async () => {
+    const body = { spec: { extendedResourceName: "example.com/gpu" } };
+    await world.client.patch(deviceClasses, { name: "gpu" }, { type: "merge", body });
+  });
+
+  test("are allocated by a claim of the pod's own, on a node that has the devices", async () => {
+    await nodeWith("none", []);
+    await nodeWith("one", [{ name: "a" }]);
+    await nodeWith("two", [{ name: "a" }, { name: "b" }]);
+    await world.schedule();
+    await world.create(pods, makePod("p", gpus));
+    await until(() => world.bound("p"));
+    const pod = await world.pod("p");
+    expect(pod.spec?.nodeName).toBe("two");
+    const [made] = await extendedClaims();
+    expect(made?.metadata).toMatchObject({
+      name: expect.stringMatching(/^p-extended-resources-/),
+      annotations: { "resource.kubernetes.io/extended-resource-claim": "true" },
+      ownerReferences: [{ kind: "Pod", name: "p", uid: pod.metadata.uid, controller: true }],
+    });
+    expect(made?.spec.devices?.requests).toEqual([
+      { name: "container-0-request-0", exactly: expect.objectContaining({ deviceClassName: "gpu", count: 2 }) },
+    ]);
+    expect(made?.status?.allocation?.devices?.results?.map(({ device }) => device)).toEqual(["a", "b"]);
+    expect(made?.status?.reservedFor).toMatchObject([{ uid: pod.metadata.uid }]);
+    expect(pod.status?.extendedResourceClaimStatus).toEqual({
+      resourceClaimName: made?.metadata.name,
+      requestMappings: [
+        { containerName: "main", resourceName: "example.com/gpu", requestName: "container-0-request-0" },
+      ],
+    });
+    await world.create(pods, makePod("q", gpus));
+    await until(() => world.unschedulable("q"));
+    expect(world.events.at(-1)).toContain("0/3 nodes are available: 3 cannot allocate all claims.");
+  });
+
+  test("are those of the node where it has some itself", async () => {
+    await world.create(nodes, makeNode("plugin", { resources: { "example.com/gpu": "2" } }));
+    await world.schedule();
+    await world.create(pods, makePod("p", gpus));
+    await until(() => world.bound("p"));
+    expect(await extendedClaims()).toEqual([]);
+    await world.create(pods, makePod("q", gpus));
+    await until(() => world.unschedulable("q"));
+    expect(world.events.at(-1)).toContain("1 Insufficient example.com/gpu");
+  });
+
+  test("can be asked for by the name of the class", async () => {
+    await nodeWith("one", [{ name: "a" }]);
+    await world.schedule();
+    await world.create(pods, makePod("p", asking({ "deviceclass.resource.kubernetes.io/gpu": "1" })));
+    await until(() => world.bound("p"));
+    expect(await extendedClaims()).toHaveLength(1);
+  });
+
+  test("wait for the class that stands for them", async () => {
+    await nodeWith("one", [{ name: "a" }]);
+    await world.schedule();
+    await world.create(pods, makePod("p", asking({ "example.com/late": "1" })));
+    await until(() => world.unschedulable("p"));
+    const body = { spec: { extendedResourceName: "example.com/late" } };
+    await world.client.patch(deviceClasses, { name: "gpu" }, { type: "merge", body });
+    await until(async () => {
+      await world.clock.advance(1_000);
+      return world.bound("p");
+    });
+  });
+
+  test("a claim that an earlier attempt left is deleted, and another made", async () => {
+    await nodeWith("one", [{ name: "a" }, { name: "b" }]);
+    const { uid } = (await world.create(pods, makePod("p", gpus))).metadata;
+    await world.client.create(resourceClaims, {
+      apiVersion: "resource.k8s.io/v1",
+      kind: "ResourceClaim",
+      metadata: {
+        name: "left",
+        namespace: "default",
+        annotations: { "resource.kubernetes.io/extended-resource-claim": "true" },
+        ownerReferences: [{ apiVersion: "v1", kind: "Pod", name: "p", uid, controller: true }],
+        finalizers: ["resource.kubernetes.io/delete-protection"],
+      },
+      spec: { devices: { requests: [{ name: "r", exactly: { deviceClassName: "gpu" } }] } },
+    });
+    await world.schedule();
+    await until(async () => {
+      await world.clock.advance(1_000);
+      return world.bound("p");
+    });
+    expect((await extendedClaims()).map(({ metadata }) => metadata.name)).toEqual([
+      expect.stringMatching(/^p-extended-resources-/),
+    ]);
+  });
 });

@@ -8,9 +8,23 @@ import { allocate, type TakenDevices } from "../devices/allocator.js";
 import { claimsOf, missingClaim } from "../devices/claims.js";
 import { devicePools, devicesOn } from "../devices/device-pools.js";
 import { DeviceSelectors, SelectorError } from "../devices/device-selectors.js";
+import {
+  asksForExtended,
+  backedResources,
+  claimOfEarlier,
+  type ExtendedClaim,
+  extendedClaim,
+  hasItself,
+} from "../devices/extended-resources.js";
 import { deadlineOf, hasBindingConditions, readinessOf } from "../devices/readiness.js";
 import { takenDevices } from "../devices/taken-devices.js";
-import { deallocate, writeAllocation } from "../devices/write-allocation.js";
+import {
+  deallocate,
+  deleteClaim,
+  makeExtendedClaim,
+  tellMappings,
+  writeAllocation,
+} from "../devices/write-allocation.js";
 import type { ClusterListers } from "../framework/listers.js";
 import { type Cycle, type Rejection, type SchedulingPolicy, unresolvable, type Verdict } from "../framework/policy.js";
 import { anyTerm } from "./node-selector.js";
@@ -27,17 +41,30 @@ export interface DynamicResourcesArgs {
 /** What is the same for all nodes of a cycle. */
 interface Surroundings {
   readonly claims: readonly ResourceClaim[];
+  /** Extended resources that devices may stand for, with the class of each. */
+  readonly extended: ReadonlyMap<string, string>;
   readonly pools: ReturnType<typeof devicePools>;
   readonly taken: TakenDevices;
 }
 
-/** Finds devices for the resource claims of pods, and reserves them. Does not allocate for extended resources. */
+/** What a pod would get on a node. */
+interface Plan {
+  /** By the uid of the claim. */
+  readonly allocations: ReadonlyMap<string, AllocationResult>;
+  /** For the extended resources that the node does not have itself. */
+  readonly extended: { readonly claim: ExtendedClaim; readonly allocation: AllocationResult } | undefined;
+  /** The claim made for these. */
+  made?: ResourceClaim;
+}
+
+/** Finds devices for the resource claims of pods, and for their extended resources where classes of devices stand for them. */
 export function dynamicResources(args: DynamicResourcesArgs = {}, random: Random = systemRandom): SchedulingPolicy {
   const timeoutMs = args.bindingTimeout === undefined ? 600_000 : parseDurationMs(args.bindingTimeout);
   const selectors = new DeviceSelectors();
   /** Allocations of pods that are being bound, by the claim's uid, until the API has them. */
   const promised = new Map<string, AllocationResult>();
-  const hasClaims = (pod: Pod): boolean => (pod.spec?.resourceClaims ?? []).length > 0;
+  const hasClaims = (pod: Pod, { deviceClasses }: ClusterListers): boolean =>
+    (pod.spec?.resourceClaims ?? []).length > 0 || backedResources(pod, deviceClasses).size > 0;
   /** Its devices will not be ready: they failed, or it has taken too long. */
   const isHopeless = (claim: ResourceClaim, nowMs: number): boolean => {
     const readiness = readinessOf(claim);
@@ -49,29 +76,33 @@ export function dynamicResources(args: DynamicResourcesArgs = {}, random: Random
     if (known !== undefined) return known;
     const claims = claimsOf(pod, listers);
     if ("reasons" in claims) return claims;
-    const found = {
+    const found: Surroundings = {
       claims,
+      extended: backedResources(pod, listers.deviceClasses),
       pools: devicePools(listers.resourceSlices.list()),
       taken: takenDevices(listers, promised),
     };
     state.set(name, found);
     return found;
   };
-  const onNode = (pod: Pod, node: Node, cycle: Cycle): ReadonlyMap<string, AllocationResult> | Rejection => {
+  const onNode = (pod: Pod, node: Node, cycle: Cycle): Plan | Rejection => {
     const surroundings = around(pod, cycle);
     if ("reasons" in surroundings) return surroundings;
+    if (surroundings.extended.size > 0 && claimOfEarlier(pod, cycle.snapshot.listers.resourceClaims) !== undefined) {
+      return unresolvable("cannot schedule extended resource claim");
+    }
     const nowMs = cycle.host?.clock.now();
     if (nowMs !== undefined && surroundings.claims.some((claim) => isHopeless(claim, nowMs))) return notHere;
     const context = { selectors, shareId: () => uuid(random) };
-    return plan(node, surroundings, cycle.snapshot.listers, context);
+    return plan(pod, node, surroundings, cycle.snapshot.listers, context);
   };
   return {
     name,
     preEnqueue(pod) {
-      return hasClaims(pod) && missingClaim(pod) ? unresolvable(missing(pod)) : undefined;
+      return missingClaim(pod) ? unresolvable(missing(pod)) : undefined;
     },
     preFilter(pod, cycle) {
-      if (!hasClaims(pod)) return { skip: true };
+      if (!hasClaims(pod, cycle.snapshot.listers)) return { skip: true };
       const surroundings = around(pod, cycle);
       if ("reasons" in surroundings) return surroundings;
       return checked(pod, surroundings.claims, cycle.snapshot.listers, promised);
@@ -82,42 +113,70 @@ export function dynamicResources(args: DynamicResourcesArgs = {}, random: Random
     },
     postFilter(pod, _failure, cycle) {
       // Upstream's says so of every pod that it could not help, and its messages carry it.
-      if (!hasClaims(pod)) return { message: "no new claims to deallocate" };
+      if (!hasClaims(pod, cycle.snapshot.listers)) return { message: "no new claims to deallocate" };
       const { host, dryRun } = cycle;
       if (host === undefined || dryRun) return { message: "still not schedulable" };
+      const earlier = claimOfEarlier(pod, cycle.snapshot.listers.resourceClaims);
+      if (earlier !== undefined) {
+        deleteClaim(host.client, earlier).catch(() => {});
+        return { message: "deletion of ResourceClaim completed" };
+      }
       const claim = obstacle(pod, cycle, (one) => isHopeless(one, host.clock.now()));
       if (claim === undefined) return { message: "still not schedulable" };
       // Told by the claim's update when it has worked; else the next attempt tries again.
       deallocate(host.client, claim).catch(() => {});
       return { message: "deallocation of ResourceClaim completed" };
     },
-    concerns: hasClaims,
+    concerns: (pod) => (pod.spec?.resourceClaims ?? []).length > 0 || asksForExtended(pod),
     reserve(pod, { node }, cycle) {
       const planned = onNode(pod, node, cycle);
       if ("reasons" in planned) return planned;
-      for (const [uid, allocation] of planned) promised.set(uid, allocation);
+      for (const [uid, allocation] of planned.allocations) promised.set(uid, allocation);
+      if (planned.extended !== undefined) promised.set(pod.metadata.uid, planned.extended.allocation);
       cycle.state.set(`${name}/planned`, planned);
       return undefined;
     },
-    unreserve(_pod, _node, { state }) {
-      const planned = state.get(`${name}/planned`) as ReadonlyMap<string, AllocationResult> | undefined;
-      for (const [uid, allocation] of planned ?? []) if (promised.get(uid) === allocation) promised.delete(uid);
+    unreserve(pod, _node, { state, host }) {
+      const planned = state.get(`${name}/planned`) as Plan | undefined;
+      if (planned === undefined) return;
+      for (const [uid, allocation] of planned.allocations) {
+        if (promised.get(uid) === allocation) promised.delete(uid);
+      }
+      promised.delete(pod.metadata.uid);
+      if (planned.made === undefined || host === undefined) return;
+      promised.delete(planned.made.metadata.uid);
+      // What is left of it is found by the next attempt.
+      deleteClaim(host.client, planned.made).catch(() => {});
     },
     async preBind(pod, _node, cycle, signal): Promise<Verdict> {
       const surroundings = around(pod, cycle);
       if ("reasons" in surroundings) return surroundings;
-      const planned = cycle.state.get(`${name}/planned`) as ReadonlyMap<string, AllocationResult> | undefined;
+      const planned = cycle.state.get(`${name}/planned`) as Plan | undefined;
       const { host } = cycle;
       if (host === undefined) return undefined;
+      const unready: ResourceClaim[] = [];
+      const { extended } = planned ?? {};
+      if (planned !== undefined && extended !== undefined) {
+        const made = await makeExtendedClaim(host.client, pod, extended.claim, signal);
+        planned.made = made;
+        promised.set(made.metadata.uid, extended.allocation);
+        promised.delete(pod.metadata.uid);
+        const allocation = { ...extended.allocation, allocationTimestamp: timestamp(host.clock) };
+        const problem = await writeAllocation(host.client, pod, made, allocation, signal);
+        if (problem !== undefined) return problem;
+        await tellMappings(host.client, pod, made, extended.claim, signal);
+        if (hasBindingConditions(allocation)) unready.push(made);
+      }
       for (const claim of surroundings.claims) {
-        const found = planned?.get(claim.metadata.uid);
+        const found = planned?.allocations.get(claim.metadata.uid);
         const allocation = found && { ...found, allocationTimestamp: timestamp(host.clock) };
         const problem = await writeAllocation(host.client, pod, claim, allocation, signal);
         if (problem !== undefined) return problem;
       }
-      const unready = surroundings.claims.filter(({ metadata, status }) =>
-        hasBindingConditions(planned?.get(metadata.uid) ?? status?.allocation),
-      );
+      for (const claim of surroundings.claims) {
+        const allocation = planned?.allocations.get(claim.metadata.uid) ?? claim.status?.allocation;
+        if (hasBindingConditions(allocation)) unready.push(claim);
+      }
       return await ready(unready, cycle.snapshot.listers, host.clock, timeoutMs, signal);
     },
     requeueWhen: [
@@ -127,7 +186,10 @@ export function dynamicResources(args: DynamicResourcesArgs = {}, random: Random
       { resource: "Node", actions: ["Add", "UpdateNodeLabel"] },
       { resource: "UnscheduledPod", actions: ["UpdatePodGeneratedResourceClaim"] },
     ],
-    vector: { key: ({ pod }) => (hasClaims(pod) ? undefined : ""), compile: () => undefined },
+    vector: {
+      key: ({ pod }, { table }) => (hasClaims(pod, table.listers) ? undefined : ""),
+      compile: () => undefined,
+    },
   };
 }
 
@@ -202,13 +264,14 @@ async function ready(
   return undefined;
 }
 
-/** The new allocations for the claims that have none, by uid. */
+/** The new allocations for the claims that have none, and for extended resources that the node has none of. */
 function plan(
+  pod: Pod,
   node: Node,
-  { claims, pools, taken }: Surroundings,
+  { claims, extended, pools, taken }: Surroundings,
   listers: ClusterListers,
   context: { readonly selectors: DeviceSelectors; readonly shareId: () => string },
-): ReadonlyMap<string, AllocationResult> | Rejection {
+): Plan | Rejection {
   const open: ResourceClaim[] = [];
   for (const claim of claims) {
     const { allocation } = claim.status ?? {};
@@ -217,14 +280,28 @@ function plan(
       return notHere;
     }
   }
-  if (open.length === 0) return new Map();
+  const lacking = new Map([...extended].filter(([resource]) => !hasItself(node, resource)));
+  const claim = lacking.size === 0 ? undefined : extendedClaim(pod, lacking);
+  if (claim !== undefined) {
+    const { uid, namespace } = pod.metadata;
+    const metadata = { name: "", namespace: namespace ?? "", uid, resourceVersion: "", creationTimestamp: "" };
+    const { requests } = claim;
+    open.push({ apiVersion: "resource.k8s.io/v1", kind: "ResourceClaim", metadata, spec: { devices: { requests } } });
+  }
+  if (open.length === 0) return { allocations: new Map(), extended: undefined };
   const devices = devicesOn(node, pools);
   const classes = (className: string): ReturnType<typeof listers.deviceClasses.get> =>
     listers.deviceClasses.get(className);
   try {
     const results = allocate(open, { ...context, devices, classes, taken, nodeName: node.metadata.name });
     if (results === undefined) return noDevices;
-    return new Map(results.map((result, index) => [open[index]?.metadata.uid ?? "", result]));
+    const allocations = new Map(results.map((result, index) => [open[index]?.metadata.uid ?? "", result]));
+    const allocation = allocations.get(pod.metadata.uid);
+    allocations.delete(pod.metadata.uid);
+    return {
+      allocations,
+      extended: claim === undefined || allocation === undefined ? undefined : { claim, allocation },
+    };
   } catch (error) {
     if (error instanceof SelectorError) return unresolvable(error.message);
     throw error;

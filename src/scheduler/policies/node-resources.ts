@@ -2,6 +2,8 @@ import type { Pod } from "../../api/index.js";
 import { cpuColumn, memoryColumn } from "../cache/cluster-table.js";
 import type { PodInfo } from "../cache/pod-info.js";
 import { type PodRequests, podRequests } from "../cache/pod-requests.js";
+import { classBehind, mayBeBacked } from "../devices/extended-resources.js";
+import type { ClusterListers } from "../framework/listers.js";
 import type { ClusterEvent, NodeSnapshot, Rejection, SchedulingPolicy } from "../framework/policy.js";
 import { QuantityCache } from "../framework/resources.js";
 import type { VectorContext } from "../framework/vector.js";
@@ -52,12 +54,15 @@ export function nodeResourcesFit(args: NodeResourcesFitArgs = {}): SchedulingPol
   const strategy = args.scoringStrategy ?? {};
   const requestsOf = remembering();
   const scorer = plainScorer(strategy.resources ?? defaultResources, resourceScore(strategy), true, requestsOf);
-  const check = (pod: Pod, node: NodeSnapshot): Rejection | undefined => {
+  /** Without listers devices may stand for whatever the node has none of. */
+  const check = (pod: Pod, node: NodeSnapshot, listers?: ClusterListers): Rejection | undefined => {
     const missing = node.pods.length + 1 > (node.allocatable.get("pods") ?? 0) ? [tooManyPods] : [];
     let unresolvable = false;
     for (const [name, amount] of wanted(requestsOf(pod).requests)) {
       const allocatable = node.allocatable.get(name) ?? 0;
       if (amount <= allocatable - (node.requested.get(name) ?? 0)) continue;
+      // DynamicResources looks after it.
+      if (allocatable === 0 && (listers === undefined ? mayBeBacked(name) : isBacked(name, listers))) continue;
       missing.push(`Insufficient ${name}`);
       if (amount > allocatable) unresolvable = true;
     }
@@ -65,7 +70,7 @@ export function nodeResourcesFit(args: NodeResourcesFitArgs = {}): SchedulingPol
   };
   return {
     name: "NodeResourcesFit",
-    filter: check,
+    filter: (pod, node, { snapshot }) => check(pod, node, snapshot.listers),
     score: scorer,
     requeueWhen: [
       {
@@ -74,9 +79,10 @@ export function nodeResourcesFit(args: NodeResourcesFitArgs = {}): SchedulingPol
         hint: (pod, event) => mayFitNow(pod, event, (own, node) => check(own, node) === undefined),
       },
       { resource: "Node", actions: ["Add", "UpdateNodeAllocatable"] },
+      { resource: "DeviceClass", actions: ["Add", "Update"] },
     ],
     vector: {
-      key: requestKey,
+      key: (pod, { table }) => `${requestKey(pod)};${backedNames(pod, table.listers)}`,
       compile: (pod, context) => ({
         podsFilter: fitFilter(wanted(pod.requests), context),
         podsScore: columnScorer(pod, context, strategy.resources ?? defaultResources, resourceScore(strategy), true),
@@ -110,6 +116,18 @@ function requestKey(pod: PodInfo): string {
   return key;
 }
 
+function isBacked(name: string, { deviceClasses }: ClusterListers): boolean {
+  return deviceClasses.size > 0 && classBehind(name, deviceClasses) !== undefined;
+}
+
+/** The resources for which devices may stand, in one text. */
+function backedNames({ requests }: PodInfo, listers: ClusterListers): string {
+  let names = "";
+  if (listers.deviceClasses.size === 0) return names;
+  for (const name of requests.keys()) if (isBacked(name, listers)) names += `${name},`;
+  return names;
+}
+
 function insufficient(reasons: readonly string[], unresolvable: boolean): Rejection {
   return unresolvable ? { reasons, unresolvable } : { reasons };
 }
@@ -128,23 +146,26 @@ function mayFitNow(pod: Pod, { node }: ClusterEvent, fits: (pod: Pod, node: Node
 }
 
 function fitFilter(wanted: readonly [string, number][], { table, verdict }: VectorContext): (slot: number) => number {
-  const columns = wanted.map(([name, amount]) => ({ name, amount, column: table.resource(name) }));
+  const columns = wanted.map(([name, amount]) => {
+    return { name, amount, column: table.resource(name), backed: isBacked(name, table.listers) };
+  });
   const { allocatable, requested } = table;
   const explain = (slot: number): number => {
     const missing = (table.pods[slot]?.length ?? 0) + 1 > (table.podLimit[slot] ?? 0) ? [tooManyPods] : [];
     let unresolvable = false;
-    for (const { name, amount, column } of columns) {
+    for (const { name, amount, column, backed } of columns) {
       const total = allocatable[column]?.[slot] ?? 0;
-      if (amount <= total - (requested[column]?.[slot] ?? 0)) continue;
+      if (amount <= total - (requested[column]?.[slot] ?? 0) || (backed && total === 0)) continue;
       missing.push(`Insufficient ${name}`);
       if (amount > total) unresolvable = true;
     }
-    return verdict(insufficient(missing, unresolvable));
+    return missing.length === 0 ? 0 : verdict(insufficient(missing, unresolvable));
   };
   return (slot) => {
     if ((table.pods[slot]?.length ?? 0) + 1 > (table.podLimit[slot] ?? 0)) return explain(slot);
     for (let index = 0; index < columns.length; index++) {
       const { amount, column } = columns[index] ?? { amount: 0, column: 0 };
+      // A closer look also sees that devices may stand for it.
       if (amount > (allocatable[column]?.[slot] ?? 0) - (requested[column]?.[slot] ?? 0)) return explain(slot);
     }
     return 0;

@@ -123,6 +123,7 @@ export const componentRoles: Readonly<Record<string, readonly string[]>> = {
     "READ storage:volumeattachments",
     "READ resource:deviceclasses,resourceslices",
     "READUPDATE resource:resourceclaims",
+    "create,delete resource:resourceclaims",
     "READUPDATE resource:resourceclaims/status",
     "update core:pods/finalizers",
   ],

@@ -5,8 +5,8 @@ import { ApiServer } from "../apiserver/index.js";
 import { type Client, createClient, type EventRecorder } from "../client/index.js";
 import { seededRandom } from "../internal/random.js";
 import { VirtualClock } from "../internal/virtual-clock.js";
+import { createScheduler, type Scheduler, type SchedulerOptions } from "../scheduler/index.js";
 import { MemoryStore } from "../store/index.js";
-import { createScheduler, type Scheduler, type SchedulerOptions } from "./scheduler.js";
 
 /** An API server on a clock that stands still, and a scheduler for it once `schedule` was called. */
 export class SchedulerWorld {
