@@ -117,7 +117,7 @@ export function addPartCommands(program: Command): void {
     .addOption(
       new Option("--backend <kind>", "how").choices(["userspace", "iptables", "ipvs", "nftables"]).default("iptables"),
     )
-    .option("--cluster-cidr <block>", "the addresses of all pods")
+    .option("--cluster-cidr <blocks>", "the addresses of all pods, one block of each family")
     .action(async (flags: PartFlags & ProxyFlags) => runPart(await proxyPart(await accessOf(flags), flags)));
   part(program, "dns", "Answer for the names of Services and pods.")
     .option("--name <name>", "tells this server from others", hostname().toLowerCase())

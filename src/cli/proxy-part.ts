@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import type { Component } from "../internal/component.js";
 import { createProxy, listenForHealthChecks, type ProxyBackend } from "../proxy/index.js";
 import type { PartAccess } from "./part-commands.js";
@@ -10,16 +11,31 @@ export interface ProxyFlags {
 
 /** A service proxy. When it stops it takes its rules with it. */
 export async function proxyPart({ client, logger }: PartAccess, flags: ProxyFlags): Promise<Component> {
-  const backend = await openBackend(flags, logger);
-  const healthChecks = listenForHealthChecks("0.0.0.0");
+  const families = await hostFamilies();
+  const backend = await openBackend(flags, families, logger);
+  // The address of IPv6 that means all of them means those of IPv4 as well.
+  const healthChecks = listenForHealthChecks(families.length === 2 ? "::" : "0.0.0.0");
   return createProxy({ client, backend, nodeName: flags.nodeName, healthChecks, logger });
 }
 
-async function openBackend(flags: ProxyFlags, logger: PartAccess["logger"]): Promise<ProxyBackend> {
+/** IPv6 too where the node's network has it. */
+async function hostFamilies(): Promise<readonly (4 | 6)[]> {
+  const addresses = await readFile("/proc/net/if_inet6", "utf8").catch(() => "");
+  return addresses === "" ? [4] : [4, 6];
+}
+
+async function openBackend(
+  flags: ProxyFlags,
+  families: readonly (4 | 6)[],
+  logger: PartAccess["logger"],
+): Promise<ProxyBackend> {
   const { clusterCidr } = flags;
   if (flags.backend === "userspace") {
     const { UserspaceProxy } = await import("../proxy/userspace/index.js");
-    return new UserspaceProxy({ logger });
+    return new UserspaceProxy({
+      logger,
+      nodeAddresses: families.map((family) => (family === 4 ? "127.0.0.1" : "::1")),
+    });
   }
   if (flags.backend === "ipvs") {
     const { IpvsProxy } = await import("../proxy/ipvs/index.js");
@@ -27,8 +43,8 @@ async function openBackend(flags: ProxyFlags, logger: PartAccess["logger"]): Pro
   }
   if (flags.backend === "nftables") {
     const { NftablesProxy } = await import("../proxy/nftables/index.js");
-    return new NftablesProxy({ logger, clusterCidr });
+    return new NftablesProxy({ logger, clusterCidr, families });
   }
   const { IptablesProxy } = await import("../proxy/iptables/index.js");
-  return new IptablesProxy({ logger, clusterCidr });
+  return new IptablesProxy({ logger, clusterCidr, families });
 }

@@ -229,7 +229,14 @@ describe("createProxy", () => {
     await run();
     const expected = { namespace: "default", name: "web", localEndpoints: 1, proxyHealthy: true };
     expect(open.get(32_000)?.()).toEqual(expected);
-    await client.delete(endpointSlices, { namespace: "default", name: "web-a" });
+    // Its pods have addresses of the other family as well.
+    const both = { clusterIP: "10.96.0.1", clusterIPs: ["10.96.0.1", "fd00:96::1"] };
+    const six = { ...makeSlice("web", "b", [{ ...local, addresses: ["FD00:0::1"] }]), addressType: "IPv6" };
+    await client.create(endpointSlices, six);
+    await client.patch(services, { namespace: "default", name: "web" }, { type: "merge", body: { spec: both } });
+    await clock.advance(500);
+    expect(open.get(32_000)?.()).toEqual(expected);
+    for (const name of ["web-a", "web-b"]) await client.delete(endpointSlices, { namespace: "default", name });
     await clock.advance(500);
     expect(open.get(32_000)?.()).toEqual({ ...expected, localEndpoints: 0 });
     await end();

@@ -54,11 +54,14 @@ export class ConntrackCleaner {
     for (const port of removed) collect(port, fronts, nodePorts, false);
     for (const port of ports) collect(port, fronts, nodePorts, true);
     if (this.#missing || fronts.size === 0) return;
+    const families = new Set([...fronts.keys()].map(familyOf));
     try {
-      const { stdout } = await this.#exec("conntrack", ["-L", "-p", "udp"], { signal });
-      for (const args of staleFlows(stdout, fronts, nodePorts)) {
-        // Ends with 1 when the flow is gone already.
-        await this.#exec("conntrack", ["-D", "-p", "udp", ...args], { signal });
+      for (const family of families) {
+        const { stdout } = await this.#exec("conntrack", ["-L", "-f", family, "-p", "udp"], { signal });
+        for (const args of staleFlows(stdout, fronts, nodePorts)) {
+          // Ends with 1 when the flow is gone already.
+          await this.#exec("conntrack", ["-D", "-f", family, "-p", "udp", ...args], { signal });
+        }
       }
     } catch (error) {
       if (signal?.aborted) throw error;
@@ -69,6 +72,11 @@ export class ConntrackCleaner {
       this.#logger.warn(message, { error });
     }
   }
+}
+
+/** As conntrack calls it. */
+function familyOf(text: string): "ipv4" | "ipv6" {
+  return text.includes(":") ? "ipv6" : "ipv4";
 }
 
 function collect(
@@ -88,7 +96,7 @@ function collect(
   };
   add(fronts, `${port.clusterIP}\n${port.port}`, "internal");
   for (const ip of [...port.externalIPs, ...port.loadBalancerIPs]) add(fronts, `${ip}\n${port.port}`, "external");
-  if (port.nodePort !== 0) add(nodePorts, String(port.nodePort), "external");
+  if (port.nodePort !== 0) add(nodePorts, `${familyOf(port.clusterIP)}\n${port.nodePort}`, "external");
 }
 
 function* staleFlows(
@@ -102,7 +110,7 @@ function* staleFlows(
     if (match === null) continue;
     const [, to = "", port = "", answeredBy = "", answeredFrom = ""] = match;
     const flow: Flow = { to, port, answeredBy, answeredFrom };
-    const endpoints = fronts.get(`${flow.to}\n${flow.port}`) ?? nodePorts.get(flow.port);
+    const endpoints = fronts.get(`${flow.to}\n${flow.port}`) ?? nodePorts.get(`${familyOf(flow.to)}\n${flow.port}`);
     if (endpoints === undefined || endpoints.has(`${flow.answeredBy}\n${flow.answeredFrom}`)) continue;
     const key = [flow.to, flow.port, flow.answeredBy].join("\n");
     if (seen.has(key)) continue;

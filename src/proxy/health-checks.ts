@@ -103,14 +103,17 @@ export class HealthChecks implements AsyncDisposable {
 }
 
 function healthOf(table: ServiceTable): Map<number, ServiceHealth> {
-  const addresses = new Map<number, Set<string>>();
+  const addresses = new Map<string, Set<string>>();
   const result = new Map<number, ServiceHealth>();
-  for (const { healthCheckNodePort: port, namespace, name, endpoints } of table.ports.values()) {
+  for (const { healthCheckNodePort: port, namespace, name, family, endpoints } of table.ports.values()) {
     if (port === 0) continue;
-    const local = addresses.get(port) ?? new Set<string>();
+    const key = `${port}/${family}`;
+    const local = addresses.get(key) ?? new Set<string>();
     for (const endpoint of endpoints) if (endpoint.local && endpoint.ready) local.add(endpoint.ip);
-    addresses.set(port, local);
-    result.set(port, { namespace, name, localEndpoints: local.size, proxyHealthy: true });
+    addresses.set(key, local);
+    // A pod that has an address of each family is one endpoint.
+    const localEndpoints = Math.max(local.size, result.get(port)?.localEndpoints ?? 0);
+    result.set(port, { namespace, name, localEndpoints, proxyHealthy: true });
   }
   return result;
 }

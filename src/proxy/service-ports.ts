@@ -1,4 +1,4 @@
-import { type EndpointSlice, parseCidr, parseIp, type Service } from "../api/index.js";
+import { type EndpointSlice, formatIp, parseCidr, parseIp, type Service } from "../api/index.js";
 import { type NodePlace, pickEndpoints } from "./pick-endpoints.js";
 import type { ProxyEndpoint, ProxyProtocol, ProxyServicePort, TrafficPolicy } from "./proxy.js";
 
@@ -18,8 +18,10 @@ export function portsOfService(
   const clusterIPs = new Set([spec.clusterIP, ...(spec.clusterIPs ?? [])]);
   const result: ProxyServicePort[] = [];
   for (const clusterIP of clusterIPs) {
-    const family = parseIp(clusterIP)?.family;
-    if (family !== undefined) result.push(...portsOfFamily(service, slices, place, clusterIP, family));
+    const address = parseIp(clusterIP);
+    if (address !== undefined) {
+      result.push(...portsOfFamily(service, slices, place, formatIp(address), address.family));
+    }
   }
   return result;
 }
@@ -78,8 +80,14 @@ function policy(text: string | undefined): TrafficPolicy {
   return text === "Local" ? "Local" : "Cluster";
 }
 
+/** The one text of an address of the family, which kernels and their tools write too. */
+function canonicalIn(family: Family, text: string): string | undefined {
+  const address = parseIp(text);
+  return address?.family === family ? formatIp(address) : undefined;
+}
+
 function ofFamily(addresses: readonly string[], family: Family): readonly string[] {
-  return addresses.filter((address) => parseIp(address)?.family === family);
+  return addresses.flatMap((text) => canonicalIn(family, text) ?? []);
 }
 
 function loadBalancerIPs(service: Service, family: Family): readonly string[] {
@@ -112,8 +120,8 @@ function endpointsOf(
     const port = slice.ports?.find((one) => (one.name ?? "") === portName && (one.protocol ?? "TCP") === protocol);
     if (port?.port === undefined) continue;
     for (const { addresses, conditions = {}, hints, nodeName: on, zone } of slice.endpoints ?? []) {
-      const ip = addresses[0];
-      if (ip === undefined || parseIp(ip)?.family !== family) continue;
+      const ip = canonicalIn(family, addresses[0] ?? "");
+      if (ip === undefined) continue;
       const key = `${ip}\n${port.port}`;
       const ready = conditions.ready ?? true;
       // While an endpoint moves from one slice to another it may be in both; ready wins.

@@ -26,7 +26,7 @@ export type DialResult =
 export interface ProxySubject {
   /** A new backend over the host as it is. */
   createBackend(): ProxyBackend;
-  /** At least three, each a pod of its own that answers TCP and UDP at its address and port. */
+  /** At least three, each a pod of its own that answers TCP and UDP at its address and port. All addresses here are of one family. */
   readonly endpoints: readonly { readonly ip: string; readonly port: number }[];
   readonly nodeAddress: string;
   /** Of the client beside the node. */
@@ -72,12 +72,13 @@ function makePort(subject: ProxySubject, options: PortOptions = {}): ProxyServic
     const usual = { ready: true, serving: true, terminating: false, local: true, forZones: [], forNodes: [] };
     return [{ ...address, ...usual, ...states[index] }];
   });
+  const family = rest.family ?? (at(subject.clusterIPs, 0).includes(":") ? 6 : 4);
   const port = {
-    id: `${rest.namespace ?? "default"}/${rest.name ?? "web"}:${rest.portName ?? ""}/4`,
+    id: `${rest.namespace ?? "default"}/${rest.name ?? "web"}:${rest.portName ?? ""}/${family}`,
     namespace: "default",
     name: "web",
     portName: "",
-    family: 4 as const,
+    family: family as 4 | 6,
     protocol: "TCP" as const,
     clusterIP: at(subject.clusterIPs, 0),
     port: 80,
@@ -201,9 +202,12 @@ const reaching: readonly ProxyCheck[] = [
     async run({ subject, apply }) {
       const to = at(subject.externalIPs, 1);
       const port = { loadBalancerIPs: [to] };
-      await apply(makePort(subject, { ...port, loadBalancerSourceRanges: [`${subject.outsideAddress}/32`] }));
+      const [mine, others] = subject.outsideAddress.includes(":")
+        ? ["/128", "2001:db8:2::/48"]
+        : ["/32", "192.0.2.0/24"];
+      await apply(makePort(subject, { ...port, loadBalancerSourceRanges: [`${subject.outsideAddress}${mine}`] }));
       assert.equal(await outcome(subject, { from: "outside", to, port: 80 }), "answered");
-      await apply(makePort(subject, { ...port, loadBalancerSourceRanges: ["192.0.2.0/24"] }));
+      await apply(makePort(subject, { ...port, loadBalancerSourceRanges: [others] }));
       assert.notEqual(await outcome(subject, { from: "outside", to, port: 80 }), "answered");
     },
   },

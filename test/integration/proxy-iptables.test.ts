@@ -2,23 +2,31 @@ import { describe, expect, test } from "vitest";
 import { portsOfService } from "../../src/proxy/index.js";
 import { IptablesProxy } from "../../src/proxy/iptables/index.js";
 import { describeProxyBackend } from "../../src/testing/proxy-contract.js";
-import { makeNetnsHost, type NetnsHost, netnsSubject, podCidr } from "./support/netns-host.js";
+import { makeNetnsHost, type NetnsHost, netnsSubject, podCidr, podCidrOf6 } from "./support/netns-host.js";
 
 const tables = ["filter", "nat"] as const;
 
-for (const variant of ["iptables-nft", "iptables-legacy"] as const) {
+const runs = [
+  { variant: "iptables-nft", family: 4, clusterCidr: podCidr },
+  { variant: "iptables-nft", family: 6, clusterCidr: podCidrOf6 },
+  { variant: "iptables-legacy", family: 4, clusterCidr: podCidr },
+] as const;
+
+for (const { variant, family, clusterCidr } of runs) {
+  const program = family === 4 ? variant : (variant.replace("ip", "ip6") as "ip6tables-nft");
   describeProxyBackend({
-    name: `IptablesProxy (${variant}, real packets)`,
+    name: `IptablesProxy (${program}, real packets)`,
     setup: () =>
       netnsSubject({
-        createBackend: ({ exec }) => new IptablesProxy({ exec, variant, clusterCidr: podCidr }),
+        family,
+        createBackend: ({ exec }) => new IptablesProxy({ exec, variant, clusterCidr, families: [family] }),
         async flush({ exec }) {
           for (const table of tables) {
-            await exec(variant, ["-t", table, "-F"]);
-            await exec(variant, ["-t", table, "-X"]);
+            await exec(program, ["-t", table, "-F"]);
+            await exec(program, ["-t", table, "-X"]);
           }
         },
-        leftovers: (host) => kubeRules(host, variant),
+        leftovers: (host) => kubeRules(host, program),
       }),
   });
 }
@@ -27,7 +35,7 @@ describe("IptablesProxy for two address families", () => {
   for (const variant of ["iptables-nft", "iptables-legacy"] as const) {
     test(`keeps the rules of each apart (${variant})`, async () => {
       await using host = await makeNetnsHost();
-      const clusterCidr = `${podCidr},fd00:244::/56`;
+      const clusterCidr = `${podCidr},${podCidrOf6}`;
       await using backend = new IptablesProxy({ exec: host.exec, variant, clusterCidr, families: [4, 6] });
       const meta = { namespace: "default", uid: "", resourceVersion: "", creationTimestamp: "" };
       const slice = (addressType: string, address: string) => ({

@@ -4,22 +4,28 @@ import type { ProxyServicePort } from "../../src/proxy/index.js";
 import { NftablesProxy } from "../../src/proxy/nftables/index.js";
 import { pickEndpoints } from "../../src/proxy/pick-endpoints.js";
 import { describeProxyBackend } from "../../src/testing/proxy-contract.js";
-import { makeNetnsHost, type NetnsHost, netnsSubject, podCidr } from "./support/netns-host.js";
+import { makeNetnsHost, type NetnsHost, netnsSubject, podCidr, podCidrOf6 } from "./support/netns-host.js";
 
-describeProxyBackend({
-  name: "NftablesProxy (real packets)",
-  setup: () =>
-    netnsSubject({
-      createBackend: ({ exec }) => new NftablesProxy({ exec, clusterCidr: podCidr }),
-      flush: async ({ exec }) => {
-        await exec("nft", ["flush", "ruleset"]);
-      },
-      leftovers: async ({ exec }) => {
-        const { stdout } = await exec("nft", ["list", "tables"]);
-        return stdout.split("\n").filter((line) => line.includes("kube-proxy"));
-      },
-    }),
-});
+for (const [family, clusterCidr] of [
+  [4, podCidr],
+  [6, podCidrOf6],
+] as const) {
+  describeProxyBackend({
+    name: `NftablesProxy (real packets of IPv${family})`,
+    setup: () =>
+      netnsSubject({
+        family,
+        createBackend: ({ exec }) => new NftablesProxy({ exec, clusterCidr, families: [family] }),
+        flush: async ({ exec }) => {
+          await exec("nft", ["flush", "ruleset"]);
+        },
+        leftovers: async ({ exec }) => {
+          const { stdout } = await exec("nft", ["list", "tables"]);
+          return stdout.split("\n").filter((line) => line.includes("kube-proxy"));
+        },
+      }),
+  });
+}
 
 /** What the kernel has: chains and sets in the order of their names, elements in the order of theirs. */
 async function content({ exec }: NetnsHost): Promise<readonly string[]> {
@@ -82,7 +88,7 @@ describe("NftablesProxy, change by change", () => {
     await using one = await makeNetnsHost();
     await using other = await makeNetnsHost();
     const random = seededRandom(seed);
-    const options = { clusterCidr: `${podCidr},fd00:244::/56`, families: [4, 6] as const };
+    const options = { clusterCidr: `${podCidr},${podCidrOf6}`, families: [4, 6] as const };
     await using backend = new NftablesProxy({ exec: one.exec, ...options });
     let ports = new Map<string, ProxyServicePort>();
     await backend.sync({ table: { ports }, changed: undefined });

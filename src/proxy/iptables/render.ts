@@ -190,7 +190,9 @@ class PortRenderer {
     const elsewhere = policy === "Local" && this.#port.hasEndpoints;
     const comment = this.#comment(`${this.#name} has no ${elsewhere ? "local " : ""}endpoints`);
     const packets = `${where}-m ${this.#proto} -p ${this.#proto} --dport ${port}`;
-    return `${comment} ${packets} -j ${elsewhere ? "DROP" : "REJECT"}`;
+    // The kernel tells a client on the node itself of an ICMPv6 error only when its packet is sent again, a second later.
+    const reset = this.#port.family === 6 && this.#proto === "tcp" ? " --reject-with tcp-reset" : "";
+    return `${comment} ${packets} -j ${elsewhere ? "DROP" : `REJECT${reset}`}`;
   }
 
   #match(what: string, ip: string | undefined, port: number): string {

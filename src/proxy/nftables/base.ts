@@ -56,9 +56,11 @@ export interface BaseChain {
 export function baseChains({ family, loopback }: FamilyWords, { mark }: FamilyRuleOptions): readonly BaseChain[] {
   const to = `${family} daddr . meta l4proto . th dport`;
   const toNodePort = `fib daddr type local ${family} daddr != ${loopback} meta l4proto . th dport`;
+  // The kernel tells a client on the node itself of an ICMPv6 error only when its packet is sent again, a second later.
+  const reject = family === "ip" ? ["reject"] : ["meta l4proto tcp reject with tcp reset", "reject"];
   const others = `0x${(~Number(mark) >>> 0).toString(16)}`;
   return [
-    { name: "reject-chain", rules: ["reject"] },
+    { name: "reject-chain", rules: reject },
     { name: "mark-for-masquerade", rules: [`meta mark set meta mark | ${mark}`] },
     {
       name: "masquerading",
@@ -78,7 +80,7 @@ export function baseChains({ family, loopback }: FamilyWords, { mark }: FamilyRu
     },
     { name: "service-endpoints-check", rules: [`${to} vmap @no-endpoint-services`] },
     { name: "nodeport-endpoints-check", rules: [`${toNodePort} vmap @no-endpoint-nodeports`] },
-    { name: "cluster-ips-check", rules: [`${family} daddr @cluster-ips reject`] },
+    { name: "cluster-ips-check", rules: [`${family} daddr @cluster-ips goto reject-chain`] },
     {
       name: "firewall-prerouting",
       hook: "type filter hook prerouting priority -110",

@@ -15,7 +15,7 @@ function serve({ ip, port, name }) {
     server.once("error", reject).listen(port, ip, resolve);
   });
   const udp = new Promise((resolve, reject) => {
-    const socket = createSocket("udp4");
+    const socket = createSocket(ip.includes(":") ? "udp6" : "udp4");
     socket.on("message", (_, from) => socket.send(`${name} ${from.address}\n`, from.port, from.address));
     socket.once("error", reject).bind(port, ip, resolve);
   });
@@ -48,7 +48,7 @@ function dialTcp({ to, port, source, sourcePort, timeoutMs }) {
 
 function dialUdp({ to, port, source, sourcePort, timeoutMs }) {
   return new Promise((resolve) => {
-    const socket = createSocket("udp4");
+    const socket = createSocket(to.includes(":") ? "udp6" : "udp4");
     const timer = setTimeout(() => done({ outcome: "silent" }), timeoutMs);
     const done = (result) => {
       clearTimeout(timer);

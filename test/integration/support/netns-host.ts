@@ -3,10 +3,34 @@ import { type Exec, hostExec } from "../../../src/proxy/iptables/index.js";
 import type { DialPlace, ProxySubject } from "../../../src/testing/proxy-checks.js";
 import { NetnsAgent } from "./netns-agent.js";
 
-const podIps = ["10.244.0.2", "10.244.0.3", "10.244.0.4"] as const;
 export const podCidr = "10.244.0.0/16";
-const nodeAddress = "10.0.0.1";
-const outsideAddress = "10.0.0.99";
+export const podCidrOf6 = "fd00:244::/56";
+
+/** The addresses of one family; `whole` is the prefix of a single address. */
+const addressesOf = {
+  4: {
+    pods: ["10.244.0.2", "10.244.0.3", "10.244.0.4"],
+    gateway: "10.244.0.1",
+    link: 24,
+    whole: 32,
+    node: "10.0.0.1",
+    outside: "10.0.0.99",
+    virtual: ["10.96.0.0/12", "203.0.113.0/24"],
+    clusterIPs: ["10.96.0.10", "10.96.0.11"],
+    externalIPs: ["203.0.113.1", "203.0.113.2"],
+  },
+  6: {
+    pods: ["fd00:244::2", "fd00:244::3", "fd00:244::4"],
+    gateway: "fd00:244::1",
+    link: 64,
+    whole: 128,
+    node: "fd00:10::1",
+    outside: "fd00:10::99",
+    virtual: ["fd00:96::/108", "2001:db8::/64"],
+    clusterIPs: ["fd00:96::10", "fd00:96::11"],
+    externalIPs: ["2001:db8::1", "2001:db8::2"],
+  },
+} as const;
 const run = hostExec();
 
 async function must(command: string, ...args: readonly string[]): Promise<string> {
@@ -34,6 +58,8 @@ export interface NetnsHostOptions {
    * once. iptables needs the former: the kernel looks for a route before it lets rules turn the node's own packets.
    */
   readonly virtualRoutes?: "device" | "unreachable" | undefined;
+  /** Of all addresses. Default 4. */
+  readonly family?: 4 | 6 | undefined;
   /** The node is where this process is: for a guest that has a kernel to itself. */
   readonly here?: boolean | undefined;
 }
@@ -43,7 +69,8 @@ export interface NetnsHostOptions {
  * else: a packet for which a rule is missing ends in the node's namespace.
  */
 export async function makeNetnsHost(options: NetnsHostOptions = {}): Promise<NetnsHost> {
-  const { agentScript, network = "bridge", here = false, virtualRoutes = "device" } = options;
+  const { agentScript, network = "bridge", here = false, virtualRoutes = "device", family = 4 } = options;
+  const { pods, gateway, link, whole, node: nodeAddress, outside, virtual } = addressesOf[family];
   const prefix = `cxp${process.pid}${Math.random().toString(36).slice(2, 6)}`;
   const node = `${prefix}-node`;
   const inNode = here ? [] : ["-n", node];
@@ -54,12 +81,14 @@ export async function makeNetnsHost(options: NetnsHostOptions = {}): Promise<Net
     made.push(name);
     await must("ip", "-n", name, "link", "set", "lo", "up");
   };
+  // Nobody else can have the address: it need not be looked for first.
+  const atOnce = family === 6 ? ["nodad"] : [];
   /** A cable between the node and a new namespace, which gets the address and routes by the gateway. */
   const attach = async (name: string, device: string, address: string): Promise<void> => {
     await add(name);
     await must("ip", ...inNode, "link", "add", device, "type", "veth", "peer", "name", "eth0", "netns", name);
     await must("ip", ...inNode, "link", "set", device, "up");
-    await must("ip", "-n", name, "addr", "add", address, "dev", "eth0");
+    await must("ip", "-n", name, "addr", "add", address, "dev", "eth0", ...atOnce);
     await must("ip", "-n", name, "link", "set", "eth0", "up");
   };
   const dispose = async (): Promise<void> => {
@@ -69,43 +98,43 @@ export async function makeNetnsHost(options: NetnsHostOptions = {}): Promise<Net
   try {
     if (!here) await add(node);
     const exec = hostExec(here ? {} : { netns: `/run/netns/${node}` });
-    await exec("sh", ["-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
+    await exec("sh", ["-c", "echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding"]);
     if (network === "bridge") {
       await must("ip", ...inNode, "link", "add", "br0", "type", "bridge");
-      await must("ip", ...inNode, "addr", "add", "10.244.0.1/24", "dev", "br0");
+      await must("ip", ...inNode, "addr", "add", `${gateway}/${link}`, "dev", "br0", ...atOnce);
       await must("ip", ...inNode, "link", "set", "br0", "up");
     }
-    for (const [index, ip] of podIps.entries()) {
+    for (const [index, ip] of pods.entries()) {
       const name = `${prefix}-pod${index}`;
       const device = `pod${index}`;
       if (network === "bridge") {
-        await attach(name, device, `${ip}/24`);
+        await attach(name, device, `${ip}/${link}`);
         await must("ip", ...inNode, "link", "set", device, "master", "br0");
         // Netfilter on bridges sends a translated packet back out of the port that it came in by.
         await must("bridge", ...inNode, "link", "set", "dev", device, "hairpin", "on");
       } else {
-        await attach(name, device, `${ip}/32`);
-        await must("ip", ...inNode, "addr", "add", "10.244.0.1/32", "dev", device);
+        await attach(name, device, `${ip}/${whole}`);
+        await must("ip", ...inNode, "addr", "add", `${gateway}/${whole}`, "dev", device, ...atOnce);
         await must("ip", ...inNode, "route", "add", ip, "dev", device);
-        await must("ip", "-n", name, "route", "add", "10.244.0.1", "dev", "eth0");
+        await must("ip", "-n", name, "route", "add", gateway, "dev", "eth0");
       }
-      await must("ip", "-n", name, "route", "add", "default", "via", "10.244.0.1");
+      await must("ip", "-n", name, "route", "add", "default", "via", gateway);
       agents.set(index, new NetnsAgent(name, agentScript));
     }
-    await attach(`${prefix}-out`, "out", `${outsideAddress}/24`);
-    await must("ip", ...inNode, "addr", "add", `${nodeAddress}/24`, "dev", "out");
-    await must("ip", "-n", `${prefix}-out`, "route", "add", "203.0.113.0/24", "via", nodeAddress);
+    await attach(`${prefix}-out`, "out", `${outside}/${link}`);
+    await must("ip", ...inNode, "addr", "add", `${nodeAddress}/${link}`, "dev", "out", ...atOnce);
+    await must("ip", "-n", `${prefix}-out`, "route", "add", virtual[1], "via", nodeAddress);
     if (virtualRoutes === "device") {
       await must("ip", ...inNode, "link", "add", "void0", "type", "bridge");
       await must("ip", ...inNode, "link", "set", "void0", "up");
     }
-    for (const range of ["10.96.0.0/12", "203.0.113.0/24"]) {
+    for (const range of virtual) {
       const route = virtualRoutes === "device" ? [range, "dev", "void0", "src", nodeAddress] : ["unreachable", range];
       await must("ip", ...inNode, "route", "add", ...route);
     }
     agents.set("node", new NetnsAgent(here ? undefined : node, agentScript));
     agents.set("outside", new NetnsAgent(`${prefix}-out`, agentScript));
-    for (const [index, ip] of podIps.entries()) await agents.get(index)?.serve(ip, 8080, String(index));
+    for (const [index, ip] of pods.entries()) await agents.get(index)?.serve(ip, 8080, String(index));
     return {
       netns: node,
       exec,
@@ -132,13 +161,14 @@ export interface NetnsSubjectOptions extends NetnsHostOptions {
 
 export async function netnsSubject(options: NetnsSubjectOptions): Promise<ProxySubject> {
   const host = await makeNetnsHost(options);
+  const { pods, node, outside, clusterIPs, externalIPs } = addressesOf[options.family ?? 4];
   return {
     createBackend: () => options.createBackend(host),
-    endpoints: podIps.map((ip) => ({ ip, port: 8080 })),
-    nodeAddress,
-    outsideAddress,
-    clusterIPs: ["10.96.0.10", "10.96.0.11"],
-    externalIPs: ["203.0.113.1", "203.0.113.2"],
+    endpoints: pods.map((ip) => ({ ip, port: 8080 })),
+    nodeAddress: node,
+    outsideAddress: outside,
+    clusterIPs,
+    externalIPs,
     nodePort: 30_080,
     dial: ({ from, to, port, protocol = "TCP", sourcePort }) =>
       host.agent(from).dial({ to, port, protocol, sourcePort, timeoutMs: options.timeoutMs ?? 700 }),
