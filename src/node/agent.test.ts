@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 import { leases, nodes, pods, runtimeClasses } from "../api/index.js";
+import type { FakeScript } from "../runtime/index.js";
 import { type Harness, startHarness } from "../testing/node-harness.js";
 
 const open: Harness[] = [];
@@ -395,6 +396,36 @@ test("env comes from the pod, ConfigMaps, Secrets and expansion; a missing one i
   });
   await h.clock.advance(11_000);
   expect(seen[0]).toMatchObject({ P_A: "1", POD: "web", IP: "10.244.0.2", SECRET: "v1", SUM: "web-v1-$(POD)-$(NONE)" });
+});
+
+test.each([
+  ["IPv4", ["10.9.0.1", "fd00:9::1", "10.9.0.2"], ["10.244.0.2", "fd00:244::2"], ["10.9.0.1", "fd00:9::1"]],
+  ["IPv6", ["fd00:9::1", "10.9.0.1"], ["fd00:244::2", "10.244.0.2"], ["fd00:9::1", "10.9.0.1"]],
+  ["IPv4 alone", ["10.9.0.1"], ["10.244.0.2", "fd00:244::2"], ["10.9.0.1"]],
+])("addresses of two families begin with the node's: %s", async (_name, own, podIps, hostIps) => {
+  let seen: Record<string, string> = {};
+  const script: FakeScript = ({ config }) => {
+    seen = Object.fromEntries(config.env.map(({ name, value }) => [name, value]));
+    return undefined;
+  };
+  const h = await harness(
+    { podCidr: "10.244.0.0/24,fd00:244::/64", script },
+    { addresses: own.map((address) => ({ type: "InternalIP", address })) },
+  );
+  const env = ["podIP", "podIPs", "hostIPs"].map((name) => ({
+    name,
+    valueFrom: { fieldRef: { fieldPath: `status.${name}` } },
+  }));
+  await h.create("web", { containers: [{ name: "c", image: "a", env }] });
+  expect((await h.get("web")).status).toMatchObject({
+    podIP: podIps[0],
+    podIPs: podIps.map((ip) => ({ ip })),
+    hostIP: hostIps[0],
+    hostIPs: hostIps.map((ip) => ({ ip })),
+  });
+  expect(seen).toEqual({ podIP: podIps[0], podIPs: podIps.join(), hostIPs: hostIps.join() });
+  await h.create("shared", { containers: [{ name: "c", image: "a" }], hostNetwork: true });
+  expect((await h.get("shared")).status).toMatchObject({ podIP: hostIps[0], podIPs: hostIps.map((ip) => ({ ip })) });
 });
 
 test("a lost sandbox is made anew with its containers", async () => {

@@ -18,6 +18,7 @@ import { type NodeContext, type NodeFacts, podEvent } from "./pod/context.js";
 import { createHookRunner } from "./pod/hooks.js";
 import { imageCredentials } from "./pod/image-credentials.js";
 import { ImagePuller } from "./pod/image-puller.js";
+import { onePerFamily } from "./pod/pod-addresses.js";
 import type { PodRecord } from "./pod/pod-record.js";
 import { PodWorker } from "./pod/pod-worker.js";
 import { RestartBackoff } from "./pod/restart-backoff.js";
@@ -277,9 +278,11 @@ class Agent implements NodeAgent {
     const capacity = resourcesOf(this.#options);
     return {
       nodeName: this.nodeName,
-      hostIps: addressesOf(this.#options)
-        .filter(({ type }) => type === "InternalIP")
-        .map(({ address }) => address),
+      hostIps: onePerFamily(
+        addressesOf(this.#options)
+          .filter(({ type }) => type === "InternalIP")
+          .map(({ address }) => address),
+      ),
       allocatable: { ...capacity, ...this.#options.allocatable },
       memoryBytes: quantityValue(capacity.memory ?? "0"),
     };

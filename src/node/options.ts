@@ -41,9 +41,12 @@ export interface NodeAgentOptions {
   readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly annotations?: Readonly<Record<string, string>> | undefined;
   readonly taints?: readonly Taint[] | undefined;
-  /** Absent: InternalIP 127.0.0.1 and the Hostname. */
+  /** Absent: InternalIP 127.0.0.1 and the Hostname. The first InternalIP's family is the one that pods' addresses begin with. */
   readonly addresses?: readonly NodeAddress[] | undefined;
-  /** Written into the Node when it is first registered; absent: a controller assigns one. */
+  /**
+   * Written into the Node when it is first registered; absent: a controller assigns one. One block, or one of each family with a comma
+   * between them.
+   */
   readonly podCidr?: string | undefined;
   /** Name servers of pods with dnsPolicy ClusterFirst. Absent: they get the node's own, and an event that says so. */
   readonly clusterDns?: readonly string[] | undefined;

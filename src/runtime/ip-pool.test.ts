@@ -17,6 +17,13 @@ test("a released address is not given out again at once", () => {
   expect(pool.allocate()).not.toBe(first);
 });
 
+test("addresses of IPv6 too", () => {
+  const pool = new IpPool("fd00:1::/64");
+  expect(pool.reserve("FD00:1:0::2")).toBe(true);
+  expect(pool.reserve("10.1.0.2")).toBe(false);
+  expect([pool.allocate(), pool.allocate()]).toEqual(["fd00:1::3", "fd00:1::4"]);
+});
+
 test("reserved addresses are skipped; those of other ranges are refused", () => {
   const pool = new IpPool("10.1.0.0/24");
   expect(pool.reserve("10.1.0.2")).toBe(true);
@@ -24,6 +31,6 @@ test("reserved addresses are skipped; those of other ranges are refused", () => 
   expect(pool.allocate()).toBe("10.1.0.3");
 });
 
-test.each(["10.1.0.0", "10.1.0.0/31", "300.1.0.0/24", "fd00::/64"])("%s is no pod range", (cidr) => {
-  expect(() => new IpPool(cidr)).toThrow("is not an IPv4 network");
+test.each(["10.1.0.0", "10.1.0.0/31", "300.1.0.0/24", "fd00::/48"])("%s is no pod range", (cidr) => {
+  expect(() => new IpPool(cidr)).toThrow("is not a network");
 });

@@ -1,35 +1,37 @@
+import { cidrContains, formatIp, type IpPrefix, parseCidr, parseIp } from "../api/index.js";
 import { RuntimeError } from "./errors.js";
 
-/** Hands out the IPv4 addresses of a range, lowest free first after the last one given, so that reuse comes late. */
+const maxUsable = 2 ** 31;
+
+/** Hands out the addresses of a range, lowest free first after the last one given, so that reuse comes late. */
 export class IpPool {
   readonly cidr: string;
-  readonly #base: number;
-  readonly #size: number;
+  readonly #prefix: IpPrefix;
+  readonly #usable: number;
   readonly #used = new Set<number>();
   #next = 0;
 
-  /** Keeps back the network's own address, the first one (the node's) and the broadcast address. */
+  /** Keeps back the network's own address, the first one (the node's) and the last one (of IPv4 the broadcast address). */
   constructor(cidr: string) {
-    const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\/(\d{1,2})$/.exec(cidr);
-    const octets = match?.slice(1, 5).map(Number) ?? [];
-    const bits = Number(match?.[5]);
-    if (octets.length !== 4 || octets.some((octet) => octet > 255) || bits < 8 || bits > 30) {
-      throw new RuntimeError("invalid", `pod range ${JSON.stringify(cidr)} is not an IPv4 network of /8 to /30`);
+    const prefix = parseCidr(cidr);
+    const hostBits = (prefix?.family === 6 ? 128 : 32) - (prefix?.prefixLength ?? 0);
+    if (prefix === undefined || hostBits < 2 || hostBits > (prefix.family === 6 ? 64 : 24)) {
+      const text = JSON.stringify(cidr);
+      throw new RuntimeError("invalid", `pod range ${text} is not a network of /8 to /30, or of IPv6 /64 to /126`);
     }
     this.cidr = cidr;
-    this.#size = 2 ** (32 - bits);
-    const address = octets.reduce((sum, octet) => sum * 256 + octet, 0);
-    this.#base = address - (address % this.#size);
+    this.#prefix = prefix;
+    this.#usable = Math.min(2 ** hostBits - 3, maxUsable);
   }
 
   allocate(): string {
-    const usable = this.#size - 3;
+    const usable = this.#usable;
     for (let tried = 0; tried < usable; tried++) {
       const offset = 2 + ((this.#next + tried) % usable);
       if (this.#used.has(offset)) continue;
       this.#used.add(offset);
       this.#next = (offset - 1) % usable;
-      return toText(this.#base + offset);
+      return formatIp({ family: this.#prefix.family, value: this.#prefix.first + BigInt(offset) });
     }
     throw new RuntimeError("unavailable", `no free address in ${this.cidr}`);
   }
@@ -48,11 +50,8 @@ export class IpPool {
   }
 
   #offset(ip: string): number | undefined {
-    const offset = ip.split(".").reduce((sum, octet) => sum * 256 + Number(octet), 0) - this.#base;
-    return offset >= 0 && offset < this.#size ? offset : undefined;
+    const address = parseIp(ip);
+    if (address === undefined || !cidrContains(this.#prefix, address)) return undefined;
+    return Number(address.value - this.#prefix.first);
   }
-}
-
-function toText(address: number): string {
-  return [24, 16, 8, 0].map((shift) => Math.floor(address / 2 ** shift) % 256).join(".");
 }

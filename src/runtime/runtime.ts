@@ -52,7 +52,7 @@ export interface ExecSyncResult {
 export interface RuntimeService {
   version(options?: CallOptions): Promise<RuntimeVersion>;
   status(options?: CallOptions): Promise<RuntimeStatus>;
-  /** The node learned its pod range. Ignored where the network takes it from elsewhere. */
+  /** The node learned its pod range, or its two with a comma between them. Ignored where the network takes it from elsewhere. */
   updatePodCidr(podCidr: string, options?: CallOptions): Promise<void>;
 
   /** Makes and starts a sandbox with its network; resolves with its ID when it is ready. A failure leaves nothing behind. */

@@ -13,7 +13,15 @@ import { defineStatefulController } from "../define-controller.js";
 import { canonicalJson, equalJson } from "../shared/hash.js";
 import { isReady, isTerminating } from "../shared/pods.js";
 import { deleteExactly } from "../shared/write-status.js";
-import { hasSelector, hostnameIn, isHeadless, ServicePods, targetPortOn } from "./service-pods.js";
+import {
+  addressIn,
+  addressTypesOf,
+  hasSelector,
+  hostnameIn,
+  isHeadless,
+  ServicePods,
+  targetPortOn,
+} from "./service-pods.js";
 
 const headlessLabel = "service.kubernetes.io/headless";
 const managedByLabel = "endpoints.kubernetes.io/managed-by";
@@ -91,9 +99,13 @@ export function subsetsOf(
     { ports: readonly CoreEndpointPort[]; ready: EndpointAddress[]; notReady: EndpointAddress[] }
   >();
   const publish = service.spec?.publishNotReadyAddresses ?? false;
+  // The legacy object has addresses of the first family alone.
+  const [family = "IPv4"] = addressTypesOf(service);
   let ready = 0;
   for (const pod of all) {
     if (isTerminating(pod) && !publish) continue;
+    const ip = addressIn(pod, family);
+    if (ip === undefined) continue;
     const ports = portsOn(service, pod);
     if (ports.length === 0 && (service.spec?.ports ?? []).length > 0) continue;
     const id = canonicalJson(ports);
@@ -101,7 +113,7 @@ export function subsetsOf(
     groups.set(id, group);
     const isUp = publish || isReady(pod);
     if (isUp) ready++;
-    (isUp ? group.ready : group.notReady).push(addressOf(service, pod));
+    (isUp ? group.ready : group.notReady).push(addressOf(service, pod, ip));
   }
   const total = [...groups.values()].reduce((sum, group) => sum + group.ready.length + group.notReady.length, 0);
   let [readyLeft, otherLeft] = [Math.min(maxAddresses, ready), Math.max(0, maxAddresses - ready)];
@@ -143,13 +155,9 @@ function portsOn(service: Service, pod: Pod): readonly CoreEndpointPort[] {
   return ports;
 }
 
-function addressOf(service: Service, pod: Pod): EndpointAddress {
+function addressOf(service: Service, pod: Pod, ip: string): EndpointAddress {
   const { namespace, name, uid } = pod.metadata;
   const hostname = hostnameIn(pod, service);
-  const family = service.spec?.ipFamilies?.[0];
-  const ips = [pod.status?.podIP ?? "", ...(pod.status?.podIPs ?? []).map(({ ip }) => ip)];
-  const ip =
-    (family === undefined ? undefined : ips.find((one) => one.includes(":") === (family === "IPv6"))) ?? ips[0] ?? "";
   return {
     ip,
     ...(pod.spec?.nodeName === undefined ? {} : { nodeName: pod.spec.nodeName }),

@@ -83,6 +83,23 @@ function isChanged(old: Pod, pod: Pod): boolean {
   );
 }
 
+export type AddressType = "IPv4" | "IPv6";
+
+/** Its families, in order. Services from before there were two have none written down. */
+export function addressTypesOf(service: Service): readonly AddressType[] {
+  const families = service.spec?.ipFamilies;
+  if (families === undefined || families.length === 0)
+    return [service.spec?.clusterIP?.includes(":") ? "IPv6" : "IPv4"];
+  return families.map((family) => (family === "IPv6" ? "IPv6" : "IPv4"));
+}
+
+/** A pod's address of a family. */
+export function addressIn(pod: Pod, type: AddressType): string | undefined {
+  const ips = (pod.status?.podIPs ?? []).map(({ ip }) => ip);
+  if (ips.length === 0 && pod.status?.podIP) ips.push(pod.status.podIP);
+  return ips.find((ip) => ip.includes(":") === (type === "IPv6"));
+}
+
 /** The number that a service's port has on a pod; undefined when the pod has no port of that name. */
 export function targetPortOn(pod: Pod, port: ServicePort): number | undefined {
   const target = port.targetPort ?? port.port;

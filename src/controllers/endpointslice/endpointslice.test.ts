@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { endpointSlices, endpoints, nodes, type Pod, pods, services } from "../../api/index.js";
 import { makeNode, makePod } from "../../testing/builders.js";
 import { Scenario } from "../../testing/controller-scenario.js";
@@ -136,4 +136,65 @@ test("publishNotReadyAddresses calls all ready", async () => {
     terminating: false,
   });
   expect((await scenario.get(endpoints, "web"))?.subsets?.[0]?.addresses).toHaveLength(1);
+});
+
+describe("a service's families", () => {
+  const address = { IPv4: "10.0.0.7", IPv6: "fd00::7" } as const;
+  const status = (...families: readonly (keyof typeof address)[]): object => {
+    const podIPs = families.map((family) => ({ ip: address[family] }));
+    const lastTransitionTime = "2026-01-01T00:00:00Z";
+    return { podIP: podIPs[0]?.ip, podIPs, conditions: [{ type: "Ready", status: "True", lastTransitionTime }] };
+  };
+  const slices = async (scenario: Scenario): Promise<unknown> =>
+    Object.fromEntries(
+      (await scenario.list(endpointSlices)).map(({ addressType, endpoints: all = [] }) => [
+        addressType,
+        all.flatMap(({ addresses }) => addresses),
+      ]),
+    );
+
+  it.each([
+    { families: ["IPv4"], pod: ["IPv4", "IPv6"], expected: { IPv4: ["10.0.0.7"] }, legacy: "10.0.0.7" },
+    {
+      families: ["IPv4", "IPv6"],
+      pod: ["IPv6", "IPv4"],
+      expected: { IPv4: ["10.0.0.7"], IPv6: ["fd00::7"] },
+      legacy: "10.0.0.7",
+    },
+    {
+      families: ["IPv6", "IPv4"],
+      pod: ["IPv4", "IPv6"],
+      expected: { IPv4: ["10.0.0.7"], IPv6: ["fd00::7"] },
+      legacy: "fd00::7",
+    },
+    { families: ["IPv6", "IPv4"], pod: ["IPv4"], expected: { IPv4: ["10.0.0.7"], IPv6: [] }, legacy: undefined },
+    { families: ["IPv6"], pod: ["IPv4"], expected: { IPv6: [] }, legacy: undefined },
+  ] as const)("$families with a pod of $pod", async ({ families, pod: of, expected, legacy }) => {
+    const clusterIP = families[0] === "IPv4" ? "10.96.0.9" : "fd00::9";
+    const scenario = await begin({ ipFamilies: families, clusterIP });
+    scenario.kubelet = false;
+    await scenario.create(pods, pod("a"));
+    await scenario.change(pods, "a", { status: status(...of) }, "status");
+    await scenario.settle();
+    expect(await slices(scenario)).toEqual(expected);
+    const [subset] = (await scenario.get(endpoints, "web"))?.subsets ?? [];
+    expect(subset?.addresses?.map(({ ip }) => ip)).toEqual(legacy === undefined ? undefined : [legacy]);
+  });
+
+  it("come and go with their slices", async () => {
+    const scenario = await begin({ clusterIPs: ["10.96.0.9"], ipFamilyPolicy: "SingleStack", ipFamilies: ["IPv4"] });
+    await scenario.settle();
+    const two = {
+      ipFamilyPolicy: "PreferDualStack",
+      ipFamilies: ["IPv4", "IPv6"],
+      clusterIPs: ["10.96.0.9", "fd00::9"],
+    };
+    await scenario.change(services, "web", { spec: two });
+    await scenario.settle();
+    expect(await slices(scenario)).toEqual({ IPv4: [], IPv6: [] });
+    const one = { ipFamilyPolicy: "SingleStack", ipFamilies: ["IPv4"], clusterIPs: ["10.96.0.9"] };
+    await scenario.change(services, "web", { spec: one });
+    await scenario.settle();
+    expect(await slices(scenario)).toEqual({ IPv4: [] });
+  });
 });

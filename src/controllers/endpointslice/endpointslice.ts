@@ -1,8 +1,8 @@
 import { type Node, nodes, type Service, services } from "../../api/index.js";
 import type { Controller } from "../controller.js";
 import { defineStatefulController } from "../define-controller.js";
-import { hasSelector, isHeadless, ServicePods } from "../endpoints/service-pods.js";
-import { addressTypesOf, planSlices, portGroups } from "./slices.js";
+import { addressTypesOf, hasSelector, isHeadless, ServicePods } from "../endpoints/service-pods.js";
+import { planSlices, portGroups } from "./slices.js";
 import { followSlices, managedBy, serviceName, writeSlices } from "./write-slices.js";
 
 const manager = "endpointslice-controller.k8s.io";

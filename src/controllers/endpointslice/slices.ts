@@ -1,12 +1,10 @@
 import type { DiscoveryEndpointPort, Endpoint, EndpointSlice, Node, Pod, Service } from "../../api/index.js";
-import { hostnameIn, targetPortOn } from "../endpoints/service-pods.js";
+import { type AddressType, addressIn, addressTypesOf, hostnameIn, targetPortOn } from "../endpoints/service-pods.js";
 import { canonicalJson, equalJson } from "../shared/hash.js";
 import { isReady, isTerminating } from "../shared/pods.js";
 
 export const maxEndpointsPerSlice = 100;
 const zoneLabel = "topology.kubernetes.io/zone";
-
-export type AddressType = "IPv4" | "IPv6";
 
 /** Endpoints that have the same ports, and so can share slices. */
 export interface PortGroup {
@@ -19,13 +17,6 @@ export interface SliceChanges {
   readonly create: readonly { readonly group: Omit<PortGroup, "endpoints">; readonly endpoints: readonly Endpoint[] }[];
   readonly update: readonly { readonly slice: EndpointSlice; readonly endpoints: readonly Endpoint[] }[];
   readonly remove: readonly EndpointSlice[];
-}
-
-export function addressTypesOf(service: Service): readonly AddressType[] {
-  const families = service.spec?.ipFamilies;
-  if (families === undefined || families.length === 0)
-    return [service.spec?.clusterIP?.includes(":") ? "IPv6" : "IPv4"];
-  return families.map((family) => (family === "IPv6" ? "IPv6" : "IPv4"));
 }
 
 /** The endpoints of a service as they should be, by address family and ports. */
@@ -50,12 +41,6 @@ export function portGroups(
     }
   }
   return [...groups.values()];
-}
-
-function addressIn(pod: Pod, type: AddressType): string | undefined {
-  const ips = (pod.status?.podIPs ?? []).map(({ ip }) => ip);
-  if (ips.length === 0 && pod.status?.podIP) ips.push(pod.status.podIP);
-  return ips.find((ip) => ip.includes(":") === (type === "IPv6"));
 }
 
 function portsOn(service: Service, pod: Pod): readonly DiscoveryEndpointPort[] {

@@ -5,6 +5,7 @@ import { oldStatus } from "./container-statuses.js";
 import { fieldPathOf, type PodContainer, podLabel } from "./containers.js";
 import { type NodeContext, podEvent } from "./context.js";
 import { crashLoopMessage } from "./image-puller.js";
+import { podIps } from "./pod-addresses.js";
 import type { PodRecord } from "./pod-record.js";
 import { backoffKey } from "./restart-backoff.js";
 import { latest } from "./runtime-state.js";
@@ -132,7 +133,7 @@ async function configOf(
   const pod = record.allocated;
   await context.servicesReady(signal);
   const { hostIps, allocatable, memoryBytes } = context.facts();
-  const ips = podIps(record, hostIps);
+  const ips = ipsOf(record, hostIps);
   const sources = {
     objects: context.objects,
     services: context.services(),
@@ -157,9 +158,8 @@ async function configOf(
   });
 }
 
-export function podIps(record: PodRecord, hostIps: readonly string[]): readonly string[] {
-  if (record.pod.spec?.hostNetwork) return hostIps;
-  return record.state.sandboxes[0]?.ips ?? [];
+export function ipsOf({ pod, state }: PodRecord, hostIps: readonly string[]): readonly string[] {
+  return podIps(pod, state.sandboxes[0]?.ips ?? [], hostIps);
 }
 
 async function postStart(
@@ -174,7 +174,7 @@ async function postStart(
   const { runtime, hooks } = context;
   record.starting.add(containerId);
   try {
-    const ip = podIps(record, context.facts().hostIps)[0] ?? "127.0.0.1";
+    const ip = ipsOf(record, context.facts().hostIps)[0] ?? "127.0.0.1";
     await hooks.run(handler, { container: entry.container, containerId, ip, timeoutMs: 0, signal });
   } catch (error) {
     signal.throwIfAborted();

@@ -2,6 +2,7 @@ import type { ContainerStatus, Pod, PodCondition, PodStatus, ResourceRequirement
 import { type ContainerStatusInput, containerStatus, timeOf } from "./container-statuses.js";
 import { containersOf, isSidecar, type PodContainer, specOf } from "./containers.js";
 import { isTerminalPhase, type PodPhase, podPhase } from "./phase.js";
+import { podIps } from "./pod-addresses.js";
 import type { ResizeState } from "./pod-record.js";
 import { settleInit, settleMain } from "./terminal-statuses.js";
 
@@ -45,7 +46,7 @@ export function podStatus(input: PodStatusInput): PodStatus {
   const init = input.terminal ? settleInit(seenInit) : seenInit;
   const ephemeral = (spec.ephemeralContainers ?? []).length === 0 ? [] : statusesOf(({ role }) => role === "ephemeral");
   const phase = verdict?.phase ?? keptPhase(input.previous?.phase) ?? settledPhase(input, main, init);
-  const ips = podIps(input);
+  const ips = ipsOf(input);
   const { previous } = input;
   const reason = verdict?.reason ?? (isTerminalPhase(previous?.phase) ? previous?.reason : undefined);
   const message = verdict?.message ?? (isTerminalPhase(previous?.phase) ? previous?.message : undefined);
@@ -86,9 +87,8 @@ function keptPhase(phase: string | undefined): PodPhase | undefined {
   return isTerminalPhase(phase) ? phase : undefined;
 }
 
-function podIps(input: PodStatusInput): readonly string[] {
-  if (specOf(input.pod).hostNetwork) return input.hostIps;
-  const ips = input.state.sandboxes[0]?.ips ?? [];
+function ipsOf(input: PodStatusInput): readonly string[] {
+  const ips = podIps(input.pod, input.state.sandboxes[0]?.ips ?? [], input.hostIps);
   if (ips.length > 0) return ips;
   // A pod that ended keeps the address it had.
   return isTerminalPhase(input.previous?.phase) || input.terminal

@@ -4,7 +4,7 @@ import { sameResources } from "../resize/pod-resources.js";
 import { resizePod } from "../resize/resize-pod.js";
 import { VolumeError } from "../volumes/volume-manager.js";
 import { hashOf } from "./container-config.js";
-import { podIps, startContainer, wordsOf } from "./container-starter.js";
+import { ipsOf, startContainer, wordsOf } from "./container-starter.js";
 import { timeOf } from "./container-statuses.js";
 import { containersOf, findContainer, specOf } from "./containers.js";
 import { type NodeContext, podEvent } from "./context.js";
@@ -342,7 +342,7 @@ export class PodSync {
     try {
       record.volumes = await volumes.mount(
         record.allocated,
-        { podIps: podIps(record, hostIps), hostIps, allocatable },
+        { podIps: ipsOf(record, hostIps), hostIps, allocatable },
         signal,
       );
     } catch (error) {
@@ -369,7 +369,7 @@ export class PodSync {
   #ensureProbes(): void {
     const { probes } = this.#context;
     const record = this.#record;
-    const ip = podIps(record, this.#context.facts().hostIps)[0] ?? "";
+    const ip = ipsOf(record, this.#context.facts().hostIps)[0] ?? "";
     for (const entry of containersOf(record.pod)) {
       const status = record.state.containers.get(entry.container.name)?.[0];
       if (status?.state !== "running" || record.starting.has(status.id)) continue;

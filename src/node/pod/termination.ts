@@ -1,6 +1,6 @@
 import { sleep } from "../../internal/clock.js";
 import type { ContainerStatus } from "../../runtime/index.js";
-import { eventSink, podIps, wordsOf } from "./container-starter.js";
+import { eventSink, ipsOf, wordsOf } from "./container-starter.js";
 import { containersOf, findContainer, type PodContainer } from "./containers.js";
 import type { NodeContext } from "./context.js";
 import type { PodRecord } from "./pod-record.js";
@@ -115,7 +115,7 @@ async function preStop(
   });
   const cut = new Promise<void>((resolve) => late.signal.addEventListener("abort", () => resolve(), { once: true }));
   try {
-    const ip = podIps(record, context.facts().hostIps)[0] ?? "127.0.0.1";
+    const ip = ipsOf(record, context.facts().hostIps)[0] ?? "127.0.0.1";
     const timeoutMs = Math.max(1000, deadline.atMs - clock.now());
     const target = { container, containerId, ip, timeoutMs, signal: AbortSignal.any([signal, late.signal]) };
     await Promise.race([hooks.run(handler, target), cut]);

@@ -56,7 +56,7 @@ export function newNode(
       ...(options.annotations === undefined ? {} : { annotations: options.annotations }),
     },
     spec: {
-      ...(podCidr === undefined ? {} : { podCIDR: podCidr, podCIDRs: [podCidr] }),
+      ...(podCidr === undefined ? {} : { podCIDR: podCidr.split(",")[0] ?? "", podCIDRs: podCidr.split(",") }),
       ...(taints === undefined ? {} : { taints }),
     },
     status,

@@ -134,10 +134,10 @@ export class Registrar {
   }
 
   async #take(node: Node): Promise<void> {
-    const before = this.#node?.spec?.podCIDR;
+    const before = podCidrsOf(this.#node);
     this.#node = node;
-    const podCidr = node.spec?.podCIDR;
-    if (podCidr && podCidr !== before) await this.#own.options.runtime.updatePodCidr(podCidr);
+    const podCidr = podCidrsOf(node);
+    if (podCidr !== "" && podCidr !== before) await this.#own.options.runtime.updatePodCidr(podCidr);
   }
 
   #status(previous: NodeStatus | undefined): Promise<NodeStatus> {
@@ -172,4 +172,10 @@ function goneFrom(before: NodeStatus["allocatable"], now: NodeStatus["allocatabl
 
 function withoutHeartbeats(status: NodeStatus): unknown {
   return { ...status, conditions: status.conditions?.map(({ lastHeartbeatTime: _, ...rest }) => rest) };
+}
+
+/** As a runtime is told: of both families with a comma between them. */
+function podCidrsOf(node: Node | undefined): string {
+  const { podCIDR = "", podCIDRs = [] } = node?.spec ?? {};
+  return podCIDRs.length > 0 ? podCIDRs.join() : podCIDR;
 }

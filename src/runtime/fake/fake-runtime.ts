@@ -22,7 +22,7 @@ import { fakeAttach, fakeExec } from "./fake-streams.js";
 
 export interface FakeRuntimeOptions {
   readonly clock: Clock;
-  /** Where pods' addresses come from. Default 10.244.0.0/16. */
+  /** Where pods' addresses come from, one block or one of each family with a comma between them. Default 10.244.0.0/16. */
   readonly podCidr?: string | undefined;
   /** What containers do; absent, or undefined for one: it runs until it is stopped. */
   readonly script?: FakeScript | undefined;
@@ -38,7 +38,7 @@ interface FakeSandbox {
   readonly id: string;
   readonly config: PodSandboxConfig;
   readonly createdAtMs: number;
-  readonly ip: string | undefined;
+  readonly ips: readonly string[];
   state: "ready" | "notready";
   readonly containers: Map<string, FakeContainer>;
 }
@@ -57,14 +57,14 @@ export class FakeRuntime extends FakeImages implements Runtime {
   readonly #sandboxesByPod = new Map<string, FakeSandbox[]>();
   readonly #containers = new Map<string, FakeContainer>();
   readonly #watchers = new Set<AsyncQueue<ContainerEvent>>();
-  #ips: IpPool;
+  #pools: readonly IpPool[];
   #serial = 0;
 
   constructor(options: FakeRuntimeOptions) {
     super(options);
     this.#options = options;
     this.#clock = options.clock;
-    this.#ips = new IpPool(options.podCidr ?? "10.244.0.0/16");
+    this.#pools = poolsOf(options.podCidr ?? "10.244.0.0/16");
   }
 
   async version(): Promise<RuntimeVersion> {
@@ -81,8 +81,9 @@ export class FakeRuntime extends FakeImages implements Runtime {
   }
 
   async updatePodCidr(podCidr: string): Promise<void> {
-    if (podCidr !== "" && podCidr !== this.#ips.cidr && this.#options.podCidr === undefined) {
-      this.#ips = new IpPool(podCidr);
+    const own = this.#pools.map(({ cidr }) => cidr).join();
+    if (podCidr !== "" && podCidr !== own && this.#options.podCidr === undefined) {
+      this.#pools = poolsOf(podCidr);
     }
   }
 
@@ -95,7 +96,7 @@ export class FakeRuntime extends FakeImages implements Runtime {
       id,
       config,
       createdAtMs: this.#clock.now(),
-      ip: hostNetwork ? undefined : this.#ips.allocate(),
+      ips: hostNetwork ? [] : this.#pools.map((pool) => pool.allocate()),
       state: "ready",
       containers: new Map(),
     };
@@ -113,7 +114,7 @@ export class FakeRuntime extends FakeImages implements Runtime {
     if (sandbox === undefined || sandbox.state === "notready") return;
     for (const container of sandbox.containers.values()) container.stop(0);
     sandbox.state = "notready";
-    if (sandbox.ip !== undefined) this.#ips.release(sandbox.ip);
+    for (const ip of sandbox.ips) for (const pool of this.#pools) pool.release(ip);
     this.#emit("stopped", sandboxId, sandbox);
   }
 
@@ -134,7 +135,7 @@ export class FakeRuntime extends FakeImages implements Runtime {
     const sandbox = this.#sandbox(sandboxId);
     return {
       ...summaryOf(sandbox),
-      ips: sandbox.ip === undefined || sandbox.state !== "ready" ? [] : [sandbox.ip],
+      ips: sandbox.state === "ready" ? sandbox.ips : [],
       networkMode: sandbox.config.security.namespaces.network,
     };
   }
@@ -380,4 +381,8 @@ function summaryOf(sandbox: FakeSandbox): PodSandbox {
 function matches(wanted: StringMap | undefined, labels: StringMap): boolean {
   for (const key in wanted) if (labels[key] !== wanted[key]) return false;
   return true;
+}
+
+function poolsOf(podCidr: string): readonly IpPool[] {
+  return podCidr.split(",").map((cidr) => new IpPool(cidr));
 }
