@@ -10,15 +10,11 @@ import type { AdmissionPlugin, CacheReader } from "./admission/admission.js";
 import { httpsWebhookCall } from "./admission/webhook-call.js";
 import { type Aggregation, aggregation } from "./aggregation/aggregation.js";
 import type { Authenticator, TokenAuthenticator } from "./authn/authenticator.js";
-import { bearerAuthenticator, staticTokenAuthenticator } from "./authn/bearer.js";
-import { certificateAuthenticator } from "./authn/certificates.js";
-import { frontProxyAuthenticator } from "./authn/front-proxy.js";
 import { issuerRoutes } from "./authn/issuer-routes.js";
 import { selfSubjectReviewEvaluator, tokenReviewEvaluator } from "./authn/reviews.js";
-import { serviceAccountTokenAuthenticator } from "./authn/service-account-tokens.js";
+import { type AuthenticationOptions, serverAuthenticator, serverTokens } from "./authn/server-authentication.js";
 import { createTokenIssuer, type TokenIssuer } from "./authn/token-issuer.js";
 import { tokenRequestEvaluator } from "./authn/token-request.js";
-import { unionAuthenticator, withAnonymous } from "./authn/union.js";
 import { type DefaultAuthorizer, defaultAuthorizer } from "./authz/default-authorizer.js";
 import {
   localSubjectAccessReviewEvaluator,
@@ -68,7 +64,7 @@ export interface SecuredApiServerOptions {
   readonly issuer?: string;
   /** Bearer tokens and whose they are. */
   readonly tokens?: ReadonlyMap<string, UserInfo> | undefined;
-  readonly tokenAuthenticators?: readonly TokenAuthenticator[];
+  readonly authentication?: AuthenticationOptions | undefined;
   readonly admission?: (server: ApiServer, authorizer: DefaultAuthorizer) => readonly AdmissionPlugin[];
   readonly hooks?: ConstructorParameters<typeof ApiServer>[0]["hooks"];
   /** Further ways through to others, before those to nodes, pods and services. */
@@ -122,11 +118,16 @@ export class SecuredApiServer implements Component {
       authorizer ??= defaultAuthorizer(reader);
       return authorizer;
     };
-    const tokenAuthenticatorsOf = (reader: CacheReader): readonly TokenAuthenticator[] => [
-      ...(options.tokens === undefined ? [] : [staticTokenAuthenticator(options.tokens)]),
-      ...(options.tokenAuthenticators ?? []),
-      serviceAccountTokenAuthenticator({ issuer: tokens, cache: reader, clock }),
-    ];
+    let tokenAuthenticators: readonly TokenAuthenticator[] | undefined;
+    const tokenAuthenticatorsOf = (reader: CacheReader): readonly TokenAuthenticator[] => {
+      const context = { cache: reader, audiences, clock, random, logger };
+      tokenAuthenticators ??= serverTokens(context, {
+        ...options.authentication,
+        tokens: options.tokens,
+        issuer: tokens,
+      });
+      return tokenAuthenticators;
+    };
     this.api = new ApiServer({
       store: options.store,
       resources: options.resources ?? builtinDescriptions(builtinStrategies),
@@ -164,17 +165,14 @@ export class SecuredApiServer implements Component {
     this.authorizer = authorizer;
     this.tokens = tokens;
     this.#logger = logger;
-    const authenticator = withAnonymous(
-      unionAuthenticator([
-        frontProxyAuthenticator({
-          authorities: [pki.frontProxyCa.certificate],
-          allowedNames: frontProxyNames,
-          clock,
-        }),
-        certificateAuthenticator({ authorities: [pki.ca.certificate], clock }),
-        bearerAuthenticator({ tokens: tokenAuthenticatorsOf(cache), audiences, clock }),
-      ]),
-    );
+    const authenticator = serverAuthenticator({
+      pki,
+      frontProxyNames,
+      tokens: tokenAuthenticatorsOf(cache),
+      audiences,
+      anonymous: options.authentication?.anonymous,
+      clock,
+    });
     const shared = {
       handler: this.api,
       resources: this.api.table,

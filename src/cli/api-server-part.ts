@@ -19,6 +19,7 @@ export interface ApiServerFlags {
   readonly maxRequestsInflight: number;
   readonly maxMutatingRequestsInflight: number;
   readonly priorityAndFairness: boolean;
+  readonly enableBootstrapTokenAuth: boolean;
   readonly kubeconfig?: string | undefined;
   readonly verbose: boolean;
 }
@@ -42,6 +43,7 @@ export function apiServerPart(flags: ApiServerFlags): Component {
           serviceCidr: flags.serviceClusterIpRange,
           inFlight: { reads: flags.maxRequestsInflight, writes: flags.maxMutatingRequestsInflight },
           priorityAndFairness: flags.priorityAndFairness,
+          authentication: { bootstrapTokens: flags.enableBootstrapTokenAuth },
           controllers: [],
           scheduler: false,
           logger,

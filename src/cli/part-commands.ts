@@ -58,6 +58,7 @@ export function addPartCommands(program: Command): void {
     .option("--max-requests-inflight <n>", "how many reads at once; flow control adds writes", parseLimit, 400)
     .option("--max-mutating-requests-inflight <n>", "how many writes at once", parseLimit, 200)
     .option("--no-priority-and-fairness", "limit reads and writes by number alone, whoever asks")
+    .option("--enable-bootstrap-token-auth", "bootstrap tokens log in, as new nodes do", false)
     .option("--kubeconfig <path>", "where to write the administrator's kubeconfig; absent: in the data folder")
     .option("-v, --verbose", "log what it does", false)
     .action((flags: ApiServerFlags) => runPart(apiServerPart(flags)));

@@ -7,6 +7,7 @@ import { liveDeps } from "../apiserver/admission/live-deps.js";
 import { admissionPolicies } from "../apiserver/admission/policies/plugins.js";
 import { inScope, usageOf } from "../apiserver/admission/quota-usage.js";
 import { admissionWebhooks } from "../apiserver/admission/webhook-plugins.js";
+import type { AuthenticationOptions } from "../apiserver/authn/server-authentication.js";
 import type { InFlightLimits } from "../apiserver/http/in-flight.js";
 import { defaultServiceCidr, type OwnResource, SecuredApiServer, serviceHooks } from "../apiserver/index.js";
 import type { KeyPairPem } from "../apiserver/pki/certificate-authority.js";
@@ -64,6 +65,8 @@ export interface ClusterOptions {
   readonly ownResources?: readonly OwnResource[] | undefined;
   /** Bearer tokens and whose they are. */
   readonly tokens?: ReadonlyMap<string, UserInfo> | undefined;
+  /** How the API server finds out who asks, beside what every cluster has. */
+  readonly authentication?: AuthenticationOptions | undefined;
   /** How many requests the API server has under way at once. Default: 400 reads and 200 writes, as upstream. */
   readonly inFlight?: InFlightLimits | undefined;
   /** Default true; false: requests are limited by number alone, without API Priority and Fairness. */
@@ -211,6 +214,7 @@ function apiServer(
     insecurePort: options.insecurePort,
     compactionIntervalMs: options.compactionIntervalMs,
     tokens: options.tokens,
+    authentication: options.authentication,
     inFlight: options.inFlight,
     priorityAndFairness: options.priorityAndFairness,
     resources: builtinDescriptions(strategies),

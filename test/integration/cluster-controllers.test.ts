@@ -16,7 +16,7 @@ import {
   serviceCIDRs,
   services,
 } from "../../src/api/index.js";
-import { createClient, HttpTransport, waitFor } from "../../src/client/index.js";
+import { type Client, createClient, HttpTransport, waitFor } from "../../src/client/index.js";
 import { type Cluster, startCluster } from "../../src/cluster/cluster.js";
 import { identities } from "../../src/cluster/identities.js";
 import { MemoryStore } from "../../src/store/index.js";
@@ -33,7 +33,8 @@ beforeAll(async () => {
     problems.push(`${message}: ${error instanceof Error ? error.message : ""}`);
   };
   const logger = { debug: () => {}, info: () => {}, warn: note, error: note };
-  cluster = await startCluster({ store, scheduler: false, podCidr: "10.244.0.0/16", logger });
+  const authentication = { bootstrapTokens: true };
+  cluster = await startCluster({ store, scheduler: false, podCidr: "10.244.0.0/16", authentication, logger });
 });
 
 afterAll(async () => {
@@ -63,30 +64,30 @@ test("the token of a Secret logs its account in", async () => {
   expect(await whoAmI({ token: () => read("token") })).toBe("system:serviceaccount:default:default");
 });
 
-test("a kubelet that may ask for a client certificate gets one, and is known by it", async () => {
+async function bind(role: string, group: string): Promise<void> {
+  const apiGroup = "rbac.authorization.k8s.io";
   await cluster.client.create(clusterRoleBindings, {
-    apiVersion: "rbac.authorization.k8s.io/v1",
+    apiVersion: `${apiGroup}/v1`,
     kind: "ClusterRoleBinding",
-    metadata: { name: "renewal" },
-    roleRef: {
-      apiGroup: "rbac.authorization.k8s.io",
-      kind: "ClusterRole",
-      name: "system:certificates.k8s.io:certificatesigningrequests:selfnodeclient",
-    },
-    subjects: [{ kind: "Group", apiGroup: "rbac.authorization.k8s.io", name: "system:nodes" }],
+    metadata: { name: `${role}-${group.replaceAll(":", "-")}` },
+    roleRef: { apiGroup, kind: "ClusterRole", name: role },
+    subjects: [{ kind: "Group", apiGroup, name: group }],
   });
+}
+
+/** Asks for a kubelet's client certificate; resolves when it is signed. */
+async function clientCertificateOf(client: Client, node: string, name: string): Promise<object> {
   const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const request = await Pkcs10CertificateRequestGenerator.create({
-    name: [{ O: ["system:nodes"] }, { CN: ["system:node:n1"] }],
+    name: [{ O: ["system:nodes"] }, { CN: [`system:node:${node}`] }],
     keys,
     signingAlgorithm: algorithm,
   });
-  const kubelet = createClient(cluster.api.transport(identities.node("n1"), "kubelet"));
-  await kubelet.create(certificateSigningRequests, {
+  await client.create(certificateSigningRequests, {
     apiVersion: "certificates.k8s.io/v1",
     kind: "CertificateSigningRequest",
-    metadata: { name: "n1" },
+    metadata: { name },
     spec: {
       request: Buffer.from(request.toString("pem")).toString("base64"),
       signerName: "kubernetes.io/kube-apiserver-client-kubelet",
@@ -95,11 +96,39 @@ test("a kubelet that may ask for a client certificate gets one, and is known by 
   });
   const signed = (one: { readonly status?: { readonly certificate?: string } } | undefined): boolean =>
     Boolean(one?.status?.certificate);
-  const answer = await waitFor(cluster.client, certificateSigningRequests, { name: "n1" }, signed, soon);
+  const answer = await waitFor(client, certificateSigningRequests, { name }, signed, soon);
   const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", keys.privateKey)).toString("base64");
   const clientKey = `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n`;
-  const clientCertificate = Buffer.from(answer?.status?.certificate ?? "", "base64").toString();
-  expect(await whoAmI({ clientCertificate, clientKey })).toBe("system:node:n1");
+  return { clientCertificate: Buffer.from(answer?.status?.certificate ?? "", "base64").toString(), clientKey };
+}
+
+test("a kubelet that may ask for a client certificate gets one, and is known by it", async () => {
+  await bind("system:certificates.k8s.io:certificatesigningrequests:selfnodeclient", "system:nodes");
+  const kubelet = createClient(cluster.api.transport(identities.node("n1"), "kubelet"));
+  expect(await whoAmI(await clientCertificateOf(kubelet, "n1", "n1"))).toBe("system:node:n1");
+});
+
+test("a kubelet with a bootstrap token gets its first client certificate as kubeadm lets it", async () => {
+  const group = "system:bootstrappers:kubeadm:default-node-token";
+  await bind("system:node-bootstrapper", group);
+  await bind("system:certificates.k8s.io:certificatesigningrequests:nodeclient", group);
+  const place = { namespace: "kube-system", name: "bootstrap-token-abcdef" };
+  await cluster.client.create(secrets, {
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: place,
+    type: "bootstrap.kubernetes.io/token",
+    stringData: {
+      "token-id": "abcdef",
+      "token-secret": "0123456789abcdef",
+      "usage-bootstrap-authentication": "true",
+      "auth-extra-groups": group,
+    },
+  });
+  const token = { token: () => "abcdef.0123456789abcdef" };
+  expect(await whoAmI(token)).toBe("system:bootstrap:abcdef");
+  await using transport = new HttpTransport({ server: cluster.url, ca: cluster.pki.ca.certificate, ...token });
+  expect(await whoAmI(await clientCertificateOf(createClient(transport), "n2", "n2"))).toBe("system:node:n2");
 });
 
 test("quotas are counted, and nodes get their part of the pods' network", async () => {

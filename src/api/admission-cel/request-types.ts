@@ -3,7 +3,7 @@ import { dynamicValue } from "../custom/cel/dynamic.js";
 import { isJsonObject } from "../json-value.js";
 
 /** The types of one record's fields: a type of the language, a record, or a list of records. */
-interface RecordType {
+export interface RecordType {
   readonly name: string;
   readonly fields: { readonly [field: string]: string | RecordType | readonly [RecordType] };
 }
@@ -98,14 +98,19 @@ export interface AdmissionRecords {
 /** Declares the variables `request` and `namespaceObject`. */
 export function registerRequest(environment: Environment): AdmissionRecords {
   const types = new Map<string, Convert>();
-  const request = declare(environment, admissionRequest, types);
-  const namespaceObject = declare(environment, namespace, types);
+  const request = declareRecord(environment, admissionRequest, types);
+  const namespaceObject = declareRecord(environment, namespace, types);
   environment.registerVariable("request", admissionRequest.name);
   environment.registerVariable("namespaceObject", namespace.name);
   return { request, namespace: namespaceObject };
 }
 
-function declare(environment: Environment, { name, fields }: RecordType, known: Map<string, Convert>): Convert {
+/** Declares a record. What is given back makes values of it of plain objects. */
+export function declareRecord(
+  environment: Environment,
+  { name, fields }: RecordType,
+  known: Map<string, Convert> = new Map(),
+): Convert {
   const before = known.get(name);
   if (before !== undefined) return before;
   const Type = class {};
@@ -116,10 +121,10 @@ function declare(environment: Environment, { name, fields }: RecordType, known: 
       declared[field] = type;
       converts.set(field, (value) => (type === timestamp ? new Date(String(value)) : dynamicValue(value)));
     } else if ("name" in type) {
-      converts.set(field, declare(environment, type, known));
+      converts.set(field, declareRecord(environment, type, known));
       declared[field] = type.name;
     } else {
-      const item = declare(environment, type[0], known);
+      const item = declareRecord(environment, type[0], known);
       converts.set(field, (value) => (Array.isArray(value) ? value.map(item) : value));
       declared[field] = `list<${type[0].name}>`;
     }

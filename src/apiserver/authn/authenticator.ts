@@ -11,6 +11,8 @@ export interface Peer {
 
 export interface AuthenticationRequest extends ReceivedHeaders {
   readonly peer: Peer;
+  /** Of the URL, as it was sent. */
+  readonly path?: string | undefined;
 }
 
 export interface AuthenticatedUser {

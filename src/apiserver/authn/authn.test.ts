@@ -126,6 +126,18 @@ describe("union", () => {
     const union = withAnonymous(unionAuthenticator([fixed("a", new Error("bad")), fixed("b", undefined)]));
     expect(() => union.authenticate({ headers: {}, peer: noPeer })).toThrow();
   });
+
+  const nobody = unionAuthenticator([]);
+  test.each([
+    ["everywhere", undefined, "/api", "system:anonymous"],
+    ["nowhere", { enabled: false }, "/healthz", undefined],
+    ["on a path that is named", { enabled: true, conditions: [{ path: "/healthz" }] }, "/healthz", "system:anonymous"],
+    ["not below it", { enabled: true, conditions: [{ path: "/healthz" }] }, "/healthz/etcd", undefined],
+    ["not on another", { enabled: true, conditions: [{ path: "/healthz" }] }, "/api", undefined],
+  ])("anonymous requests are somebody %s", async (_, anonymous, path, username) => {
+    const found = await withAnonymous(nobody, anonymous).authenticate({ headers: {}, peer: noPeer, path });
+    expect(found?.user.username).toBe(username);
+  });
 });
 
 test.each([

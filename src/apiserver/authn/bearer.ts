@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import type { UserInfo } from "../../api/index.js";
 import type { Clock } from "../../internal/clock.js";
+import { ExpiringMap } from "../../internal/expiring-map.js";
 import {
   type AuthenticatedUser,
   type Authenticator,
@@ -39,7 +40,7 @@ export function bearerAuthenticator(options: {
   readonly audiences: readonly string[];
   readonly clock: Clock;
 }): Authenticator {
-  const cache = new TokenCache(options.clock);
+  const cache = new ExpiringMap<AuthenticatedUser>(options.clock, cacheLimit);
   // A connection sends the same token again and again.
   const byPeer = new WeakMap<Peer, { readonly token: string; readonly key: string }>();
   const keyOf = (token: string, peer: Peer): string => {
@@ -52,7 +53,7 @@ export function bearerAuthenticator(options: {
   const ask = async (token: string, key: string): Promise<AuthenticatedUser> => {
     const found = await authenticateToken(options.tokens, token, options.audiences);
     const result = { ...found, user: withAuthenticatedGroup(found.user) };
-    cache.put(key, result);
+    cache.put(key, result, cacheMs);
     return result;
   };
   return {
@@ -82,31 +83,6 @@ export async function authenticateToken(
     }
   }
   throw new AggregateError(errors, "invalid bearer token");
-}
-
-class TokenCache {
-  readonly #clock: Clock;
-  readonly #entries = new Map<string, { readonly result: AuthenticatedUser; readonly untilMs: number }>();
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  get(key: string): AuthenticatedUser | undefined {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return undefined;
-    if (entry.untilMs > this.#clock.now()) return entry.result;
-    this.#entries.delete(key);
-    return undefined;
-  }
-
-  put(key: string, result: AuthenticatedUser): void {
-    if (this.#entries.size >= cacheLimit) {
-      const oldest = this.#entries.keys().next().value;
-      if (oldest !== undefined) this.#entries.delete(oldest);
-    }
-    this.#entries.set(key, { result, untilMs: this.#clock.now() + cacheMs });
-  }
 }
 
 /** Tokens that are known beforehand, as of upstream's token file. */

@@ -37,14 +37,30 @@ export function unionAuthenticator(authenticators: readonly Authenticator[]): Au
   };
 }
 
-/** Everybody else is system:anonymous. Goes behind the union, so that it is never reached with bad credentials. */
-export function withAnonymous(authenticator: Authenticator): Authenticator {
+/** Whether requests without credentials are somebody, and on which paths. */
+export interface AnonymousOptions {
+  readonly enabled: boolean;
+  /** Exact paths; none: everywhere. */
+  readonly conditions?: readonly { readonly path: string }[];
+}
+
+/** Everybody else is system:anonymous, where that is allowed. Goes behind the union, so that it is never reached with bad credentials. */
+export function withAnonymous(
+  authenticator: Authenticator,
+  { enabled, conditions = [] }: AnonymousOptions = { enabled: true },
+): Authenticator {
+  if (!enabled) return authenticator;
   const anonymous: AuthenticatedUser = { user: anonymousUser };
+  const paths = conditions.length === 0 ? undefined : new Set(conditions.map(({ path }) => path));
+  const otherwise = ({ path }: AuthenticationRequest): AuthenticatedUser | undefined =>
+    paths === undefined || (path !== undefined && paths.has(path)) ? anonymous : undefined;
   return {
     name: `${authenticator.name},anonymous`,
     authenticate(request) {
       const found = authenticator.authenticate(request);
-      return found instanceof Promise ? found.then((user) => user ?? anonymous) : (found ?? anonymous);
+      return found instanceof Promise
+        ? found.then((user) => user ?? otherwise(request))
+        : (found ?? otherwise(request));
     },
   };
 }

@@ -66,7 +66,7 @@ export class Dispatcher {
     const { headers, rawHeaders } = exchange.request;
     let user: UserInfo | undefined;
     try {
-      const result = this.#options.authenticator.authenticate({ headers, rawHeaders, peer });
+      const result = this.#options.authenticator.authenticate({ headers, rawHeaders, peer, path: exchange.path });
       user = (result instanceof Promise ? await result : result)?.user;
     } catch (error) {
       this.#options.logger.debug("authentication failed", { error });
