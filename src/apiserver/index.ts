@@ -1,8 +1,26 @@
 export type { AdmissionPlugin, AdmissionRequest, CacheReader } from "./admission/admission.js";
+export { forAudiences } from "./authn/audiences.js";
+export type {
+  AuthenticatedUser,
+  AuthenticationRequest,
+  Authenticator,
+  TokenAuthenticator,
+} from "./authn/authenticator.js";
+export { staticTokenAuthenticator } from "./authn/bearer.js";
+export { bootstrapTokenAuthenticator } from "./authn/bootstrap-tokens.js";
+export { type AuthenticationFile, authenticationFile, jwtAuthenticators } from "./authn/jwt/authentication-file.js";
+export type { AuthenticationConfiguration, JwtConfiguration } from "./authn/jwt/configuration.js";
+export { jwtAuthenticator } from "./authn/jwt/jwt-authenticator.js";
+export { compileAuthentication, readAuthenticationConfiguration } from "./authn/jwt/read-configuration.js";
+export type { AuthenticationContext, AuthenticationOptions } from "./authn/server-authentication.js";
+export { parseTokenFile } from "./authn/token-file.js";
+export { type TokenWebhookOptions, webhookTokenAuthenticator } from "./authn/token-webhook.js";
+export { type AnonymousOptions, unionAuthenticator } from "./authn/union.js";
 export type { AuthorizationAttributes, AuthorizationDecision, Authorizer } from "./authz/authorizer.js";
 export type { ConvertFunction, ConvertObjects, CustomResourcesOptions } from "./crd/index.js";
 export { CustomResources, crds } from "./crd/index.js";
 export type { InFlightLimits } from "./http/in-flight.js";
+export { type WebhookConnection, WebhookError, webhookClient } from "./outbound/webhook.js";
 export { type OwnResource, ownResource } from "./own/own-resource.js";
 export type {
   ResourceStorage,

@@ -13,6 +13,7 @@ import type { Authenticator, TokenAuthenticator } from "./authn/authenticator.js
 import { issuerRoutes } from "./authn/issuer-routes.js";
 import { selfSubjectReviewEvaluator, tokenReviewEvaluator } from "./authn/reviews.js";
 import { type AuthenticationOptions, serverAuthenticator, serverTokens } from "./authn/server-authentication.js";
+import { defaultIssuer } from "./authn/service-account-names.js";
 import { createTokenIssuer, type TokenIssuer } from "./authn/token-issuer.js";
 import { tokenRequestEvaluator } from "./authn/token-request.js";
 import { type DefaultAuthorizer, defaultAuthorizer } from "./authz/default-authorizer.js";
@@ -108,7 +109,7 @@ export class SecuredApiServer implements Component {
     const random = options.random ?? systemRandom;
     const logger = options.logger ?? silentLogger;
     const { pki } = options;
-    const issuer = options.issuer ?? "https://kubernetes.default.svc.cluster.local";
+    const issuer = options.issuer ?? defaultIssuer;
     const audiences = [issuer];
     const tokens = createTokenIssuer({ issuer, keys: [pki.serviceAccountKey], clock, random });
     let cache: CacheReader | undefined;

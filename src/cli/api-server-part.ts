@@ -5,10 +5,11 @@ import { writeKubeconfig } from "../client/kubeconfig.js";
 import { startCluster } from "../cluster/cluster.js";
 import type { Component } from "../internal/component.js";
 import type { Logger } from "../internal/logger.js";
+import { type AuthenticationFlags, authenticationOf } from "./authentication-flags.js";
 import { consoleLogger } from "./console-logger.js";
 import { type OpenedStore, openStore } from "./open-store.js";
 
-export interface ApiServerFlags {
+export interface ApiServerFlags extends AuthenticationFlags {
   readonly store: "memory" | "embedded" | "etcd";
   readonly etcd: string;
   readonly data: string;
@@ -19,7 +20,6 @@ export interface ApiServerFlags {
   readonly maxRequestsInflight: number;
   readonly maxMutatingRequestsInflight: number;
   readonly priorityAndFairness: boolean;
-  readonly enableBootstrapTokenAuth: boolean;
   readonly kubeconfig?: string | undefined;
   readonly verbose: boolean;
 }
@@ -31,6 +31,7 @@ export function apiServerPart(flags: ApiServerFlags): Component {
     name: "apiserver",
     async run({ signal, ready }) {
       const data = resolve(flags.data);
+      const given = await authenticationOf(flags, logger);
       await mkdir(data, { recursive: true });
       const store = await open(flags, data, logger);
       try {
@@ -43,7 +44,9 @@ export function apiServerPart(flags: ApiServerFlags): Component {
           serviceCidr: flags.serviceClusterIpRange,
           inFlight: { reads: flags.maxRequestsInflight, writes: flags.maxMutatingRequestsInflight },
           priorityAndFairness: flags.priorityAndFairness,
-          authentication: { bootstrapTokens: flags.enableBootstrapTokenAuth },
+          tokens: given.tokens,
+          authentication: given.authentication,
+          parts: () => given.parts,
           controllers: [],
           scheduler: false,
           logger,

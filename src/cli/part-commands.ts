@@ -6,6 +6,7 @@ import type { Logger } from "../internal/logger.js";
 import { systemRandom } from "../internal/random.js";
 import { uuid } from "../internal/uuid.js";
 import { type ApiServerFlags, apiServerPart } from "./api-server-part.js";
+import { addAuthenticationFlags } from "./authentication-flags.js";
 import { consoleLogger } from "./console-logger.js";
 import { type ControllerManagerFlags, controllerManagerPart } from "./controller-manager-part.js";
 import { type DnsFlags, dnsPart } from "./dns-part.js";
@@ -37,7 +38,7 @@ interface ElectionFlags {
 
 /** The subcommands that run one part each, against any Kubernetes API that a kubeconfig leads to. */
 export function addPartCommands(program: Command): void {
-  program
+  const apiServer = program
     .command("apiserver")
     .description("Run an API server. Several on one etcd make one API.")
     .addOption(
@@ -58,10 +59,9 @@ export function addPartCommands(program: Command): void {
     .option("--max-requests-inflight <n>", "how many reads at once; flow control adds writes", parseLimit, 400)
     .option("--max-mutating-requests-inflight <n>", "how many writes at once", parseLimit, 200)
     .option("--no-priority-and-fairness", "limit reads and writes by number alone, whoever asks")
-    .option("--enable-bootstrap-token-auth", "bootstrap tokens log in, as new nodes do", false)
     .option("--kubeconfig <path>", "where to write the administrator's kubeconfig; absent: in the data folder")
-    .option("-v, --verbose", "log what it does", false)
-    .action((flags: ApiServerFlags) => runPart(apiServerPart(flags)));
+    .option("-v, --verbose", "log what it does", false);
+  addAuthenticationFlags(apiServer).action((flags: ApiServerFlags) => runPart(apiServerPart(flags)));
   part(program, "controller-manager", "Run the controllers.")
     .option("--controllers <names>", "which, separated by commas; * is all, -name leaves one out", "*")
     .option("--no-leader-elect", "work without being elected among several")

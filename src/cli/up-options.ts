@@ -36,3 +36,12 @@ export function parseLimit(text: string): number {
   if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError("a number from 0 to 999999 is expected; 0 is no limit");
   return Number(text);
 }
+
+export function parseBoolean(text: string): boolean {
+  if (text !== "true" && text !== "false") throw new InvalidArgumentError("true or false is expected");
+  return text === "true";
+}
+
+export function parseNames(text: string): readonly string[] {
+  return text.split(",").map((name) => name.trim());
+}

@@ -1,5 +1,5 @@
-import { request as httpsRequest } from "node:https";
 import { isIP } from "node:net";
+import { exchange } from "../outbound/exchange.js";
 import { allowedAddress, type Resolve, systemResolve } from "../proxy/address-policy.js";
 import { webhookFailure } from "./webhook-failure.js";
 import type { CallWebhook } from "./webhooks.js";
@@ -51,7 +51,8 @@ export function httpsWebhookCall(options: HttpsWebhookOptions): CallWebhook {
         },
         signal,
       };
-      const { code, text } = await post(request, body, options.responseLimitBytes ?? 3 * 1024 * 1024);
+      const limitBytes = options.responseLimitBytes ?? 3 * 1024 * 1024;
+      const { code, text } = await exchange({ ...request, body, limitBytes });
       if (code < 200 || code >= 300) return Promise.reject(new Error(webhookFailure(code, text)));
       return JSON.parse(text);
     } catch (cause) {
@@ -76,28 +77,4 @@ function placeOf({ service, url }: Parameters<CallWebhook>[0]): Place {
   if (parsed.protocol !== "https:") throw new Error(`webhook URL ${JSON.stringify(url)} is not https`);
   const host = parsed.hostname.replace(/^\[|\]$/g, "");
   return { host, port: Number(parsed.port || 443), path: parsed.pathname + parsed.search, service: undefined };
-}
-
-function post(
-  options: Parameters<typeof httpsRequest>[1] & object,
-  body: Buffer,
-  limitBytes: number,
-): Promise<{ code: number; text: string }> {
-  return new Promise((resolve, reject) => {
-    const request = httpsRequest(options, (response) => {
-      const chunks: Buffer[] = [];
-      let size = 0;
-      response.on("data", (chunk: Buffer) => {
-        size += chunk.length;
-        chunks.push(chunk);
-        if (size > limitBytes) response.destroy(new Error("the webhook's answer is too large"));
-      });
-      response.on("error", reject);
-      response.on("end", () => {
-        resolve({ code: response.statusCode ?? 0, text: Buffer.concat(chunks).toString("utf8") });
-      });
-    });
-    request.on("error", reject);
-    request.end(body);
-  });
 }

@@ -16,3 +16,6 @@ export function splitServiceAccountUsername(
 export function serviceAccountGroups(namespace: string): readonly string[] {
   return ["system:serviceaccounts", `system:serviceaccounts:${namespace}`, "system:authenticated"];
 }
+
+/** The `iss` of service account tokens, where nothing else is said. */
+export const defaultIssuer = "https://kubernetes.default.svc.cluster.local";
