@@ -11,6 +11,11 @@ interface Usage {
   readonly hostPorts: readonly string[];
 }
 
+interface Refusal {
+  readonly reason: string;
+  readonly message: string;
+}
+
 /** Why a pod that runs here cannot have other resources: never on this node, or not now. */
 export interface ResizeRefusal {
   readonly reason: "Infeasible" | "Deferred";
@@ -20,12 +25,15 @@ export interface ResizeRefusal {
 /** The node's own last word on pods bound to it: what the scheduler should have seen, and static pods bypass. */
 export class NodeAdmission {
   readonly #node: () => Node | undefined;
+  readonly #appArmor: () => boolean;
   readonly #admitted = new Map<string, Usage>();
   #cpuMillis = 0;
   #memoryBytes = 0;
 
-  constructor(node: () => Node | undefined) {
+  /** `appArmor`: whether the host confines programs by AppArmor. */
+  constructor(node: () => Node | undefined, appArmor: () => boolean) {
     this.#node = node;
+    this.#appArmor = appArmor;
   }
 
   /** Counts a pod that runs here already. */
@@ -85,10 +93,10 @@ export class NodeAdmission {
     return why === undefined ? undefined : { reason: "Deferred", message: why.message };
   }
 
-  #mismatch(pod: Pod, node: Node, usage: Usage): { readonly reason: string; readonly message: string } | undefined {
-    const foreign = otherSystem(pod, node);
-    if (foreign !== undefined) return foreign;
-    const failed = (predicate: string, words: string): { reason: string; message: string } => ({
+  #mismatch(pod: Pod, node: Node, usage: Usage): Refusal | undefined {
+    const unfit = otherSystem(pod, node) ?? unconfinable(pod, node, this.#appArmor());
+    if (unfit !== undefined) return unfit;
+    const failed = (predicate: string, words: string): Refusal => ({
       reason: predicate,
       message: `Predicate ${predicate} failed: ${words}`,
     });
@@ -110,7 +118,7 @@ export class NodeAdmission {
     return failed("TaintToleration", `node(s) had untolerated taint(s) {${taint.key}: ${taint.value ?? ""}}`);
   }
 
-  #lacking(node: Node, usage: Usage): { readonly reason: string; readonly message: string } | undefined {
+  #lacking(node: Node, usage: Usage): Refusal | undefined {
     const { allocatable = {} } = node.status ?? {};
     const { cpuMillis, memoryBytes } = usage;
     const rows: readonly (readonly [string, number, number, number | undefined])[] = [
@@ -138,10 +146,7 @@ export class NodeAdmission {
 }
 
 /** Whether the pod is for another operating system than the node's. */
-function otherSystem(
-  { spec }: Pod,
-  { status }: Node,
-): { readonly reason: string; readonly message: string } | undefined {
+function otherSystem({ spec }: Pod, { status }: Node): Refusal | undefined {
   const system = status?.nodeInfo?.operatingSystem;
   if (system === undefined) return undefined;
   const selected = spec?.nodeSelector?.["kubernetes.io/os"];
@@ -151,6 +156,21 @@ function otherSystem(
   }
   if (spec?.os === undefined || spec.os.name === system) return undefined;
   return { reason: "PodOSNotSupported", message: "Failed to admit pod as the OS field doesn't match node OS" };
+}
+
+/** A confinement that the pod asks for and this node cannot give. */
+function unconfinable(pod: Pod, { status }: Node, appArmor: boolean): Refusal | undefined {
+  const context = specOf(pod).securityContext;
+  if (context?.supplementalGroupsPolicy === "Strict" && status?.features?.supplementalGroupsPolicy !== true) {
+    const message = "SupplementalGroupsPolicy=Strict is not supported in this node";
+    return { reason: "SupplementalGroupsPolicyNotSupported", message };
+  }
+  const confined = containersOf(pod).some(({ container }) => {
+    const profile = container.securityContext?.appArmorProfile ?? context?.appArmorProfile;
+    return profile !== undefined && profile.type !== "Unconfined";
+  });
+  if (!confined || appArmor) return undefined;
+  return { reason: "AppArmor", message: "Cannot enforce AppArmor: AppArmor is not enabled on the host" };
 }
 
 function usageOf(pod: Pod): Usage {

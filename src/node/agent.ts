@@ -77,6 +77,7 @@ class Agent implements NodeAgent {
   #server: RunningNodeServer | undefined;
   #static: StaticPods | undefined;
   #upkeep: Upkeep | undefined;
+  #host: HostFacts = hollowHost;
 
   constructor(options: NodeAgentOptions) {
     this.#options = options;
@@ -85,7 +86,10 @@ class Agent implements NodeAgent {
     this.#clock = options.clock ?? realClock;
     this.#random = options.random ?? systemRandom;
     this.#logger = options.logger ?? silentLogger;
-    this.#admission = new NodeAdmission(() => this.#registrar?.node);
+    this.#admission = new NodeAdmission(
+      () => this.#registrar?.node,
+      () => this.#host.appArmor,
+    );
   }
 
   get serverPort(): number | undefined {
@@ -111,8 +115,8 @@ class Agent implements NodeAgent {
     const events = this.#options.events ?? recorder;
     const source = this.#options.podSource ?? createPodSource({ ...own, nodeName });
     const services = this.#serviceInformer();
-    const host = this.#options.rootDir === undefined ? hollowHost : await readHostFacts();
-    const registrar = this.#makeRegistrar(host, version);
+    if (this.#options.rootDir !== undefined) this.#host = await readHostFacts();
+    const registrar = this.#makeRegistrar(this.#host, version);
     this.#registrar = registrar;
     const resizes = await this.#openResizes(events ?? { event() {} });
     const drivers = this.#makeDrivers();

@@ -1,4 +1,4 @@
-import type { NamespaceOptions, SeccompProfile, StringMap } from "./sandbox.js";
+import type { NamespaceOptions, SecurityProfile, StringMap } from "./sandbox.js";
 
 export interface ContainerMetadata {
   readonly name: string;
@@ -12,6 +12,8 @@ export interface Mount {
   readonly containerPath: string;
   readonly hostPath: string;
   readonly readonly: boolean;
+  /** What is mounted below it is read-only too. Only with `readonly` and where the runtime's handler can do it. */
+  readonly recursiveReadOnly?: boolean | undefined;
   readonly propagation?: MountPropagation | undefined;
 }
 
@@ -31,11 +33,14 @@ export interface ContainerSecurity {
   readonly runAsUsername?: string | undefined;
   readonly runAsGroup?: number | undefined;
   readonly supplementalGroups?: readonly number[] | undefined;
+  /** `Strict`: without the groups that the image gives the user. Default `Merge`. */
+  readonly supplementalGroupsPolicy?: "Merge" | "Strict" | undefined;
   readonly readonlyRootfs?: boolean | undefined;
   readonly noNewPrivileges?: boolean | undefined;
   readonly addCapabilities?: readonly string[] | undefined;
   readonly dropCapabilities?: readonly string[] | undefined;
-  readonly seccomp?: SeccompProfile | undefined;
+  readonly seccomp?: SecurityProfile | undefined;
+  readonly appArmor?: SecurityProfile | undefined;
 }
 
 export interface ContainerConfig {
@@ -82,6 +87,12 @@ export interface Container {
   readonly annotations: StringMap;
 }
 
+export interface ContainerUser {
+  readonly uid: number;
+  readonly gid: number;
+  readonly supplementalGroups: readonly number[];
+}
+
 export interface ContainerStatus extends Container {
   /** 0 before it started, as are finishedAtMs and exitCode before it ended. */
   readonly startedAtMs: number;
@@ -92,6 +103,8 @@ export interface ContainerStatus extends Container {
   readonly message?: string | undefined;
   /** Absolute path of its log on the host. */
   readonly logPath?: string | undefined;
+  /** Whom its first process began as; absent where the runtime does not tell (containerd before 2.0). */
+  readonly user?: ContainerUser | undefined;
   /** What it is held to now; absent where the runtime does not tell (containerd before 1.7). */
   readonly resources?: ContainerResources | undefined;
 }

@@ -9,6 +9,7 @@ export type {
   ContainerState,
   ContainerStats,
   ContainerStatus,
+  ContainerUser,
   Mount,
   MountPropagation,
 } from "./container.js";
@@ -27,6 +28,7 @@ export type {
   ImageService,
   Runtime,
   RuntimeCondition,
+  RuntimeHandler,
   RuntimeService,
   RuntimeStatus,
   RuntimeVersion,
@@ -43,7 +45,7 @@ export type {
   SandboxMetadata,
   SandboxSecurity,
   SandboxState,
-  SeccompProfile,
+  SecurityProfile,
   StringMap,
 } from "./sandbox.js";
 export type {

@@ -31,8 +31,18 @@ export interface RuntimeCondition {
   readonly message: string;
 }
 
+/** What one way of running pods can do; the default one has no name. */
+export interface RuntimeHandler {
+  readonly name: string;
+  readonly recursiveReadOnlyMounts: boolean;
+}
+
 export interface RuntimeStatus {
   readonly conditions: readonly RuntimeCondition[];
+  /** Absent where the runtime does not tell. */
+  readonly handlers?: readonly RuntimeHandler[] | undefined;
+  /** Whether supplementary groups of images can be left out, and users are told of in statuses; absent where the runtime does not tell. */
+  readonly supplementalGroupsPolicy?: boolean | undefined;
 }
 
 export interface ExecSyncResult {

@@ -34,7 +34,8 @@ export interface SandboxMetadata {
 /** Strings by name, as labels are. */
 export type StringMap = Readonly<Record<string, string>>;
 
-export interface SeccompProfile {
+/** Of seccomp or AppArmor. */
+export interface SecurityProfile {
   readonly type: "RuntimeDefault" | "Unconfined" | "Localhost";
   readonly localhostRef?: string | undefined;
 }
@@ -44,8 +45,10 @@ export interface SandboxSecurity {
   readonly runAsUser?: number | undefined;
   readonly runAsGroup?: number | undefined;
   readonly supplementalGroups?: readonly number[] | undefined;
+  /** `Strict`: without the groups that the image gives the user. Default `Merge`. */
+  readonly supplementalGroupsPolicy?: "Merge" | "Strict" | undefined;
   readonly privileged?: boolean | undefined;
-  readonly seccomp?: SeccompProfile | undefined;
+  readonly seccomp?: SecurityProfile | undefined;
 }
 
 export interface PodSandboxConfig {

@@ -1,6 +1,6 @@
 import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Container, type Pod, quantityMilliValue, quantityValue } from "../../api/index.js";
+import { type Container, type Pod, quantityMilliValue, quantityValue, type VolumeMount } from "../../api/index.js";
 import type { ContainerConfig, ContainerResources, ContainerSecurity, Image, Mount } from "../../runtime/index.js";
 import { ConfigError } from "../env/container-env.js";
 import { expand } from "../env/expand.js";
@@ -9,7 +9,7 @@ import { cpuPeriodUs, cpuQuotaUs, cpuShares } from "./cgroup-units.js";
 import { type PodContainer, podLabel, specOf } from "./containers.js";
 import { oomScoreAdj } from "./qos.js";
 import { runtimeAnnotations, runtimeLabels } from "./runtime-state.js";
-import { groupsOf, hostnameOf, namespacesOf, seccompOf } from "./sandbox-config.js";
+import { groupsOf, groupsPolicyOf, hostnameOf, namespacesOf, profileOf } from "./sandbox-config.js";
 
 export interface ContainerConfigInput {
   readonly pod: Pod;
@@ -22,6 +22,8 @@ export interface ContainerConfigInput {
   readonly podIps: readonly string[];
   readonly clusterDomain: string;
   readonly nodeMemoryBytes: number;
+  /** Whether the pod's runtime handler can make mounts read-only with all that is below them. */
+  readonly recursiveReadOnly: boolean;
   /** For an ephemeral container: the container whose processes it sees. */
   readonly targetId?: string | undefined;
 }
@@ -89,10 +91,16 @@ async function diskOf(
     const subPath = mount.subPathExpr ? expand(mount.subPathExpr, required(lookup)) : mount.subPath;
     const hostPath = subPath ? await subPathOf(path, subPath).catch(subPathProblem(container, mount.name)) : path;
     const propagation = mount.mountPropagation;
+    const recursive = recursiveReadOnly(mount, input.recursiveReadOnly);
+    if (recursive === undefined) {
+      const message = `mount ${JSON.stringify(mount.name)} has recursiveReadOnly=Enabled, which the runtime does not support`;
+      throw new ConfigError(`failed to resolve recursive read-only mode: ${message}`);
+    }
     mounts.push({
       containerPath: mount.mountPath,
       hostPath,
       readonly: (mount.readOnly ?? false) || disk.volumes.readOnly.has(mount.name),
+      recursiveReadOnly: recursive,
       propagation:
         propagation === "Bidirectional"
           ? "bidirectional"
@@ -115,6 +123,15 @@ async function diskOf(
     mounts.push({ containerPath: "/etc/hosts", hostPath: hosts, readonly: false });
   }
   return { mounts, terminationPath };
+}
+
+/** Whether a mount is read-only with all that is below it; undefined: it is to be, and cannot. */
+export function recursiveReadOnly(
+  { readOnly, recursiveReadOnly: mode = "Disabled" }: VolumeMount,
+  supported: boolean,
+): boolean | undefined {
+  if (!readOnly || mode === "Disabled") return false;
+  return supported || (mode === "IfPossible" ? false : undefined);
 }
 
 /** A part of a volume is never named by a variable that is not there. */
@@ -200,10 +217,12 @@ function securityOf({ pod, container: { container }, image, targetId }: Containe
     runAsUsername: runAsUser === undefined && image.uid === undefined ? image.username : undefined,
     runAsGroup: own?.runAsGroup ?? ofPod?.runAsGroup,
     supplementalGroups: groupsOf(ofPod),
+    supplementalGroupsPolicy: groupsPolicyOf(ofPod),
     readonlyRootfs: own?.readOnlyRootFilesystem,
     noNewPrivileges: own?.allowPrivilegeEscalation === false,
     addCapabilities: own?.capabilities?.add,
     dropCapabilities: own?.capabilities?.drop,
-    seccomp: seccompOf(own?.seccompProfile ?? ofPod?.seccompProfile),
+    seccomp: profileOf(own?.seccompProfile ?? ofPod?.seccompProfile),
+    appArmor: profileOf(own?.appArmorProfile ?? ofPod?.appArmorProfile),
   };
 }

@@ -154,6 +154,7 @@ async function configOf(
     podIps: ips,
     clusterDomain: context.network.clusterDomain,
     nodeMemoryBytes: memoryBytes,
+    recursiveReadOnly: record.recursiveReadOnly,
     targetId: target ? latest(record.state, target)?.id : undefined,
   });
 }

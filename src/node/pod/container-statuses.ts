@@ -2,13 +2,19 @@ import {
   type Container,
   type ContainerState,
   type ContainerStatus,
+  type LinuxContainerUser,
   type Pod,
   quantityMilliValue,
   quantityValue,
   type ResourceRequirements,
 } from "../../api/index.js";
-import type { ContainerResources, ContainerStatus as RuntimeContainerStatus } from "../../runtime/index.js";
+import type {
+  ContainerResources,
+  ContainerUser,
+  ContainerStatus as RuntimeContainerStatus,
+} from "../../runtime/index.js";
 import { cpuPeriodUs, cpuQuotaUs, cpuShares } from "./cgroup-units.js";
+import { recursiveReadOnly } from "./container-config.js";
 import { type ContainerRole, type PodContainer, specOf } from "./containers.js";
 import type { PodRuntimeState } from "./runtime-state.js";
 
@@ -36,6 +42,8 @@ export interface ContainerStatusInput {
   /** Termination messages by container ID, where they do not come from the runtime. */
   readonly messages: ReadonlyMap<string, string>;
   readiness(containerId: string, container: Container): Readiness;
+  /** Whether the pod's runtime handler can make mounts read-only with all that is below them. */
+  readonly recursiveReadOnly: boolean;
   /** The pod is at its end: what has not ended never will. */
   readonly terminal: boolean;
 }
@@ -61,8 +69,13 @@ export function containerStatus(input: ContainerStatusInput, { role, container }
     containerID: containerIdOf(input, latest),
     ...(role === "ephemeral" ? {} : { started }),
     ...resourcesOf(input, container, latest),
-    ...volumeMountsOf(container),
+    ...volumeMountsOf(container, input.recursiveReadOnly),
+    ...(latest.user === undefined ? {} : { user: { linux: userOf(latest.user) } }),
   };
+}
+
+function userOf({ uid, gid, supplementalGroups }: ContainerUser): LinuxContainerUser {
+  return { uid, gid, ...(supplementalGroups.length === 0 ? {} : { supplementalGroups }) };
 }
 
 /** Counted in the attempt, so that a restarted agent goes on counting. */
@@ -103,7 +116,7 @@ function neverSeen(
     imageID: old?.imageID ?? "",
     ...(ended !== undefined && old?.containerID !== undefined ? { containerID: old.containerID } : {}),
     ...(role === "ephemeral" ? {} : { started: false }),
-    ...volumeMountsOf(container),
+    ...volumeMountsOf(container, input.recursiveReadOnly),
   };
 }
 
@@ -197,15 +210,16 @@ function measured(told: ResourceRequirements, found: ContainerResources | undefi
   };
 }
 
-function volumeMountsOf(container: Container): Pick<ContainerStatus, "volumeMounts"> {
+function volumeMountsOf(container: Container, supported: boolean): Pick<ContainerStatus, "volumeMounts"> {
   const mounts = container.volumeMounts ?? [];
   if (mounts.length === 0) return {};
   return {
-    volumeMounts: mounts.map(({ name, mountPath, readOnly }) => ({
-      name,
-      mountPath,
-      ...(readOnly ? { readOnly, recursiveReadOnly: "Disabled" } : {}),
-    })),
+    volumeMounts: mounts.map((mount) => {
+      const { name, mountPath, readOnly } = mount;
+      if (!readOnly) return { name, mountPath };
+      const recursive = recursiveReadOnly(mount, supported) ? "Enabled" : "Disabled";
+      return { name, mountPath, readOnly, recursiveReadOnly: recursive };
+    }),
   };
 }
 

@@ -42,7 +42,7 @@ export function createHookRunner(runtime: Runtime, clock: Clock, network: boolea
           timeoutMs: timeoutMs || httpTimeoutMs,
           signal,
         });
-        if (result !== "success") throw new Error(output);
+        if (result !== "success" && result !== "warning") throw new Error(output);
       }
     },
   };

@@ -40,6 +40,8 @@ export class PodRecord {
   /** Running containers whose postStart hook has not returned. */
   readonly starting: Set<string> = new Set();
   volumes: MountedVolumes | undefined;
+  /** Whether its runtime handler can make mounts read-only with all that is below them. */
+  recursiveReadOnly = false;
   startTime: string | undefined;
   status: PodStatus | undefined;
   verdict: PodVerdict | undefined;

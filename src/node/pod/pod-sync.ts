@@ -54,6 +54,7 @@ export class PodSync {
     if (!this.#admit()) return undefined;
     if (this.#pastDeadline(next)) return undefined;
     if (record.status === undefined && this.#context.volumes !== undefined) this.report();
+    await this.#askHandler(signal);
     for (let round = 0; round < maxRounds; round++) {
       const plan = this.#plan();
       if (plan.finished) {
@@ -125,6 +126,7 @@ export class PodSync {
       runtimeName,
       waiting: record.waiting,
       messages: record.messages,
+      recursiveReadOnly: record.recursiveReadOnly,
       readiness: (id, container) => {
         const { started, ready } = probes.readiness(id, container);
         return record.starting.has(id) ? { started: false, ready: false } : { started, ready };
@@ -243,6 +245,21 @@ export class PodSync {
     record.dirty = true;
   }
 
+  /** What the pod's runtime handler can do, where that makes a difference to it. */
+  async #askHandler(signal: AbortSignal): Promise<void> {
+    const record = this.#record;
+    const wanted = containersOf(record.pod).some(({ container }) =>
+      container.volumeMounts?.some(({ recursiveReadOnly = "Disabled" }) => recursiveReadOnly !== "Disabled"),
+    );
+    if (!wanted || record.recursiveReadOnly) return;
+    const { client, runtime } = this.#context;
+    const handler = await runtimeHandler(client, record.pod, signal);
+    const { handlers = [] } = await runtime.status({ signal });
+    record.recursiveReadOnly = handlers.some(
+      ({ name, recursiveReadOnlyMounts }) => name === (handler ?? "") && recursiveReadOnlyMounts,
+    );
+  }
+
   async #createSandbox(attempt: number, signal: AbortSignal): Promise<void> {
     const { runtime, client, network } = this.#context;
     const record = this.#record;
@@ -251,6 +268,7 @@ export class PodSync {
     const old = record.state.sandboxes.slice(1);
     try {
       const handler = await runtimeHandler(client, record.pod, signal);
+      if (specOf(record.pod).hostUsers === false) throw new Error("user namespaces are not supported by this node");
       await this.#ensureCgroup();
       const config = sandboxConfig(record.allocated, { ...this.#context, attempt });
       await runtime.runPodSandbox({ ...config, runtimeHandler: handler }, { signal });

@@ -1,6 +1,6 @@
 import type { Pod, PodSecurityContext } from "../../api/index.js";
 import type { ResolvConf } from "../../internal/resolv-conf.js";
-import type { NamespaceOptions, PodSandboxConfig, PortMapping, SeccompProfile } from "../../runtime/index.js";
+import type { NamespaceOptions, PodSandboxConfig, PortMapping, SecurityProfile } from "../../runtime/index.js";
 import { canonicalSysctl } from "../sysctls.js";
 import { containersOf, specOf } from "./containers.js";
 import { podDns } from "./dns-config.js";
@@ -49,8 +49,9 @@ export function sandboxConfig(pod: Pod, options: SandboxConfigOptions): PodSandb
       runAsUser: spec.securityContext?.runAsUser,
       runAsGroup: spec.securityContext?.runAsGroup,
       supplementalGroups: groupsOf(spec.securityContext),
+      supplementalGroupsPolicy: groupsPolicyOf(spec.securityContext),
       privileged: containersOf(pod).some(({ container }) => container.securityContext?.privileged === true),
-      seccomp: seccompOf(spec.securityContext?.seccompProfile),
+      seccomp: profileOf(spec.securityContext?.seccompProfile),
     },
   };
 }
@@ -66,12 +67,19 @@ export function cgroupOf(pod: Pod, root: string): string {
   return `${root}${qos === "Guaranteed" ? "" : `/${qos.toLowerCase()}`}/pod${pod.metadata.uid}`;
 }
 
+/** The kernel's. */
+const maxHostname = 64;
+
+/** Throws when it is to be the full name and that is too long. */
 export function hostnameOf(pod: Pod, clusterDomain: string): string {
   const { hostname, hostnameOverride, subdomain, setHostnameAsFQDN } = specOf(pod);
   if (hostnameOverride) return hostnameOverride;
   const short = (hostname || pod.metadata.name).slice(0, 63).replace(/[.-]+$/, "");
   if (!setHostnameAsFQDN || !subdomain) return short;
-  return `${short}.${subdomain}.${pod.metadata.namespace}.svc.${clusterDomain}`;
+  const full = `${short}.${subdomain}.${pod.metadata.namespace}.svc.${clusterDomain}`;
+  if (full.length <= maxHostname) return full;
+  const why = `FQDN ${full} is too long (${maxHostname} characters is the max, ${full.length} characters requested)`;
+  throw new Error(`failed to construct FQDN from pod hostname and cluster domain, ${why}`);
 }
 
 export function namespacesOf(pod: Pod): NamespaceOptions {
@@ -89,9 +97,14 @@ export function groupsOf(context: PodSecurityContext | undefined): readonly numb
   return groups;
 }
 
-export function seccompOf(
+export function groupsPolicyOf(context: PodSecurityContext | undefined): "Strict" | undefined {
+  return context?.supplementalGroupsPolicy === "Strict" ? "Strict" : undefined;
+}
+
+/** A profile of seccomp or AppArmor. */
+export function profileOf(
   profile: { readonly type: string; readonly localhostProfile?: string } | undefined,
-): SeccompProfile | undefined {
+): SecurityProfile | undefined {
   if (profile === undefined) return undefined;
   if (profile.type === "RuntimeDefault" || profile.type === "Unconfined") return { type: profile.type };
   return profile.type === "Localhost" ? { type: "Localhost", localhostRef: profile.localhostProfile } : undefined;

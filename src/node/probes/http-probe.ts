@@ -6,6 +6,8 @@ import type { ProbeOutcome } from "./prober.js";
 
 const maxBodyBytes = 10 * 1024;
 const maxRedirects = 10;
+/** Statuses that say where to go on. */
+const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 export interface HttpTarget {
   readonly host: string;
@@ -31,14 +33,16 @@ export async function httpProbe(action: HTTPGetAction, target: HttpTarget): Prom
   try {
     for (let hops = 0; ; hops++) {
       const { status, location, body } = await get(url, action, target.userAgent, deadline);
-      if (status >= 300 && status < 400 && location !== undefined) {
-        const next = new URL(location, url);
-        if (next.hostname !== url.hostname) return { result: "success", output: "Probe terminated redirects" };
+      const next = redirects.has(status) && location ? new URL(location, url) : undefined;
+      if (next?.hostname === url.hostname) {
         if (hops >= maxRedirects) return { result: "failure", output: `Get "${first}": stopped after 10 redirects` };
         url = next;
         continue;
       }
-      if (status >= 200 && status < 400) return { result: "success", output: body };
+      if (status >= 300 && status < 400) {
+        return { result: "warning", output: `Probe terminated redirects, Response body: ${body}` };
+      }
+      if (status >= 200 && status < 300) return { result: "success", output: body };
       return { result: "failure", output: `HTTP probe failed with statuscode: ${status}` };
     }
   } catch (error) {

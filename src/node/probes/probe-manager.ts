@@ -140,6 +140,11 @@ export class ProbeManager {
 
   #complain(pod: Pod, entry: PodContainer, kind: ProbeKind, { result, output }: ProbeOutcome): void {
     const name = `${kind[0]?.toUpperCase()}${kind.slice(1)}`;
+    if (result === "warning") {
+      const warning = `${name} probe warning: ${output}`;
+      this.#options.event(pod, fieldPathOf(entry), "Warning", "ProbeWarning", warning);
+      return;
+    }
     const message =
       result === "failure"
         ? `${name} probe failed: ${output}`

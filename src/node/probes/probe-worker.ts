@@ -13,7 +13,7 @@ export interface ProbeWorkerOptions {
   readonly initial: boolean;
   /** The verdict turned. */
   readonly onTurn: () => void;
-  /** A single probe failed, or could not be carried out. */
+  /** A single probe failed, has something to tell, or could not be carried out. */
   readonly onFailure: (outcome: ProbeOutcome) => void;
 }
 
@@ -56,7 +56,7 @@ export class ProbeWorker {
     const outcome = await prober.probe(probe, target, { timeoutMs, signal: this.#stop.signal });
     if (this.#stop.signal.aborted) return;
     if (outcome.result !== "success") onFailure(outcome);
-    if (outcome.result !== "unknown") this.#count(outcome.result === "success");
+    if (outcome.result !== "unknown") this.#count(outcome.result !== "failure");
     const periodMs = (probe.periodSeconds ?? 10) * 1000;
     this.#arm(Math.max(0, periodMs - (clock.now() - begun)));
   }

@@ -12,8 +12,8 @@ export interface ProbeTarget {
 }
 
 export interface ProbeOutcome {
-  /** `unknown`: the probe itself did not work; it counts neither way. */
-  readonly result: "success" | "failure" | "unknown";
+  /** `warning`: a success that is worth telling of. `unknown`: the probe itself did not work; it counts neither way. */
+  readonly result: "success" | "warning" | "failure" | "unknown";
   readonly output: string;
 }
 

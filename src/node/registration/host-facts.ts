@@ -17,6 +17,8 @@ export async function readHostFacts(): Promise<HostFacts> {
     osImage: /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(osRelease)?.[1] ?? "Linux",
     machineId: await text("/etc/machine-id"),
     bootId: await text("/proc/sys/kernel/random/boot_id"),
+    appArmor: (await text("/sys/module/apparmor/parameters/enabled")) === "Y",
+    swapBytes: Number(/^SwapTotal: +(\d+) kB$/m.exec(await text("/proc/meminfo"))?.[1] ?? 0) * 1024,
   };
 }
 

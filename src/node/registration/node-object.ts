@@ -1,7 +1,7 @@
 import type { ContainerImage, Node, NodeAddress, NodeCondition, NodeStatus, NodeSystemInfo } from "../../api/index.js";
 import type { Clock } from "../../internal/clock.js";
 import { timestamp } from "../../internal/clock.js";
-import type { Runtime, RuntimeVersion } from "../../runtime/index.js";
+import type { Runtime, RuntimeStatus, RuntimeVersion } from "../../runtime/index.js";
 import type { PressureCondition } from "../eviction/thresholds.js";
 import type { NodeAgentOptions } from "../options.js";
 
@@ -16,6 +16,10 @@ export interface HostFacts {
   readonly osImage: string;
   readonly machineId: string;
   readonly bootId: string;
+  /** Whether the kernel confines programs by AppArmor. */
+  readonly appArmor: boolean;
+  /** 0: none. */
+  readonly swapBytes: number;
 }
 
 export const hollowHost: HostFacts = {
@@ -25,6 +29,8 @@ export const hollowHost: HostFacts = {
   osImage: "coxswain hollow node",
   machineId: "",
   bootId: "",
+  appArmor: true,
+  swapBytes: 0,
 };
 
 export function addressesOf({ addresses, nodeName }: NodeAgentOptions): readonly NodeAddress[] {
@@ -91,14 +97,16 @@ export async function nodeStatus(input: NodeStatusInput): Promise<NodeStatus> {
   const { options, serverPort, previous } = input;
   // Others advertise resources that the agent knows nothing of by adding them to the capacity: all of them are for pods.
   const capacity = { ...previous?.capacity, ...resourcesOf(options) };
+  const runtime = await runtimeStatusOf(input.runtime);
   return {
     addresses: addressesOf(options),
     capacity,
     allocatable: { ...capacity, ...options.allocatable },
-    conditions: await conditionsOf(input),
+    conditions: conditionsOf(input, runtime),
     daemonEndpoints: { kubeletEndpoint: { Port: serverPort } },
     nodeInfo: systemInfo(input),
     ...(await imagesOf(input.runtime)),
+    ...featuresOf(runtime),
   };
 }
 
@@ -114,6 +122,7 @@ function systemInfo({ host, version }: NodeStatusInput): NodeSystemInfo {
     operatingSystem: host.operatingSystem,
     osImage: host.osImage,
     systemUUID: host.machineId,
+    ...(host.swapBytes === 0 ? {} : { swap: { capacity: host.swapBytes } }),
   };
 }
 
@@ -133,9 +142,37 @@ async function imagesOf(runtime: Runtime): Promise<{ readonly images?: readonly 
   }
 }
 
-async function conditionsOf(input: NodeStatusInput): Promise<NodeCondition[]> {
+/** Why it is down, if it is. */
+type RuntimeAnswer = { readonly status: RuntimeStatus } | { readonly error: unknown };
+
+async function runtimeStatusOf(runtime: Runtime): Promise<RuntimeAnswer> {
+  try {
+    return { status: await runtime.status() };
+  } catch (error) {
+    return { error };
+  }
+}
+
+/** What the runtime says that it can do; nothing of it where it does not say. */
+function featuresOf(answer: RuntimeAnswer): Pick<NodeStatus, "features" | "runtimeHandlers"> {
+  if ("error" in answer) return {};
+  const { handlers = [], supplementalGroupsPolicy } = answer.status;
+  return {
+    ...(supplementalGroupsPolicy === undefined ? {} : { features: { supplementalGroupsPolicy } }),
+    ...(handlers.length === 0
+      ? {}
+      : {
+          runtimeHandlers: handlers.map(({ name, recursiveReadOnlyMounts }) => ({
+            name,
+            features: { recursiveReadOnlyMounts, userNamespaces: false },
+          })),
+        }),
+  };
+}
+
+function conditionsOf(input: NodeStatusInput, answer: RuntimeAnswer): NodeCondition[] {
   const { pressure } = input;
-  const ready = await readiness(input.runtime);
+  const ready = readiness(answer);
   const rows: readonly (readonly [string, boolean, string, string])[] = [
     [
       "MemoryPressure",
@@ -174,19 +211,18 @@ async function conditionsOf(input: NodeStatusInput): Promise<NodeCondition[]> {
 }
 
 /** Why the node is not ready; undefined: it is. */
-async function readiness(runtime: Runtime): Promise<string | undefined> {
-  try {
-    const { conditions } = await runtime.status();
-    const problems = conditions
-      .filter(({ status }) => !status)
-      .map(({ type, reason, message }) => {
-        const what = type === "NetworkReady" ? "container runtime network not ready" : "container runtime not ready";
-        return `${what}: ${type}=false reason:${reason} message:${message}`;
-      });
-    return problems.length === 0
-      ? undefined
-      : `[${problems.join(", ")}]`.replace(/^\[(?!.*, container runtime)(.*)\]$/, "$1");
-  } catch (error) {
+function readiness(answer: RuntimeAnswer): string | undefined {
+  if ("error" in answer) {
+    const { error } = answer;
     return `container runtime is down: ${error instanceof Error ? error.message : String(error)}`;
   }
+  const problems = answer.status.conditions
+    .filter(({ status }) => !status)
+    .map(({ type, reason, message }) => {
+      const what = type === "NetworkReady" ? "container runtime network not ready" : "container runtime not ready";
+      return `${what}: ${type}=false reason:${reason} message:${message}`;
+    });
+  return problems.length === 0
+    ? undefined
+    : `[${problems.join(", ")}]`.replace(/^\[(?!.*, container runtime)(.*)\]$/, "$1");
 }

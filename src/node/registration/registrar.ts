@@ -158,8 +158,9 @@ export class Registrar {
   /** The fields that the agent reports; others have theirs in the same status. */
   #ownPart(status: NodeStatus | undefined): NodeStatus {
     const { addresses, capacity, allocatable, conditions, daemonEndpoints, nodeInfo, images } = status ?? {};
+    const { features, runtimeHandlers } = status ?? {};
     const own = new Set(["MemoryPressure", "DiskPressure", "PIDPressure", "Ready"]);
-    const part = { addresses, capacity, allocatable, daemonEndpoints, nodeInfo, images };
+    const part = { addresses, capacity, allocatable, daemonEndpoints, nodeInfo, images, features, runtimeHandlers };
     return { ...part, conditions: conditions?.filter(({ type }) => own.has(type)) } as NodeStatus;
   }
 }

@@ -84,7 +84,7 @@ export function containerOf(container: CriContainer): Container {
 }
 
 export function containerStatusOf(status: CriContainerStatus, sandboxId: string): ContainerStatus {
-  const { startedAt, finishedAt, exitCode, reason, message, logPath, resources } = status;
+  const { startedAt, finishedAt, exitCode, reason, message, logPath, resources, user } = status;
   return {
     ...containerOf({ ...status, podSandboxId: sandboxId }),
     startedAtMs: toMs(startedAt),
@@ -94,6 +94,7 @@ export function containerStatusOf(status: CriContainerStatus, sandboxId: string)
     message: message || undefined,
     logPath: logPath || undefined,
     resources: resources?.linux ? resourcesOf(resources.linux) : undefined,
+    user: user?.linux ?? undefined,
   };
 }
 

@@ -63,12 +63,16 @@ export class CriRuntime extends CriImages implements Runtime {
   }
 
   async status(options?: CallOptions): Promise<RuntimeStatus> {
-    const { status } = await this.channel.call("Status", {}, options);
+    const { status, runtimeHandlers, features } = await this.channel.call("Status", {}, options);
     const conditions: RuntimeCondition[] = [];
     for (const { type, ...condition } of status?.conditions ?? []) {
       if (type === "RuntimeReady" || type === "NetworkReady") conditions.push({ type, ...condition });
     }
-    return { conditions };
+    const handlers = runtimeHandlers.map(({ name, features: of }) => ({
+      name,
+      recursiveReadOnlyMounts: of?.recursiveReadOnlyMounts ?? false,
+    }));
+    return { conditions, handlers, supplementalGroupsPolicy: features?.supplementalGroupsPolicy };
   }
 
   async updatePodCidr(podCidr: string, options?: CallOptions): Promise<void> {

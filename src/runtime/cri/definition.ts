@@ -10,7 +10,10 @@ Empty
 VersionRequest version=1
 VersionResponse version=1 runtimeName=2 runtimeVersion=3 runtimeApiVersion=4
 StatusRequest verbose:bool=1
-StatusResponse status:RuntimeStatus=1 info:map=2
+StatusResponse status:RuntimeStatus=1 info:map=2 runtimeHandlers:[]RuntimeHandler=3 features:RuntimeFeatures=4
+RuntimeHandler name=1 features:RuntimeHandlerFeatures=2
+RuntimeHandlerFeatures recursiveReadOnlyMounts:bool=1
+RuntimeFeatures supplementalGroupsPolicy:bool=1
 RuntimeStatus conditions:[]RuntimeCondition=1
 RuntimeCondition type=1 status:bool=2 reason=3 message=4
 UpdateRuntimeConfigRequest runtimeConfig:RuntimeConfig=1
@@ -23,7 +26,7 @@ SecurityProfile profileType:ProfileType=1 localhostRef=2
 PodSandboxMetadata name=1 uid=2 namespace=3 attempt:uint32=4
 DNSConfig servers:[]string=1 searches:[]string=2 options:[]string=3
 PortMapping protocol:Protocol=1 containerPort:int32=2 hostPort:int32=3 hostIp=4
-LinuxSandboxSecurityContext namespaceOptions:NamespaceOption=1 runAsUser:Int64Value=3 readonlyRootfs:bool=4 supplementalGroups:[]int64=5 privileged:bool=6 runAsGroup:Int64Value=8 seccomp:SecurityProfile=9
+LinuxSandboxSecurityContext namespaceOptions:NamespaceOption=1 runAsUser:Int64Value=3 readonlyRootfs:bool=4 supplementalGroups:[]int64=5 privileged:bool=6 runAsGroup:Int64Value=8 seccomp:SecurityProfile=9 supplementalGroupsPolicy:SupplementalGroupsPolicy=11
 LinuxPodSandboxConfig cgroupParent=1 securityContext:LinuxSandboxSecurityContext=2 sysctls:map=3
 PodSandboxConfig metadata:PodSandboxMetadata=1 hostname=2 logDirectory=3 dnsConfig:DNSConfig=4 portMappings:[]PortMapping=5 labels:map=6 annotations:map=7 linux:LinuxPodSandboxConfig=8
 RunPodSandboxRequest config:PodSandboxConfig=1 runtimeHandler=2
@@ -44,11 +47,11 @@ PodSandbox id=1 metadata:PodSandboxMetadata=2 state:PodSandboxState=3 createdAt:
 ContainerMetadata name=1 attempt:uint32=2
 ImageSpec image=1 annotations:map=2 userSpecifiedImage=18 runtimeHandler=19 imageRef=20
 KeyValue key=1 value=2
-Mount containerPath=1 hostPath=2 readonly:bool=3 propagation:MountPropagation=5
+Mount containerPath=1 hostPath=2 readonly:bool=3 propagation:MountPropagation=5 recursiveReadOnly:bool=8
 Device containerPath=1 hostPath=2 permissions=3
 Capability addCapabilities:[]string=1 dropCapabilities:[]string=2
 LinuxContainerResources cpuPeriod:int64=1 cpuQuota:int64=2 cpuShares:int64=3 memoryLimitInBytes:int64=4 oomScoreAdj:int64=5
-LinuxContainerSecurityContext capabilities:Capability=1 privileged:bool=2 namespaceOptions:NamespaceOption=3 runAsUser:Int64Value=5 runAsUsername=6 readonlyRootfs:bool=7 supplementalGroups:[]int64=8 noNewPrivs:bool=11 runAsGroup:Int64Value=12 maskedPaths:[]string=13 readonlyPaths:[]string=14 seccomp:SecurityProfile=15
+LinuxContainerSecurityContext capabilities:Capability=1 privileged:bool=2 namespaceOptions:NamespaceOption=3 runAsUser:Int64Value=5 runAsUsername=6 readonlyRootfs:bool=7 supplementalGroups:[]int64=8 noNewPrivs:bool=11 runAsGroup:Int64Value=12 maskedPaths:[]string=13 readonlyPaths:[]string=14 seccomp:SecurityProfile=15 apparmor:SecurityProfile=16 supplementalGroupsPolicy:SupplementalGroupsPolicy=17
 LinuxContainerConfig resources:LinuxContainerResources=1 securityContext:LinuxContainerSecurityContext=2
 ContainerConfig metadata:ContainerMetadata=1 image:ImageSpec=2 command:[]string=3 args:[]string=4 workingDir=5 envs:[]KeyValue=6 mounts:[]Mount=7 devices:[]Device=8 labels:map=9 annotations:map=10 logPath=11 stdin:bool=12 stdinOnce:bool=13 tty:bool=14 linux:LinuxContainerConfig=15 stopSignal:Signal=18
 CreateContainerRequest podSandboxId=1 config:ContainerConfig=2 sandboxConfig:PodSandboxConfig=3
@@ -62,7 +65,9 @@ ListContainersResponse containers:[]Container=1
 Container id=1 podSandboxId=2 metadata:ContainerMetadata=3 image:ImageSpec=4 imageRef=5 state:ContainerState=6 createdAt:int64=7 labels:map=8 annotations:map=9
 ContainerStatusRequest containerId=1 verbose:bool=2
 ContainerStatusResponse status:ContainerStatus=1 info:map=2
-ContainerStatus id=1 metadata:ContainerMetadata=2 state:ContainerState=3 createdAt:int64=4 startedAt:int64=5 finishedAt:int64=6 exitCode:int32=7 image:ImageSpec=8 imageRef=9 reason=10 message=11 labels:map=12 annotations:map=13 logPath=15 resources:ContainerResources=16
+ContainerStatus id=1 metadata:ContainerMetadata=2 state:ContainerState=3 createdAt:int64=4 startedAt:int64=5 finishedAt:int64=6 exitCode:int32=7 image:ImageSpec=8 imageRef=9 reason=10 message=11 labels:map=12 annotations:map=13 logPath=15 resources:ContainerResources=16 user:ContainerUser=18
+ContainerUser linux:LinuxContainerUser=1
+LinuxContainerUser uid:int64=1 gid:int64=2 supplementalGroups:[]int64=3
 ContainerResources linux:LinuxContainerResources=1
 UpdateContainerResourcesRequest containerId=1 linux:LinuxContainerResources=2
 ExecSyncRequest containerId=1 cmd:[]string=2 timeout:int64=3
@@ -99,6 +104,7 @@ const enums: Readonly<Record<string, readonly string[]>> = {
   Protocol: ["TCP", "UDP", "SCTP"],
   MountPropagation: ["PROPAGATION_PRIVATE", "PROPAGATION_HOST_TO_CONTAINER", "PROPAGATION_BIDIRECTIONAL"],
   NamespaceMode: ["POD", "CONTAINER", "NODE", "TARGET"],
+  SupplementalGroupsPolicy: ["Merge", "Strict"],
   ProfileType: ["RuntimeDefault", "Unconfined", "Localhost"],
   PodSandboxState: ["SANDBOX_READY", "SANDBOX_NOTREADY"],
   ContainerState: ["CONTAINER_CREATED", "CONTAINER_RUNNING", "CONTAINER_EXITED", "CONTAINER_UNKNOWN"],

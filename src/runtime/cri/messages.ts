@@ -41,6 +41,13 @@ export interface CriContainerStatus extends Omit<CriContainer, "podSandboxId"> {
   readonly message: string;
   readonly logPath: string;
   readonly resources: { readonly linux: CriResources | null } | null;
+  readonly user: { readonly linux: CriUser | null } | null;
+}
+
+export interface CriUser {
+  readonly uid: number;
+  readonly gid: number;
+  readonly supplementalGroups: readonly number[];
 }
 
 export interface CriResources {
@@ -111,6 +118,11 @@ export interface CriAnswers {
       }[];
     } | null;
     readonly info: Readonly<Record<string, string>>;
+    readonly runtimeHandlers: readonly {
+      readonly name: string;
+      readonly features: { readonly recursiveReadOnlyMounts: boolean } | null;
+    }[];
+    readonly features: { readonly supplementalGroupsPolicy: boolean } | null;
   };
   readonly UpdateRuntimeConfig: object;
   readonly RunPodSandbox: { readonly podSandboxId: string };

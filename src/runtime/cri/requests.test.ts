@@ -109,6 +109,32 @@ test("what is privileged sees all of /proc", () => {
   });
 });
 
+test("groups, profiles and mounts below read-only ones are told in CRI's terms", () => {
+  const { namespaces } = container.security;
+  const security = {
+    namespaces,
+    supplementalGroupsPolicy: "Strict",
+    appArmor: { type: "Localhost", localhostRef: "own" },
+  } as const;
+  const mounts = [{ containerPath: "/a", hostPath: "/b", readonly: true, recursiveReadOnly: true }];
+  expect(
+    throughTheWire("CreateContainer", { config: containerRequest({ ...container, mounts, security }) }),
+  ).toMatchObject({
+    config: {
+      mounts: [{ readonly: true, recursiveReadOnly: true }],
+      linux: {
+        securityContext: {
+          supplementalGroupsPolicy: "Strict",
+          apparmor: { profileType: "Localhost", localhostRef: "own" },
+        },
+      },
+    },
+  });
+  expect(throughTheWire("RunPodSandbox", { config: sandboxRequest({ ...sandbox, security }) })).toMatchObject({
+    config: { linux: { securityContext: { supplementalGroupsPolicy: "Strict" } } },
+  });
+});
+
 test("a sandbox on the host's network has no name of its own", () => {
   const security = { namespaces: { network: "node", pid: "node", ipc: "node" } } as const;
   expect(sandboxRequest({ ...sandbox, security })).toMatchObject({ hostname: "" });

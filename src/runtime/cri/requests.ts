@@ -6,7 +6,7 @@ import type {
   PodSandboxConfig,
   SandboxFilter,
   SandboxSecurity,
-  SeccompProfile,
+  SecurityProfile,
 } from "../sandbox.js";
 import { signalName, signalNames } from "./definition.js";
 
@@ -64,6 +64,7 @@ function sandboxSecurity(security: SandboxSecurity): object {
     namespaceOptions: namespaceOptions(security.namespaces),
     ...userOf(security),
     supplementalGroups: security.supplementalGroups ?? [],
+    ...strictnessOf(security),
     privileged: privileged ?? false,
     // As upstream: the program that holds the sandbox is confined whatever its pod says, where the pod is not privileged.
     ...seccompOf(seccomp ?? (privileged ? undefined : { type: "RuntimeDefault" })),
@@ -121,11 +122,18 @@ function containerSecurity(security: ContainerSecurity): object {
     ...userOf(security),
     readonlyRootfs: security.readonlyRootfs ?? false,
     supplementalGroups: security.supplementalGroups ?? [],
+    ...strictnessOf(security),
     noNewPrivs: security.noNewPrivileges ?? false,
     maskedPaths: privileged ? [] : maskedPaths,
     readonlyPaths: privileged ? [] : readonlyPaths,
     ...(privileged ? {} : seccompOf(security.seccomp)),
+    ...(privileged || security.appArmor === undefined ? {} : { apparmor: profileOf(security.appArmor) }),
   };
+}
+
+/** Said only where it is not the runtime's default. */
+function strictnessOf({ supplementalGroupsPolicy }: SandboxSecurity | ContainerSecurity): object {
+  return supplementalGroupsPolicy === "Strict" ? { supplementalGroupsPolicy } : {};
 }
 
 /** A group without a user is refused by the runtime: the user is then root, as it would be without a group. */
@@ -140,9 +148,12 @@ function userOf(security: SandboxSecurity | ContainerSecurity): object {
   };
 }
 
-function seccompOf(profile: SeccompProfile | undefined): object {
-  if (profile === undefined) return {};
-  return { seccomp: { profileType: profile.type, localhostRef: profile.localhostRef ?? "" } };
+function seccompOf(profile: SecurityProfile | undefined): object {
+  return profile === undefined ? {} : { seccomp: profileOf(profile) };
+}
+
+function profileOf({ type, localhostRef = "" }: SecurityProfile): object {
+  return { profileType: type, localhostRef };
 }
 
 function namespaceOptions({ network, pid, ipc, targetId }: NamespaceOptions): object {

@@ -30,6 +30,8 @@ export interface FakeRuntimeOptions {
   readonly pullError?: ((reference: string) => string | undefined) | undefined;
   /** The message that making a sandbox fails with. */
   readonly sandboxError?: ((config: PodSandboxConfig) => string | undefined) | undefined;
+  /** What it says that it can do. Default: nothing. */
+  readonly features?: Pick<RuntimeStatus, "handlers" | "supplementalGroupsPolicy"> | undefined;
   /** The message that changing a container's resources fails with. */
   readonly updateError?: ((config: ContainerConfig, resources: ContainerResources) => string | undefined) | undefined;
 }
@@ -77,6 +79,7 @@ export class FakeRuntime extends FakeImages implements Runtime {
         { type: "RuntimeReady", status: true, reason: "", message: "" },
         { type: "NetworkReady", status: true, reason: "", message: "" },
       ],
+      ...this.#options.features,
     };
   }
 
