@@ -66,11 +66,18 @@ export class NodePortAllocator {
     });
   }
 
+  /** From the upper part of the range while there is room there. */
   #free(ports: ReadonlySet<number>): number | undefined {
     const size = this.range.to - this.range.from + 1;
+    const band = staticBand(size);
+    return this.#freeIn(ports, this.range.from + band, size - band) ?? this.#freeIn(ports, this.range.from, band);
+  }
+
+  #freeIn(ports: ReadonlySet<number>, from: number, size: number): number | undefined {
+    if (size === 0) return undefined;
     const start = randomInt(this.#random, size);
     for (let step = 0; step < size; step++) {
-      const port = this.range.from + ((start + step) % size);
+      const port = from + ((start + step) % size);
       if (!ports.has(port)) return port;
     }
     return undefined;
@@ -96,6 +103,14 @@ export class NodePortAllocator {
     }
     throw new StoreError("unavailable", `${this.#key} is written to too often`);
   }
+}
+
+/**
+ * How many ports at the lower end are left to people who choose one: a 32nd of the range, 16 at least and 128 at most, and none of a range that
+ * is no larger than that. See "Avoiding Collisions in Assigning Ports to NodePort Services".
+ */
+function staticBand(size: number): number {
+  return size <= 16 ? 0 : Math.min(128, Math.max(16, Math.floor(size / 32)));
 }
 
 /** A RangeAllocation: bit i of the big-endian number in `data` is port from + i. */
