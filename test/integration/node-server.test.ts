@@ -238,6 +238,19 @@ describe.each([
     expect([code, stdout.length]).toEqual([0, 900_000]);
   });
 
+  test("attach: output to the container's end, and nothing of how it ended", async () => {
+    await create(`short-${sockets}`, {
+      restartPolicy: "Never",
+      containers: [
+        { name: "main", image: "busybox", stdin: true, stdinOnce: true, command: ["sh", "-c", "cat; exit 42"] },
+      ],
+    });
+    await ready(`short-${sockets}`);
+    const { code, stdout, stderr } = await kubectl(["attach", "-i", `short-${sockets}`], env, "abcd1234");
+    expect([code, stdout], stderr).toEqual([0, "abcd1234"]);
+    expect(stderr).not.toContain("42");
+  });
+
   test("port-forward carries several connections", async () => {
     await create(`web-${sockets}`, {
       terminationGracePeriodSeconds: 2,

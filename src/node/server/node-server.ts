@@ -5,6 +5,7 @@ import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join, normalize } from "node:path";
 import type { Duplex } from "node:stream";
+import type { ProcessStream } from "../../runtime/index.js";
 import { findContainer } from "../pod/containers.js";
 import type { PodRecord } from "../pod/pod-record.js";
 import { kubeletVersion } from "../registration/node-object.js";
@@ -168,7 +169,7 @@ class NodeHandler {
     return upgradeCommand(this.#context, upgrade, wants, (options) =>
       verb === "exec"
         ? runtime.exec(running.id, { ...options, command: wants.command ?? [] })
-        : runtime.attach(running.id, { ...options, tty: containerTty }),
+        : runtime.attach(running.id, { ...options, tty: containerTty }).then(withoutExitCode),
     );
   }
 
@@ -233,4 +234,9 @@ function json(response: ServerResponse, body: unknown): void {
 
 function prometheus(response: ServerResponse, body: string): void {
   response.writeHead(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" }).end(body);
+}
+
+/** Who attaches sees the end of the container, not how it ended: that is the pod's status, as clients expect. */
+function withoutExitCode(stream: ProcessStream): ProcessStream {
+  return stream.kind === "url" ? stream : { ...stream, exit: stream.exit.then(() => ({ exitCode: 0 })) };
 }
