@@ -10,6 +10,7 @@ import { addAuthenticationFlags } from "./authentication-flags.js";
 import { consoleLogger } from "./console-logger.js";
 import { type ControllerManagerFlags, controllerManagerPart } from "./controller-manager-part.js";
 import { type DnsFlags, dnsPart } from "./dns-part.js";
+import { parseListenAddress } from "./listen-address.js";
 import { type NodeFlags, nodePart } from "./node-part.js";
 import { type ProxyFlags, proxyPart } from "./proxy-part.js";
 import { runPart } from "./run-part.js";
@@ -119,6 +120,8 @@ export function addPartCommands(program: Command): void {
       new Option("--backend <kind>", "how").choices(["userspace", "iptables", "ipvs", "nftables"]).default("iptables"),
     )
     .option("--cluster-cidr <blocks>", "the addresses of all pods, one block of each family")
+    .addOption(listenOption("--healthz-bind-address <ip:port>", "where /healthz and /livez are", "0.0.0.0:10256"))
+    .addOption(listenOption("--metrics-bind-address <ip:port>", "where /metrics and /proxyMode are", "127.0.0.1:10249"))
     .action(async (flags: PartFlags & ProxyFlags) => runPart(await proxyPart(await accessOf(flags), flags)));
   part(program, "dns", "Answer for the names of Services and pods.")
     .option("--name <name>", "tells this server from others", hostname().toLowerCase())
@@ -129,6 +132,12 @@ export function addPartCommands(program: Command): void {
     .option("--cluster-ip <ip>", "of the Service kube-dns, if it is to be made; absent: the tenth of the range")
     .option("--no-publish", "only read from the API: somebody else leads pods here")
     .action(async (flags: PartFlags & DnsFlags) => runPart(await dnsPart(await accessOf(flags), flags)));
+}
+
+function listenOption(flags: string, description: string, standard: string): Option {
+  return new Option(flags, `${description}; port 0: nowhere`)
+    .argParser(parseListenAddress)
+    .default(parseListenAddress(standard), standard);
 }
 
 function part(program: Command, name: string, description: string): Command {

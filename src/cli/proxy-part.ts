@@ -1,12 +1,21 @@
 import { readFile } from "node:fs/promises";
 import type { Component } from "../internal/component.js";
-import { createProxy, listenForHealthChecks, type ProxyBackend } from "../proxy/index.js";
+import {
+  createProxy,
+  listenForHealthChecks,
+  listenForPages,
+  type PageListener,
+  type ProxyBackend,
+} from "../proxy/index.js";
+import type { ListenAddress } from "./listen-address.js";
 import type { PartAccess } from "./part-commands.js";
 
 export interface ProxyFlags {
   readonly nodeName: string;
   readonly backend: "userspace" | "iptables" | "ipvs" | "nftables";
   readonly clusterCidr?: string | undefined;
+  readonly healthzBindAddress: ListenAddress;
+  readonly metricsBindAddress: ListenAddress;
 }
 
 /** A service proxy. When it stops it takes its rules with it. */
@@ -15,7 +24,13 @@ export async function proxyPart({ client, logger }: PartAccess, flags: ProxyFlag
   const backend = await openBackend(flags, families, logger);
   // The address of IPv6 that means all of them means those of IPv4 as well.
   const healthChecks = listenForHealthChecks(families.length === 2 ? "::" : "0.0.0.0");
-  return createProxy({ client, backend, nodeName: flags.nodeName, healthChecks, logger });
+  const [healthPages, metricsPages] = [flags.healthzBindAddress, flags.metricsBindAddress].map(pagesAt);
+  return createProxy({ client, backend, nodeName: flags.nodeName, healthChecks, healthPages, metricsPages, logger });
+}
+
+/** Port 0: nowhere. */
+export function pagesAt({ host, port }: ListenAddress): PageListener | undefined {
+  return port === 0 ? undefined : listenForPages(host, port);
 }
 
 /** IPv6 too where the node's network has it. */

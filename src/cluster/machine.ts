@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import type { NodeAddress } from "../api/index.js";
 import type { Component } from "../internal/component.js";
 import { createNodeAgent, type EvictionOptions, hostResources, type ImageCollectionOptions } from "../node/index.js";
-import { createProxy, type ProxyBackend } from "../proxy/index.js";
+import { createProxy, listenForHealthChecks, listenForPages, type ProxyBackend } from "../proxy/index.js";
 import type { Runtime } from "../runtime/index.js";
 import { afterBootstrap, type ClusterContext, type ClusterOptions, identities } from "./cluster.js";
 
@@ -40,7 +40,11 @@ export function machine(options: MachineOptions): NonNullable<ClusterOptions["pa
     if (backend !== undefined) {
       const { clock, random, logger, clientFor } = context;
       const client = clientFor(identities.proxy, "kube-proxy");
-      parts.push(createProxy({ client, backend, nodeName: name, clock, random, logger }));
+      const healthChecks = listenForHealthChecks(options.address);
+      const healthPages = listenForPages(options.address, 10_256);
+      const metricsPages = listenForPages("127.0.0.1", 10_249);
+      const pages = { healthChecks, healthPages, metricsPages };
+      parts.push(createProxy({ client, backend, nodeName: name, ...pages, clock, random, logger }));
     }
     return parts.map((part) => afterBootstrap(part));
   };

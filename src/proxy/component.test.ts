@@ -6,6 +6,7 @@ import { VirtualClock } from "../internal/virtual-clock.js";
 import { FakeApi } from "../testing/fake-api.js";
 import { createProxy, type ProxyOptions } from "./component.js";
 import type { ServiceHealth } from "./health-checks.js";
+import type { PageListener, Pages } from "./pages.js";
 import { type ProxyBackend, ProxyError, type ServiceTable, type ServiceTableUpdate } from "./proxy.js";
 
 const unborn = { uid: "", resourceVersion: "", creationTimestamp: "" };
@@ -241,5 +242,112 @@ describe("createProxy", () => {
     expect(open.get(32_000)?.()).toEqual({ ...expected, localEndpoints: 0 });
     await end();
     expect(open.size).toBe(0);
+  });
+
+  describe("pages", () => {
+    async function startWithPages(options: Partial<ProxyOptions> = {}) {
+      const served: Pages[] = [];
+      const closed: Pages[] = [];
+      const listen: PageListener = async (pages) => {
+        served.push(pages);
+        return { [Symbol.asyncDispose]: async () => void closed.push(pages) };
+      };
+      const setup = await start({ healthPages: listen, metricsPages: listen, ...options });
+      await setup.run();
+      const [health, metrics] = served;
+      const read = (pages: Pages | undefined, path: string) => pages?.(path);
+      return {
+        ...setup,
+        closed,
+        health: (path: string) => read(health, path),
+        metrics: (path: string) => read(metrics, path),
+        figure: (name: string) =>
+          read(metrics, "/metrics")
+            ?.text.split("\n")
+            .find((line) => line.startsWith(`${name} `))
+            ?.slice(name.length + 1),
+      };
+    }
+
+    test("tell of health in kube-proxy's words, and of a node that is about to go", async () => {
+      const { clock, client, health } = await startWithPages();
+      await client.create(nodes, makeNode("z1"));
+      await clock.advance(10_000);
+      const now = `${new Date(clock.now())
+        .toISOString()
+        .replace("T", " ")
+        .replace(/\.?0*Z$/, "")} +0000 UTC`;
+      expect(health("/healthz")).toEqual({
+        code: 200,
+        contentType: "application/json",
+        text: `{"lastUpdated": "${now}","currentTime": "${now}", "nodeEligible": true}`,
+      });
+      expect(health("/livez")?.text).toBe(`{"lastUpdated": "${now}","currentTime": "${now}"}`);
+      expect(health("/readyz")).toBeUndefined();
+      const taint = { key: "ToBeDeletedByClusterAutoscaler", value: "1", effect: "NoSchedule" };
+      await client.patch(nodes, { name: "n1" }, { type: "merge", body: { spec: { taints: [taint] } } });
+      await clock.advance(0);
+      expect(health("/healthz")).toMatchObject({ code: 503, text: expect.stringContaining('"nodeEligible": false') });
+      expect(health("/livez")?.code).toBe(200);
+      await client.patch(nodes, { name: "n1" }, { type: "merge", body: { spec: { taints: null } } });
+      await clock.advance(0);
+      expect(health("/healthz")?.code).toBe(200);
+    });
+
+    test("tell when a change takes too long to get into effect", async () => {
+      const { clock, client, backend, health } = await startWithPages();
+      await clock.advance(1000);
+      backend.failures = Array.from({ length: 8 }, () => new Error("no luck"));
+      await client.create(services, makeService("web"));
+      await clock.advance(59_000);
+      expect(health("/healthz")?.code).toBe(200);
+      await clock.advance(2000);
+      expect(health("/healthz")?.code).toBe(503);
+      expect(health("/livez")?.code).toBe(503);
+      backend.failures = [];
+      await clock.advance(60_000);
+      expect(health("/livez")?.code).toBe(200);
+    });
+
+    test("tell figures by kube-proxy's names", async () => {
+      const { clock, client, backend, metrics, figure, health } = await startWithPages();
+      expect(metrics("/healthz")).toEqual({ code: 200, text: "ok" });
+      expect(metrics("/proxyMode")).toEqual({ code: 200, text: "recording" });
+      await client.create(services, makeService("web", { internalTrafficPolicy: "Local" }));
+      const elsewhere = [{ addresses: ["10.0.0.1"], nodeName: "n2" }];
+      await client.create(endpointSlices, makeSlice("web", "a", elsewhere));
+      await clock.advance(200);
+      expect(figure("kubeproxy_sync_proxy_rules_duration_seconds_count")).toBe(String(backend.updates.length));
+      expect(figure("kubeproxy_sync_proxy_rules_service_changes_total")).toBe("1");
+      expect(figure("kubeproxy_sync_proxy_rules_endpoint_changes_total")).toBe("1");
+      expect(figure("kubeproxy_sync_proxy_rules_service_changes_pending")).toBe("0");
+      expect(figure('kubeproxy_sync_proxy_rules_no_local_endpoints_total{traffic_policy="internal"}')).toBe("1");
+      expect(figure('kubeproxy_sync_proxy_rules_no_local_endpoints_total{traffic_policy="external"}')).toBe("0");
+      backend.failures = [new Error("no luck")];
+      await client.create(services, makeService("other", { clusterIP: "10.96.0.11" }));
+      await clock.advance(200);
+      expect(figure("kubeproxy_sync_proxy_rules_service_changes_pending")).toBe("1");
+      health("/livez");
+      expect(figure('kubeproxy_proxy_livez_total{code="200"}')).toBe("1");
+      expect(metrics("/metrics")?.text).toContain("# TYPE process_resident_memory_bytes gauge\n");
+    });
+
+    test("are served again where that failed, and no more at the end", async () => {
+      let attempts = 0;
+      let closed = 0;
+      const metricsPages: PageListener = async () => {
+        attempts++;
+        if (attempts < 3) throw new Error("taken");
+        return { [Symbol.asyncDispose]: async () => void closed++ };
+      };
+      const { clock, end } = await startWithPages({ metricsPages });
+      expect(attempts).toBe(1);
+      await clock.advance(5000);
+      await clock.advance(5000);
+      expect(attempts).toBe(3);
+      await end();
+      expect(closed).toBe(1);
+      expect(clock.pending).toBe(0);
+    });
   });
 });

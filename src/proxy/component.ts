@@ -4,7 +4,10 @@ import type { Component, ComponentContext } from "../internal/component.js";
 import { type Logger, silentLogger, withFields } from "../internal/logger.js";
 import { type Random, systemRandom } from "../internal/random.js";
 import { type HealthCheckListener, HealthChecks } from "./health-checks.js";
+import { KeptListener } from "./kept-listener.js";
+import type { PageListener, Pages } from "./pages.js";
 import { type ProxyBackend, ProxyError } from "./proxy.js";
+import { ProxyStatus } from "./proxy-status.js";
 import { ServiceTracker } from "./tracker.js";
 import { Wake } from "./wake.js";
 
@@ -26,6 +29,12 @@ export interface ProxyOptions {
   readonly fullSyncPeriodMs?: number | undefined;
   /** Serves health check node ports; absent: nobody does. `listenForHealthChecks` is the one for this host. */
   readonly healthChecks?: HealthCheckListener | undefined;
+  /** Serves `/healthz` and `/livez`, as kube-proxy does on port 10256; absent: nobody does. */
+  readonly healthPages?: PageListener | undefined;
+  /** Serves `/metrics`, `/proxyMode` and `/healthz`, as kube-proxy does on port 10249 of the loopback; absent: nobody does. */
+  readonly metricsPages?: PageListener | undefined;
+  /** How long a change may wait before `/healthz` and `/livez` fail. Default 60 s. */
+  readonly healthTimeoutMs?: number | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
   readonly logger?: Logger | undefined;
@@ -50,6 +59,7 @@ class ServiceProxy implements Component {
   readonly #logger: Logger;
   readonly #wake = new Wake();
   readonly #health: HealthChecks | undefined;
+  readonly #status: ProxyStatus;
   #changed = true;
   /** Nothing is known about the host. */
   #full = true;
@@ -65,7 +75,8 @@ class ServiceProxy implements Component {
     this.name = options.name ?? "proxy";
     this.#clock = options.clock ?? realClock;
     this.#logger = withFields(options.logger ?? silentLogger, { proxy: options.backend.name, node: options.nodeName });
-    const { healthChecks } = options;
+    const { healthChecks, backend, healthTimeoutMs = 60_000 } = options;
+    this.#status = new ProxyStatus({ clock: this.#clock, mode: backend.name, healthTimeoutMs });
     this.#health = healthChecks && new HealthChecks({ listen: healthChecks, clock: this.#clock, logger: this.#logger });
   }
 
@@ -76,7 +87,15 @@ class ServiceProxy implements Component {
       this.#changed = true;
       this.#wake.ring();
     };
-    const tracker = new ServiceTracker({ factory, nodeName, zone, onChange });
+    const tracker = new ServiceTracker({
+      factory,
+      nodeName,
+      zone,
+      onChange,
+      onSeen: (kind, key) => this.#status.seen(kind, key),
+      onNode: (node) => this.#status.node(node),
+    });
+    const pages = this.#servePages();
     try {
       factory.start(signal);
       await factory.whenSynced(signal);
@@ -85,9 +104,19 @@ class ServiceProxy implements Component {
       if (!signal.aborted) throw error;
     } finally {
       await factory[Symbol.asyncDispose]();
+      for (const each of pages) await each[Symbol.asyncDispose]();
       await this.#health?.[Symbol.asyncDispose]();
       if (!this.#options.keep) await backend[Symbol.asyncDispose]();
     }
+  }
+
+  #servePages(): readonly KeptListener[] {
+    const { healthPages, metricsPages } = this.#options;
+    const serve = (listen: PageListener | undefined, pages: Pages): readonly KeptListener[] => {
+      const failed = (error: unknown): void => this.#logger.warn("pages cannot be served; trying again", { error });
+      return listen === undefined ? [] : [new KeptListener(() => listen(pages), this.#clock, failed)];
+    };
+    return [...serve(healthPages, this.#status.health), ...serve(metricsPages, this.#status.metrics)];
   }
 
   async #loop(tracker: ServiceTracker, signal: AbortSignal, ready: () => void): Promise<void> {
@@ -115,9 +144,14 @@ class ServiceProxy implements Component {
     const { table, changed } = tracker.take();
     this.#changed = false;
     const full = this.#full;
-    if (!full && changed.size === 0) return true;
+    if (!full && changed.size === 0) {
+      this.#status.upToDate();
+      return true;
+    }
+    const startedMs = this.#clock.now();
     try {
       await backend.sync({ table, changed: full ? undefined : changed }, signal);
+      this.#status.synced(table, this.#clock.now() - startedMs, full);
       this.#health?.sync(table);
       this.#health?.synced(true);
       this.#full = false;
@@ -129,6 +163,7 @@ class ServiceProxy implements Component {
       if (error instanceof ProxyError && error.code === "unsupported") throw error;
       this.#logger.error("services could not be put into effect; trying again", { error });
       this.#health?.synced(false);
+      this.#status.failed(full);
       this.#full = true;
       this.#failures++;
       await this.#pause(Math.min(maxRetryMs, 500 * 2 ** this.#failures), signal);

@@ -2,6 +2,7 @@ export { createProxy, type ProxyOptions } from "./component.js";
 // For those who build their own.
 export type { HealthCheckListener, ServiceHealth } from "./health-checks.js";
 export { listenForHealthChecks } from "./health-checks.js";
+export { listenForPages, type Page, type PageListener, type Pages } from "./pages.js";
 export type { NodePlace } from "./pick-endpoints.js";
 export { pickEndpoints } from "./pick-endpoints.js";
 export type {

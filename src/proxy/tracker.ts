@@ -27,6 +27,10 @@ export interface ServiceTrackerOptions {
   readonly zone?: string | undefined;
   /** Called, synchronously, when `take` would give something new. May be called more often than there is news. */
   readonly onChange: () => void;
+  /** Told of each change of a Service, and of endpoints of one, by the service's `namespace/name`. */
+  readonly onSeen?: ((kind: "services" | "endpoints", serviceKey: string) => void) | undefined;
+  /** Told of the node, and of its absence once it is gone. */
+  readonly onNode?: ((node: Node | undefined) => void) | undefined;
 }
 
 export interface TrackedChange {
@@ -55,9 +59,9 @@ export class ServiceTracker {
       labelSelector: cared,
       indexers: { [bySlicesService]: (slice) => serviceOf(slice) },
     });
-    this.#services.addHandler(this.#marking((service) => [keyOf(service)]));
-    this.#slices.addHandler(this.#marking(serviceOf));
-    if (options.zone === undefined) {
+    this.#services.addHandler(this.#marking("services", (service) => [keyOf(service)]));
+    this.#slices.addHandler(this.#marking("endpoints", serviceOf));
+    if (options.zone === undefined || options.onNode !== undefined) {
       const own = factory.informer(nodes, { fieldSelector: `metadata.name=${escapeFieldValue(nodeName)}` });
       own.addHandler({
         add: (node) => this.#see(node),
@@ -102,17 +106,20 @@ export class ServiceTracker {
     });
   }
 
-  #marking<T extends KubeObject>(keysOf: (object: T) => readonly string[]): InformerHandler<T> {
-    const mark = (object: T): void => {
-      for (const key of keysOf(object)) this.#dirty.add(key);
+  #marking<T extends KubeObject>(
+    kind: "services" | "endpoints",
+    keysOf: (object: T) => readonly string[],
+  ): InformerHandler<T> {
+    const mark = (keys: Iterable<string>): void => {
+      for (const key of keys) {
+        this.#dirty.add(key);
+        this.#options.onSeen?.(kind, key);
+      }
     };
     return {
-      add: mark,
-      update: (old, object) => {
-        mark(old);
-        mark(object);
-      },
-      delete: mark,
+      add: (object) => mark(keysOf(object)),
+      update: (old, object) => mark(new Set([...keysOf(old), ...keysOf(object)])),
+      delete: (object) => mark(keysOf(object)),
       batch: () => {
         if (this.#dirty.size > 0) this.#options.onChange();
       },
@@ -120,6 +127,8 @@ export class ServiceTracker {
   }
 
   #see(node: Node | undefined): void {
+    this.#options.onNode?.(node);
+    if (this.#options.zone !== undefined) return;
     const labels = new Map(Object.entries(node?.metadata.labels ?? {}));
     const zone = labels.get(zoneLabel) || undefined;
     if (zone === this.#zone) return;

@@ -1,4 +1,4 @@
-import { family, Histogram } from "../http/histogram.js";
+import { family, Histogram } from "../../internal/histogram.js";
 import type { PriorityLevel } from "./priority-level.js";
 
 export type RejectReason = "concurrency-limit" | "queue-full" | "time-out" | "cancelled";

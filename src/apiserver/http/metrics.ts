@@ -1,4 +1,5 @@
-import { family, Histogram } from "./histogram.js";
+import { family, Histogram } from "../../internal/histogram.js";
+import { writeProcess } from "../../internal/process-metrics.js";
 import type { InFlight } from "./in-flight.js";
 
 const durationBuckets: readonly number[] = [
@@ -95,17 +96,4 @@ export class ServerMetrics {
 
 function textOf(labels: RequestLabels): string {
   return `component="apiserver",group="${labels.group}",resource="${labels.resource}",scope="${labels.scope}",subresource="${labels.subresource}",verb="${labels.verb}",version="${labels.version}"`;
-}
-
-function writeProcess(lines: string[], startMs: number): void {
-  const cpu = process.cpuUsage();
-  const memory = process.memoryUsage();
-  family(lines, "process_cpu_seconds_total", "counter", "User and system CPU time of the process.");
-  lines.push(`process_cpu_seconds_total ${(cpu.user + cpu.system) / 1e6}`);
-  family(lines, "process_resident_memory_bytes", "gauge", "Resident memory of the process.");
-  lines.push(`process_resident_memory_bytes ${memory.rss}`);
-  family(lines, "process_start_time_seconds", "gauge", "When the server was made, in seconds since the epoch.");
-  lines.push(`process_start_time_seconds ${startMs / 1000}`);
-  family(lines, "nodejs_heap_used_bytes", "gauge", "Heap of the JavaScript engine in use.");
-  lines.push(`nodejs_heap_used_bytes ${memory.heapUsed}`);
 }

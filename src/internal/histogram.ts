@@ -19,16 +19,18 @@ export class Histogram {
     if (at >= 0) this.#counts[at] = (this.#counts[at] ?? 0) + 1;
   }
 
-  /** Nothing where nothing was observed. */
+  /** Nothing where there are labels and nothing was observed. */
   write(lines: string[], name: string, labels: string): void {
-    if (this.#count === 0) return;
+    if (this.#count === 0 && labels !== "") return;
+    const more = labels === "" ? "" : `${labels},`;
     let below = 0;
     for (const [at, bound] of this.#bounds.entries()) {
       below += this.#counts[at] ?? 0;
-      lines.push(`${name}_bucket{${labels},le="${bound}"} ${below}`);
+      lines.push(`${name}_bucket{${more}le="${bound}"} ${below}`);
     }
-    lines.push(`${name}_bucket{${labels},le="+Inf"} ${this.#count}`);
-    lines.push(`${name}_sum{${labels}} ${this.#sum}`, `${name}_count{${labels}} ${this.#count}`);
+    lines.push(`${name}_bucket{${more}le="+Inf"} ${this.#count}`);
+    const all = labels === "" ? "" : `{${labels}}`;
+    lines.push(`${name}_sum${all} ${this.#sum}`, `${name}_count${all} ${this.#count}`);
   }
 }
 

@@ -4,7 +4,7 @@ import { Histogram } from "./histogram.js";
 test("each bucket counts what is in it and below", () => {
   const histogram = new Histogram([0, 0.5, 2]);
   const lines: string[] = [];
-  histogram.write(lines, "empty", "");
+  histogram.write(lines, "empty", 'a="b"');
   for (const value of [0, 0.25, 0.5, 1, 3]) histogram.observe(value);
   histogram.write(lines, "wait", 'a="b"');
   expect(lines).toEqual([
