@@ -4,6 +4,7 @@ import { defaultServiceCidr } from "../apiserver/index.js";
 import type { Client } from "../client/index.js";
 import { dnsClusterIp } from "../cluster/cluster-dns.js";
 import type { Component } from "../internal/component.js";
+import { type ListenAddress, pagesAt } from "./listen-address.js";
 import type { PartAccess } from "./part-commands.js";
 
 export interface DnsFlags {
@@ -14,6 +15,7 @@ export interface DnsFlags {
   readonly upstream?: string | undefined;
   readonly clusterIp?: string | undefined;
   readonly publish: boolean;
+  readonly metricsBindAddress: ListenAddress;
 }
 
 /** A name server, and the objects by which pods find it. */
@@ -27,6 +29,7 @@ export async function dnsPart({ client, logger }: PartAccess, flags: DnsFlags): 
     domain: flags.domain,
     upstreams: flags.upstream === "none" ? [] : flags.upstream?.split(","),
     publishAs: flags.publish ? flags.name : undefined,
+    pages: pagesAt(flags.metricsBindAddress),
   });
   return {
     name: server.name,

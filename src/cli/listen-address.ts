@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { InvalidArgumentError } from "commander";
+import { listenForPages, type PageListener } from "../proxy/index.js";
 
 export interface ListenAddress {
   readonly host: string;
@@ -15,4 +16,9 @@ export function parseListenAddress(text: string): ListenAddress {
     throw new InvalidArgumentError("expected an address and a port, such as 127.0.0.1:10249.");
   }
   return { host, port };
+}
+
+/** Port 0: nowhere. */
+export function pagesAt({ host, port }: ListenAddress): PageListener | undefined {
+  return port === 0 ? undefined : listenForPages(host, port);
 }

@@ -130,6 +130,9 @@ export function addPartCommands(program: Command): void {
     .option("--domain <name>", "the cluster's domain", "cluster.local")
     .option("--upstream <ips>", "resolvers for other names, separated by commas, or none; absent: /etc/resolv.conf's")
     .option("--cluster-ip <ip>", "of the Service kube-dns, if it is to be made; absent: the tenth of the range")
+    .addOption(
+      listenOption("--metrics-bind-address <ip:port>", "where /metrics, /health and /ready are", "127.0.0.1:9153"),
+    )
     .option("--no-publish", "only read from the API: somebody else leads pods here")
     .action(async (flags: PartFlags & DnsFlags) => runPart(await dnsPart(await accessOf(flags), flags)));
 }

@@ -1,13 +1,7 @@
 import { readFile } from "node:fs/promises";
 import type { Component } from "../internal/component.js";
-import {
-  createProxy,
-  listenForHealthChecks,
-  listenForPages,
-  type PageListener,
-  type ProxyBackend,
-} from "../proxy/index.js";
-import type { ListenAddress } from "./listen-address.js";
+import { createProxy, listenForHealthChecks, type ProxyBackend } from "../proxy/index.js";
+import { type ListenAddress, pagesAt } from "./listen-address.js";
 import type { PartAccess } from "./part-commands.js";
 
 export interface ProxyFlags {
@@ -26,11 +20,6 @@ export async function proxyPart({ client, logger }: PartAccess, flags: ProxyFlag
   const healthChecks = listenForHealthChecks(families.length === 2 ? "::" : "0.0.0.0");
   const [healthPages, metricsPages] = [flags.healthzBindAddress, flags.metricsBindAddress].map(pagesAt);
   return createProxy({ client, backend, nodeName: flags.nodeName, healthChecks, healthPages, metricsPages, logger });
-}
-
-/** Port 0: nowhere. */
-export function pagesAt({ host, port }: ListenAddress): PageListener | undefined {
-  return port === 0 ? undefined : listenForPages(host, port);
 }
 
 /** IPv6 too where the node's network has it. */

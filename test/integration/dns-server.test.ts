@@ -14,7 +14,13 @@ import {
 import { type Client, createClient } from "../../src/client/index.js";
 import { realClock } from "../../src/internal/clock.js";
 import { randomInt, seededRandom } from "../../src/internal/random.js";
-import { createDnsServer, type DnsListener, type DnsServerOptions } from "../../src/proxy/dns/index.js";
+import {
+  createDnsServer,
+  type DnsListener,
+  type DnsServerOptions,
+  type PageListener,
+  type Pages,
+} from "../../src/proxy/dns/index.js";
 import { FakeApi } from "../../src/testing/fake-api.js";
 import { eventually } from "./support/cli-program.js";
 import { askTcp, askUdp, type DnsTarget, frame, queryOf, startResolver } from "./support/dns-client.js";
@@ -90,6 +96,51 @@ describe("a name server", () => {
     expect(addressesOf(await askUdp(at, web))).toEqual(["10.96.0.5"]);
     const answers = await askTcp(at, [web, "none.default.svc.cluster.local", web]);
     expect(answers.map(({ rcode }) => rcode)).toEqual(["NOERROR", "NXDOMAIN", "NOERROR"]);
+  });
+
+  test("tells its figures by CoreDNS' names, and whether it is ready", async () => {
+    let pages: Pages | undefined;
+    let closed = false;
+    const listenTo: PageListener = async (given) => {
+      pages = given;
+      const close = async (): Promise<void> => {
+        closed = true;
+      };
+      return { [Symbol.asyncDispose]: close };
+    };
+    await using resolver = await startResolver(outside());
+    const { at, stop } = await start({ pages: listenTo, upstreams: upstream(resolver) });
+    expect(pages?.("/ready")).toEqual({ code: 200, text: "OK" });
+    expect(pages?.("/health")).toEqual({ code: 200, text: "OK" });
+    await askUdp(at, web);
+    await askTcp(at, [web, "none.default.svc.cluster.local"]);
+    await askUdp(at, "example.com");
+    await askUdp(at, "example.com");
+    await askUdp(at, "cluster.local", { type: "AXFR" });
+    const text = pages?.("/metrics")?.text ?? "";
+    const figure = (name: string, labels: string): string | undefined =>
+      text
+        .split("\n")
+        .find((line) => line.startsWith(`${name}{${labels}} `))
+        ?.split(" ")
+        .at(-1);
+    const place = 'server="dns://:0",zone=".",view=""';
+    expect(figure("coredns_dns_requests_total", `${place},proto="udp",family="1",type="A"`)).toBe("3");
+    expect(figure("coredns_dns_requests_total", `${place},proto="tcp",family="1",type="A"`)).toBe("2");
+    expect(figure("coredns_dns_responses_total", `${place},rcode="NOERROR",plugin="kubernetes"`)).toBe("2");
+    expect(figure("coredns_dns_responses_total", `${place},rcode="NXDOMAIN",plugin="kubernetes"`)).toBe("1");
+    expect(figure("coredns_dns_responses_total", `${place},rcode="NOERROR",plugin="forward"`)).toBe("2");
+    expect(figure("coredns_dns_responses_total", `${place},rcode="REFUSED",plugin=""`)).toBe("1");
+    expect(figure("coredns_dns_request_duration_seconds_count", `${place},type="A"`)).toBe("5");
+    expect(figure("coredns_dns_response_size_bytes_count", `${place},proto="udp"`)).toBe("4");
+    const cache = 'zones=".",view=""';
+    expect(figure("coredns_cache_requests_total", `server="dns://:0",${cache}`)).toBe("2");
+    expect(figure("coredns_cache_hits_total", `server="dns://:0",type="success",${cache}`)).toBe("1");
+    const to = `proxy_name="forward",to="${resolver.address}:${resolver.port}",rcode="NOERROR"`;
+    expect(figure("coredns_proxy_request_duration_seconds_count", to)).toBe("1");
+    await stop();
+    expect(closed).toBe(true);
+    expect(pages?.("/ready")).toEqual({ code: 503, text: "kubernetes" });
   });
 
   test("cuts what is too long for UDP, and has it whole over TCP", async () => {

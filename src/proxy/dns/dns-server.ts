@@ -5,11 +5,14 @@ import type { Component, ComponentContext } from "../../internal/component.js";
 import { type Logger, silentLogger, withFields } from "../../internal/logger.js";
 import { type Random, systemRandom } from "../../internal/random.js";
 import { readResolvConf } from "../../internal/resolv-conf.js";
+import { KeptListener } from "../kept-listener.js";
+import type { PageListener, Pages } from "../pages.js";
 import { type ClusterData, followCluster } from "./cluster-data.js";
 import { ClusterZones } from "./cluster-zones.js";
+import { DnsFigures, type ServedQuery } from "./dns-figures.js";
 import { Forwarder } from "./forwarder.js";
-import { type Listening, listen } from "./listeners.js";
-import { encodeAnswer, failure, readQuery, refuseVersion, udpLimit } from "./message.js";
+import { type Listening, listen, type MessageHandler } from "./listeners.js";
+import { type DnsQuery, encodeAnswer, failure, readQuery, refuseVersion, udpLimit } from "./message.js";
 import { Publication } from "./publication.js";
 import { parseUpstream, type Upstream } from "./upstream.js";
 
@@ -37,6 +40,8 @@ export interface DnsServerOptions {
   readonly publishAs?: string | undefined;
   /** How long one other resolver is waited for, of at most three. Default 2000. */
   readonly upstreamTimeoutMs?: number | undefined;
+  /** Serves `/metrics`, `/health` and `/ready`, which CoreDNS has on ports 9153, 8080 and 8181; absent: nobody does. */
+  readonly pages?: PageListener | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: Random | undefined;
   readonly logger?: Logger | undefined;
@@ -72,7 +77,9 @@ class ClusterDnsServer implements DnsServer {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #logger: Logger;
+  readonly #figures: DnsFigures | undefined;
   #listening: readonly Listening[] = [];
+  #ready = false;
 
   constructor(options: DnsServerOptions) {
     if (options.addresses.length === 0) throw new RangeError("a DNS server needs an address to listen on");
@@ -81,6 +88,7 @@ class ClusterDnsServer implements DnsServer {
     this.#clock = options.clock ?? realClock;
     this.#random = options.random ?? systemRandom;
     this.#logger = withFields(options.logger ?? silentLogger, { server: "dns" });
+    this.#figures = options.pages && new DnsFigures(options.port ?? 53, this.#clock.now());
   }
 
   get listeners(): readonly DnsListener[] {
@@ -92,10 +100,12 @@ class ClusterDnsServer implements DnsServer {
     const shared = { clock: this.#clock, random: this.#random, logger: this.#logger };
     const factory = new InformerFactory({ client, ...shared });
     const stop = new AbortController();
+    const pages = this.#servePages();
     const { maxForwarded: maxConcurrent, upstreamTimeoutMs: timeoutMs } = this.#options;
     try {
       const forwarding = { maxConcurrent, timeoutMs, signal: stop.signal };
-      const forwarder = new Forwarder({ ...shared, ...forwarding, upstreams: this.#upstreams() });
+      const upstreams = this.#upstreams();
+      const forwarder = new Forwarder({ ...shared, ...forwarding, upstreams, figures: this.#figures });
       const data = followCluster(factory, this.#clock);
       const zones = new ClusterZones({
         data,
@@ -107,9 +117,10 @@ class ClusterDnsServer implements DnsServer {
       });
       factory.start(signal);
       await factory.whenSynced(signal);
-      await this.#listen((message, protocol) => this.#answer(message, protocol, zones, forwarder));
+      await this.#listen((message, from) => this.#serve(message, from, zones, forwarder));
       const publication = this.#publication(data);
       const published = await publication?.publish(signal);
+      this.#ready = true;
       ready();
       await publication?.keep(published === true, signal);
       await new Promise<void>((resolve) => {
@@ -120,6 +131,8 @@ class ClusterDnsServer implements DnsServer {
       if (!signal.aborted) throw error;
     } finally {
       stop.abort();
+      this.#ready = false;
+      await pages?.[Symbol.asyncDispose]();
       const listening = this.#listening;
       this.#listening = [];
       await Promise.all(listening.map((each) => each[Symbol.asyncDispose]()));
@@ -142,15 +155,34 @@ class ClusterDnsServer implements DnsServer {
     });
   }
 
-  async #listen(handler: (message: Buffer, protocol: "udp" | "tcp") => Promise<Buffer | undefined>): Promise<void> {
+  async #listen(handler: (message: Buffer, from: Origin) => Promise<Buffer | undefined>): Promise<void> {
     const { addresses } = this.#options;
+    const { clock, logger } = { clock: this.#clock, logger: this.#logger };
     let { port = 53 } = this.#options;
     for (const address of new Set(addresses)) {
-      const listening = await listen({ address, port, handler, clock: this.#clock, logger: this.#logger });
+      const family = address.includes(":") ? 6 : 4;
+      const handle: MessageHandler = (message, protocol) => handler(message, { protocol, family });
+      const listening = await listen({ address, port, handler: handle, clock, logger });
       this.#listening = [...this.#listening, listening];
       // The same on every address, so that one EndpointSlice can have them all.
       port = listening.port;
     }
+  }
+
+  #servePages(): KeptListener | undefined {
+    const { pages: listenTo } = this.#options;
+    const figures = this.#figures;
+    if (listenTo === undefined || figures === undefined) return undefined;
+    const pages: Pages = (path) => {
+      if (path === "/metrics") {
+        return { code: 200, text: figures.text(), contentType: "text/plain; version=0.0.4; charset=utf-8" };
+      }
+      if (path === "/health") return { code: 200, text: "OK" };
+      if (path !== "/ready") return undefined;
+      return this.#ready ? { code: 200, text: "OK" } : { code: 503, text: "kubernetes" };
+    };
+    const failed = (error: unknown): void => this.#logger.warn("pages cannot be served; trying again", { error });
+    return new KeptListener(() => listenTo(pages), this.#clock, failed);
   }
 
   #upstreams(): readonly Upstream[] {
@@ -160,32 +192,55 @@ class ClusterDnsServer implements DnsServer {
     return all.map(parseUpstream).filter((each) => each.port !== port || !addresses.includes(each.address));
   }
 
+  /** Answers and counts. */
+  async #serve(message: Buffer, from: Origin, zones: ClusterZones, forwarder: Forwarder): Promise<Buffer | undefined> {
+    const startedMs = this.#clock.now();
+    const read = readQuery(message);
+    const query = "reply" in read ? undefined : read.query;
+    const { reply, plugin } =
+      "reply" in read
+        ? ({ reply: read.reply, plugin: "" } as const)
+        : await this.#answer(read.query, from.protocol, zones, forwarder);
+    this.#figures?.served({
+      ...from,
+      type: query?.question.type,
+      dnssecOk: query?.edns?.dnssecOk ?? false,
+      requestBytes: message.length,
+      responseBytes: reply?.length ?? 0,
+      rcode: reply === undefined ? 0 : reply.readUInt16BE(2) & 0xf,
+      plugin,
+      seconds: (this.#clock.now() - startedMs) / 1000,
+    });
+    return reply;
+  }
+
   async #answer(
-    message: Buffer,
+    query: DnsQuery,
     protocol: "udp" | "tcp",
     zones: ClusterZones,
     forwarder: Forwarder,
-  ): Promise<Buffer | undefined> {
-    const read = readQuery(message);
-    if ("reply" in read) return read.reply;
-    const { query } = read;
+  ): Promise<{ readonly reply: Buffer; readonly plugin: ServedQuery["plugin"] }> {
     const { question } = query;
     try {
-      if (query.edns !== undefined && query.edns.version !== 0) return refuseVersion(query);
+      if (query.edns !== undefined && query.edns.version !== 0) return { reply: refuseVersion(query), plugin: "" };
       if (query.class !== "IN" || question.type === "AXFR" || question.type === "IXFR")
-        return failure(query, "REFUSED");
+        return { reply: failure(query, "REFUSED"), plugin: "" };
       const limit = protocol === "udp" ? udpLimit(query) : 65_535;
       const answer = await zones.answer(question);
-      if (answer !== undefined) return encodeAnswer(query, answer, limit);
-      const forwarded = await forwarder.forward(message, protocol);
-      if (forwarded === undefined) return failure(query, "SERVFAIL");
-      return forwarded.length <= limit ? forwarded : cut(forwarded, query.questionEnd);
+      if (answer !== undefined) return { reply: encodeAnswer(query, answer, limit), plugin: "kubernetes" };
+      const forwarded = await forwarder.forward(query.bytes, protocol);
+      if (forwarded === undefined) return { reply: failure(query, "SERVFAIL"), plugin: "" };
+      const reply = forwarded.length <= limit ? forwarded : cut(forwarded, query.questionEnd);
+      return { reply, plugin: "forward" };
     } catch (error) {
       this.#logger.warn("a question could not be answered", { name: question.name, type: question.type, error });
-      return failure(query, "SERVFAIL");
+      return { reply: failure(query, "SERVFAIL"), plugin: "" };
     }
   }
 }
+
+/** By which way a message came. */
+type Origin = Pick<ServedQuery, "protocol" | "family">;
 
 /** The head of an answer that is too long for the client, who is to ask again over TCP. */
 function cut(answer: Buffer, questionEnd: number): Buffer {

@@ -5,6 +5,7 @@ import { type Logger, withFields } from "../../internal/logger.js";
 import { type Random, randomInt } from "../../internal/random.js";
 import { AnswerCache } from "./answer-cache.js";
 import type { OutsideAnswer } from "./cluster-zones.js";
+import type { DnsFigures } from "./dns-figures.js";
 import type { DnsRecord } from "./record.js";
 import { askByTcp, askByUdp, type ExchangeOptions, type Upstream } from "./upstream.js";
 
@@ -17,6 +18,8 @@ export interface ForwarderOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Where what happens is counted; absent: nowhere. */
+  readonly figures?: DnsFigures | undefined;
   /** Ends what is under way. */
   readonly signal: AbortSignal;
 }
@@ -43,7 +46,9 @@ export class Forwarder {
    * resolver, none answers, or too much is under way.
    */
   async forward(query: Buffer, protocol: "udp" | "tcp"): Promise<Buffer | undefined> {
-    const answer = this.#cache.get(query) ?? (await this.#ask(query, protocol === "udp" ? askByUdp : askByTcp));
+    const kept = this.#cache.get(query);
+    this.#options.figures?.cache(kept && { rcode: rcodeOf(kept) });
+    const answer = kept ?? (await this.#ask(query, protocol === "udp" ? askByUdp : askByTcp));
     if (answer === undefined) return undefined;
     query.copy(answer, 0, 0, 2);
     return answer;
@@ -73,7 +78,7 @@ export class Forwarder {
     let bytes = await this.forward(query, "udp");
     if (bytes !== undefined && (bytes.readUInt16BE(2) & 0x0200) !== 0) bytes = await this.forward(query, "tcp");
     if (bytes === undefined) return undefined;
-    const rcode = bytes.readUInt16BE(2) & 0xf;
+    const rcode = rcodeOf(bytes);
     if (rcode !== 0 && rcode !== 3) return undefined;
     try {
       const { answers = [], flag_tc: truncated } = decode(bytes);
@@ -93,8 +98,9 @@ export class Forwarder {
     query: Buffer,
     ask: (upstream: Upstream, query: Buffer, options: ExchangeOptions) => Promise<Buffer>,
   ): Promise<Buffer | undefined> {
-    const { upstreams, maxConcurrent = 1000, timeoutMs = 2000, clock, signal } = this.#options;
+    const { upstreams, maxConcurrent = 1000, timeoutMs = 2000, clock, signal, figures } = this.#options;
     if (this.#underWay >= maxConcurrent) {
+      figures?.rejected();
       this.#logger.debug("too many questions to other resolvers under way; refusing one", { maxConcurrent });
       return undefined;
     }
@@ -104,8 +110,10 @@ export class Forwarder {
         // A number that nobody can guess: what comes from elsewhere must not pass as the answer.
         const own = Buffer.from(query);
         own.writeUInt16BE(secureRandomInt(0x10000), 0);
+        const askedMs = clock.now();
         try {
           const answer = await ask(upstream, own, { clock, timeoutMs, signal });
+          figures?.forwarded(`${upstream.address}:${upstream.port}`, rcodeOf(answer), (clock.now() - askedMs) / 1000);
           this.#cache.put(query, answer);
           return answer;
         } catch (error) {
@@ -123,4 +131,8 @@ export class Forwarder {
     const start = upstreams.length === 0 ? 0 : randomInt(this.#options.random, upstreams.length);
     return [...upstreams.slice(start), ...upstreams.slice(0, start)];
   }
+}
+
+function rcodeOf(message: Buffer): number {
+  return message.readUInt16BE(2) & 0xf;
 }
