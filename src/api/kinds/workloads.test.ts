@@ -297,3 +297,27 @@ describe("cron schedules", () => {
     expect(cronScheduleError(schedule)).toBe(error);
   });
 });
+
+describe("the template generation of daemon sets", () => {
+  const key = "deprecated.daemonset.template.generation";
+  const set = { metadata: { name: "d", namespace: "default" }, ...deployment };
+  const generationOf = (object: JsonObject): unknown =>
+    (object as { metadata?: { annotations?: { [name: string]: unknown } } }).metadata?.annotations?.[key];
+
+  it("begins with 1, grows with the template and is nobody's to set", () => {
+    const { object } = created("apps/daemonsets", set);
+    expect(generationOf(object)).toBe("1");
+    const other = withPath(object, "spec.template.spec.containers.0.image", "other:2");
+    const changed = updated("apps/daemonsets", other, object).object;
+    expect(generationOf(changed)).toBe("2");
+    const forged = withPath(
+      withPath(changed, "metadata.annotations", { [key]: "9", a: "b" }),
+      "spec.minReadySeconds",
+      3,
+    );
+    expect(generationOf(updated("apps/daemonsets", forged, changed).object)).toBe("2");
+    expect(generationOf(updated("apps/daemonsets", withPath(forged, "metadata.annotations", {}), changed).object)).toBe(
+      "2",
+    );
+  });
+});

@@ -122,3 +122,25 @@ test("a failed daemon is replaced, ever more slowly", async () => {
     (await scenario.eventsOf("agent")).some((event) => event.startsWith("FailedDaemonPod: Found failed daemon pod")),
   ).toBe(true);
 });
+
+test("revisions have the set's annotations, and are known in whatever form they were written", async () => {
+  const scenario = await begin(1);
+  const [revision] = await scenario.list(controllerRevisions);
+  const counted = { "deprecated.daemonset.template.generation": "1" };
+  expect(revision?.metadata.annotations).toEqual(counted);
+  const [pod] = await scenario.list(pods);
+  expect(pod?.metadata.labels).toMatchObject({ "pod-template-generation": "1" });
+  const { data: _, ...others } = revision ?? {};
+  await scenario.stop();
+  await scenario.delete(controllerRevisions, revision?.metadata.name ?? "");
+  // As older versions wrote it: in another order, without what is empty.
+  const { spec } = (await scenario.get(daemonSets, "agent")) ?? {};
+  const data = { spec: { template: { ...spec?.template, $patch: "replace" } } };
+  const { name, labels, ownerReferences } = revision?.metadata ?? {};
+  const metadata = { name, namespace: "default", labels, ownerReferences };
+  await scenario.create(controllerRevisions, { ...others, metadata, data, revision: 7 } as never);
+  await scenario.start();
+  await scenario.settle();
+  expect((await scenario.list(controllerRevisions)).map((one) => one.revision)).toEqual([7]);
+  expect((await scenario.list(pods)).map(({ metadata: { uid } }) => uid)).toEqual([pod?.metadata.uid]);
+});

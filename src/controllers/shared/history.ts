@@ -1,19 +1,83 @@
 import {
+  type Container,
   type ControllerRevision,
   controllerRevisions,
+  type DownwardAPIVolumeFile,
+  type EnvVar,
   isStatusError,
   type KubeObject,
   type PodTemplateSpec,
+  type ResourceFieldSelector,
   type ResourceType,
+  type Volume,
+  type VolumeProjection,
 } from "../../api/index.js";
 import type { Client } from "../../client/index.js";
 import { canonicalJson, equalJson, stableHash } from "./hash.js";
 import { controllerReference, isControlledBy } from "./owners.js";
 import { deleteExactly, getOrUndefined } from "./write-status.js";
 
-/** What a revision keeps: a strategic merge patch that puts the whole template back. */
+/**
+ * What a revision keeps: a strategic merge patch that puts the whole template back. To the byte what upstream's controllers write, for
+ * clients and controllers compare it with what they make of a template themselves: keys in order, and what Go never leaves out.
+ */
 export function revisionData(template: PodTemplateSpec): unknown {
-  return { spec: { template: { ...template, $patch: "replace" } } };
+  return JSON.parse(canonicalJson({ spec: { template: { ...asGoWrites(template), $patch: "replace" } } }));
+}
+
+/** The template with the structures that are no pointers in Go, and so are written even when they are empty. */
+function asGoWrites({ metadata = {}, spec = { containers: [] }, ...others }: PodTemplateSpec): PodTemplateSpec {
+  const { containers, initContainers, volumes } = spec;
+  return {
+    ...others,
+    metadata,
+    spec: {
+      ...spec,
+      containers: containers.map(container),
+      ...(initContainers === undefined ? {} : { initContainers: initContainers.map(container) }),
+      ...(volumes === undefined ? {} : { volumes: volumes.map(volume) }),
+    },
+  };
+}
+
+function container({ resources = {}, env, ...others }: Container): Container {
+  return { ...others, resources, ...(env === undefined ? {} : { env: env.map(variable) }) };
+}
+
+function variable(one: EnvVar): EnvVar {
+  const { resourceFieldRef } = one.valueFrom ?? {};
+  if (resourceFieldRef === undefined) return one;
+  return { ...one, valueFrom: { ...one.valueFrom, resourceFieldRef: withDivisor(resourceFieldRef) } };
+}
+
+function withDivisor(field: ResourceFieldSelector): ResourceFieldSelector {
+  return { divisor: "0", ...field };
+}
+
+function volume(one: Volume): Volume {
+  const { downwardAPI, ephemeral, projected } = one;
+  const claim = ephemeral?.volumeClaimTemplate;
+  return {
+    ...one,
+    ...(downwardAPI?.items === undefined ? {} : { downwardAPI: withDivisors(downwardAPI) }),
+    ...(projected?.sources === undefined
+      ? {}
+      : { projected: { ...projected, sources: projected.sources.map(source) } }),
+    ...(claim === undefined
+      ? {}
+      : { ephemeral: { volumeClaimTemplate: { metadata: {}, ...claim, spec: { resources: {}, ...claim.spec } } } }),
+  };
+}
+
+function source(one: VolumeProjection): VolumeProjection {
+  return one.downwardAPI === undefined ? one : { ...one, downwardAPI: withDivisors(one.downwardAPI) };
+}
+
+function withDivisors<T extends { readonly items?: readonly DownwardAPIVolumeFile[] }>(files: T): T {
+  const items = files.items?.map((item) =>
+    item.resourceFieldRef === undefined ? item : { ...item, resourceFieldRef: withDivisor(item.resourceFieldRef) },
+  );
+  return items === undefined ? files : { ...files, items };
 }
 
 /** The template that a revision keeps. */
@@ -49,7 +113,8 @@ export async function currentRevision(
   const { client, template, signal } = options;
   const data = revisionData(template);
   const next = (history.at(-1)?.revision ?? 0) + 1;
-  const same = history.filter((revision) => equalJson(revision.data, data)).at(-1);
+  // Whoever wrote it, and in whatever order.
+  const same = history.filter((revision) => equalJson(revisionData(templateOf(revision)), data)).at(-1);
   if (same === undefined) return create(options, data, next);
   const { collisionCount: collisions } = options;
   if (same === history.at(-1)) return { revision: same, collisions };
@@ -61,13 +126,14 @@ async function create(
   data: unknown,
   number: number,
 ): Promise<{ readonly revision: ControllerRevision; readonly collisions: number }> {
-  const { name: ownerName, namespace } = owner.metadata;
+  const { name: ownerName, namespace, annotations } = owner.metadata;
   for (let collisions = collisionCount; ; collisions++) {
-    const hash = stableHash(JSON.parse(canonicalJson(data)), collisions === 0 ? undefined : collisions);
+    const hash = stableHash(data, collisions === 0 ? undefined : collisions);
     const metadata = {
       name: `${ownerName}-${hash}`,
       ...(namespace === undefined ? {} : { namespace }),
       labels: { ...template.metadata?.labels, [hashLabel]: hash },
+      ...(annotations === undefined ? {} : { annotations }),
       ownerReferences: [controllerReference(owner, ownerResource)],
     };
     const wanted = { apiVersion: "apps/v1", kind: "ControllerRevision", metadata, data, revision: number } as const;

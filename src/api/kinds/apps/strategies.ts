@@ -42,6 +42,26 @@ function countAnnotations(
   return { ...deployment, metadata: { ...deployment.metadata, generation: (before?.generation ?? 0) + 1 } };
 }
 
+const generationAnnotation = "deprecated.daemonset.template.generation";
+
+const noDaemons = startsWithStatus({
+  currentNumberScheduled: 0,
+  desiredNumberScheduled: 0,
+  numberMisscheduled: 0,
+  numberReady: 0,
+});
+
+/** How often the template has changed: a field of older versions, which v1 shows as an annotation. */
+function templateGeneration({ metadata }: Loose<DaemonSet>): number {
+  const text = metadata?.annotations?.[generationAnnotation] ?? "";
+  return /^[0-9]{1,15}$/.test(text) ? Number(text) : 0;
+}
+
+function withTemplateGeneration(set: Loose<DaemonSet>, generation: number): Loose<DaemonSet> {
+  const annotations = { ...set.metadata?.annotations, [generationAnnotation]: String(generation) };
+  return { ...set, metadata: { ...set.metadata, annotations } };
+}
+
 function statefulSetWarnings(set: Loose<StatefulSet>, old: Loose<StatefulSet> | undefined): readonly string[] {
   const warnings = [...workloadWarnings(set, old)];
   if (!isChanged(set, old)) return warnings;
@@ -88,12 +108,11 @@ export const appsStrategies: readonly StrategyEntry[] = [
     strategyOf<DaemonSet>({
       defaults: defaultDaemonSet,
       gatedFields: templateGatedFields("spec.template"),
-      prepareForCreate: startsWithStatus({
-        currentNumberScheduled: 0,
-        desiredNumberScheduled: 0,
-        numberMisscheduled: 0,
-        numberReady: 0,
-      }),
+      prepareForCreate: (set) => withTemplateGeneration(noDaemons(set), Math.max(1, templateGeneration(set))),
+      prepareForUpdate: (set, old) => {
+        const isNew = !semanticallyEqual(set.spec?.template, old.spec?.template);
+        return withTemplateGeneration(set, Math.max(1, templateGeneration(old)) + (isNew ? 1 : 0));
+      },
       validate: validateDaemonSet,
       validateUpdate: validateSelectorUpdate,
       validateStatusUpdate: validateDaemonSetStatus,
