@@ -32,7 +32,9 @@ import { serviceAccountTokenController, type TokenSecretOptions } from "./servic
 import { serviceCidrController } from "./servicecidr/servicecidr.js";
 import { statefulSetController } from "./statefulset/statefulset.js";
 import { taintEvictionController } from "./tainteviction/tainteviction.js";
+import { ttlController } from "./ttl/ttl.js";
 import { validatingAdmissionPolicyStatusController } from "./validatingadmissionpolicystatus/validatingadmissionpolicystatus.js";
+import { volumeExpandController } from "./volumeexpand/volumeexpand.js";
 import {
   pvcProtectionController,
   pvProtectionController,
@@ -82,8 +84,10 @@ export function builtinControllers(options: BuiltinOptions = {}): readonly Contr
     nodeLifecycleController(nodeLifecycle),
     taintEvictionController,
     podGarbageCollector(),
+    ttlController,
     persistentVolumeBinder,
     attachDetachController,
+    volumeExpandController,
     ephemeralVolumeController,
     resourceClaimController,
     pvcProtectionController,
