@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { type New, type PodDisruptionBudget, podDisruptionBudgets, pods, replicaSets } from "../../api/index.js";
+import { timestamp } from "../../internal/clock.js";
 import { makePod } from "../../testing/builders.js";
 import { Scenario } from "../../testing/controller-scenario.js";
 import { replicaSetController } from "../replicaset/replicaset.js";
@@ -74,4 +75,22 @@ test("pods that nobody controls are told of", async () => {
   expect((await scenario.eventsOf("b")).some((event) => event.startsWith("UnmanagedPods: Pods selected by this"))).toBe(
     true,
   );
+});
+
+test.each([
+  ["an eviction that nobody carried out", "Running", "EvictionByEvictionAPI", "False"],
+  ["a node's own word", "Running", "TerminationByKubelet", "True"],
+  ["a pod that has failed by it", "Failed", "EvictionByEvictionAPI", "True"],
+])("takes back after two minutes what was said of pods: %s", async (_, phase, reason, status) => {
+  const scenario = await begin({ minAvailable: 0 }, 0);
+  await scenario.create(pods, makePod("p", {}));
+  await scenario.settle();
+  const lastTransitionTime = timestamp(scenario.clock);
+  const conditions = [{ type: "DisruptionTarget", status: "True", reason, message: "m", lastTransitionTime }];
+  await scenario.change(pods, "p", { status: { phase, conditions } }, "status");
+  await scenario.advance(118_000, 10_000);
+  expect((await scenario.get(pods, "p"))?.status?.conditions).toMatchObject([{ status: "True" }]);
+  await scenario.advance(4_000);
+  expect((await scenario.get(pods, "p"))?.status?.conditions).toMatchObject([{ type: "DisruptionTarget", status }]);
+  expect(scenario.problems).toEqual([]);
 });

@@ -23,6 +23,7 @@ import { messageOf } from "../shared/pod-control.js";
 import { isFinished, isReady, isTerminating } from "../shared/pods.js";
 import { writeStatus } from "../shared/write-status.js";
 import { expectedScale } from "./expected-scale.js";
+import { isPodKey, StaleDisruptions } from "./stale-disruptions.js";
 
 /** An eviction that the API server granted and that nobody carried out is forgotten after this. */
 const disruptedMs = 2 * 60_000;
@@ -42,9 +43,14 @@ export const disruptionController: Controller = defineStatefulController<PodDisr
         if (selectorFromLabelSelector(budget.spec?.selector).matches(pod.metadata.labels)) enqueue(keyOf(budget));
       }
     };
+    const stale = new StaleDisruptions(podInformer);
     podInformer.addHandler({
-      add: about,
+      add: (pod) => {
+        about(pod);
+        stale.look(pod, enqueue);
+      },
       update: (old, pod) => {
+        stale.look(pod, enqueue);
         const sameLabels = equalJson(old.metadata.labels, pod.metadata.labels);
         const counts =
           isReady(old) === isReady(pod) &&
@@ -69,6 +75,7 @@ export const disruptionController: Controller = defineStatefulController<PodDisr
     context.informer(statefulSets).addHandler({ update: resized });
     context.informer(replicationControllers).addHandler({ update: resized });
     return async (key, reconcile) => {
+      if (isPodKey(key)) return stale.reconcile(key, reconcile);
       const budget = budgets.get(key);
       if (budget === undefined || budget.metadata.deletionTimestamp !== undefined) return;
       const selector = selectorFromLabelSelector(budget.spec?.selector);

@@ -1,7 +1,8 @@
-import { isStatusError, nodes, type Pod, pods } from "../../api/index.js";
+import { isStatusError, type Node, nodes, type Pod, pods } from "../../api/index.js";
 import { every } from "../../internal/clock.js";
 import type { Controller, ControllerContext, RunningController } from "../controller.js";
-import { markDisrupted } from "../shared/evict-pod.js";
+import { findCondition } from "../shared/conditions.js";
+import { markDisrupted, patchStatus } from "../shared/evict-pod.js";
 import { isFinished, isTerminating } from "../shared/pods.js";
 import { deleteExactly } from "../shared/write-status.js";
 
@@ -60,13 +61,11 @@ class PodCollector implements RunningController {
     for (const pod of excess) await this.#remove(pod, undefined, signal);
     for (const pod of all) {
       if (isTerminating(pod) && !pod.spec?.nodeName) {
-        await this.#remove(pod, "PodGC: unscheduled terminating pod", signal);
+        await this.#remove(pod, undefined, signal);
         continue;
       }
-      const taints = informer(nodes).get(pod.spec?.nodeName ?? "")?.spec?.taints ?? [];
-      if (isTerminating(pod) && taints.some(({ key }) => key === outOfService)) {
-        await this.#remove(pod, "PodGC: node has the out-of-service taint", signal);
-      }
+      const node = informer(nodes).get(pod.spec?.nodeName ?? "");
+      if (isTerminating(pod) && node !== undefined && isOutOfService(node)) await this.#remove(pod, undefined, signal);
     }
     await this.#orphans(all, signal);
   }
@@ -94,12 +93,19 @@ class PodCollector implements RunningController {
     }
   }
 
-  /** Nobody is left to end it in peace. */
+  /** Nobody is left to end it in peace. `why`: it is disrupted by that, and its end no choice of its own. */
   async #remove(pod: Pod, why: string | undefined, signal: AbortSignal): Promise<void> {
     const { client, clock } = this.#context;
-    if (why !== undefined && !isFinished(pod)) {
-      await markDisrupted(client, clock, pod, "DeletionByPodGC", why, signal, "Failed");
+    if (!isFinished(pod)) {
+      if (why === undefined) await patchStatus(client, pod, { phase: "Failed" }, signal);
+      else await markDisrupted(client, clock, pod, "DeletionByPodGC", why, signal, "Failed");
     }
     await deleteExactly(client, pods, pod, { gracePeriodSeconds: 0, signal });
   }
+}
+
+/** Somebody says so, and the node does not contradict: one that is ready ends its pods itself. */
+function isOutOfService({ spec, status }: Node): boolean {
+  const marked = (spec?.taints ?? []).some(({ key }) => key === outOfService);
+  return marked && findCondition(status?.conditions, "Ready")?.status !== "True";
 }
