@@ -4,7 +4,7 @@ import { type CronJob, cronJobs, jobs, type New } from "../../api/index.js";
 import { seededRandom } from "../../internal/random.js";
 import { Scenario } from "../../testing/controller-scenario.js";
 import { cronJobController } from "./cronjob.js";
-import { mostRecent, parseSchedule } from "./schedule.js";
+import { inZone, mostRecent, parseSchedule } from "./schedule.js";
 
 const template = { spec: { template: { spec: { restartPolicy: "Never", containers: [{ name: "c", image: "i" }] } } } };
 
@@ -184,4 +184,12 @@ test("the most recent of very many is found quickly", () => {
   const now = Date.UTC(2026, 5, 1, 12, 34, 56);
   const found = mostRecent(parseSchedule("* * * * *"), 0, now);
   expect(found).toEqual({ at: Date.UTC(2026, 5, 1, 12, 34), missedTooMany: true, missed: 101 });
+});
+
+test.each([
+  ["UTC", "2026-07-01T00:00:00Z"],
+  ["America/New_York", "2026-06-30T20:00:00-04:00"],
+  ["Asia/Kolkata", "2026-07-01T05:30:00+05:30"],
+])("says when it was due by the clocks of %s", (timeZone, text) => {
+  expect(inZone(Date.UTC(2026, 6, 1), timeZone)).toBe(text);
 });

@@ -16,7 +16,7 @@ import { OwnWrites } from "../shared/own-writes.js";
 import { controlledBy, controllerReference, indexByController, isControlledBy } from "../shared/owners.js";
 import { isNamespaceTerminating, messageOf } from "../shared/pod-control.js";
 import { deleteExactly, getOrUndefined, writeStatus } from "../shared/write-status.js";
-import { mostRecent, parseSchedule, type Schedule } from "./schedule.js";
+import { inZone, mostRecent, parseSchedule, type Schedule } from "./schedule.js";
 
 const scheduledAnnotation = "batch.kubernetes.io/cronjob-scheduled-timestamp";
 /** A timer that fires a little early would find nothing to do yet. */
@@ -142,7 +142,10 @@ class CronRun {
     }
     if (at === undefined) return;
     if (startingDeadlineSeconds !== undefined && at + startingDeadlineSeconds * 1000 < now) {
-      this.#warn("MissSchedule", `Missed scheduled time to start a job: ${new Date(at).toUTCString()}`);
+      this.#warn(
+        "MissSchedule",
+        `Missed scheduled time to start a job: ${new Date(at).toUTCString().replace("GMT", "+0000")}`,
+      );
       return;
     }
     if (concurrencyPolicy === "Forbid" && this.#active.length > 0) {
@@ -218,7 +221,7 @@ class CronRun {
 function makeJob(cronJob: CronJob, at: number): New<Job> {
   const { name, namespace } = cronJob.metadata;
   const { metadata = {}, spec } = cronJob.spec?.jobTemplate ?? {};
-  const scheduled = `${new Date(at).toISOString().slice(0, 19)}Z`;
+  const scheduled = inZone(at, cronJob.spec?.timeZone ?? "UTC");
   return {
     apiVersion: "batch/v1",
     kind: "Job",

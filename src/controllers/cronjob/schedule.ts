@@ -184,6 +184,16 @@ export function zoneOf(timeZone: string): Zone {
   };
 }
 
+/** The moment as RFC 3339 with the zone's offset then: `2026-07-01T09:00:00+09:00`, and `Z` for none. */
+export function inZone(atMs: number, timeZone: string): string {
+  const offsetMs = offsetOf(timeZone)(atMs);
+  const local = new Date(atMs + offsetMs).toISOString().slice(0, 19);
+  if (offsetMs === 0) return `${local}Z`;
+  const minutes = Math.abs(offsetMs) / minuteMs;
+  const two = (value: number): string => String(Math.floor(value)).padStart(2, "0");
+  return `${local}${offsetMs < 0 ? "-" : "+"}${two(minutes / 60)}:${two(minutes % 60)}`;
+}
+
 function offsetOf(timeZone: string): (atMs: number) => number {
   if (timeZone === "UTC" || timeZone === "Etc/UTC") return () => 0;
   let format: Intl.DateTimeFormat;
