@@ -7,6 +7,7 @@ import {
   keyOf,
   nodes,
   type Pod,
+  type PodTemplateSpec,
   pods,
   selectorFromLabelSelector,
 } from "../../api/index.js";
@@ -19,12 +20,12 @@ import {
 } from "../define-controller.js";
 import { Expectations } from "../shared/expectations.js";
 import { equalJson } from "../shared/hash.js";
-import { currentRevision, inRevisionOrder, truncateHistory } from "../shared/history.js";
+import { currentRevision, inRevisionOrder, isOfTemplate, truncateHistory } from "../shared/history.js";
 import { claim, controllerOf, indexByController } from "../shared/owners.js";
 import { createPod, deletePod, isNamespaceTerminating, podFromTemplate } from "../shared/pod-control.js";
 import { isAvailable, isReady, isTerminating } from "../shared/pods.js";
 import { slowStart } from "../shared/slow-start.js";
-import { writeStatus } from "../shared/write-status.js";
+import { deleteExactly, writeStatus } from "../shared/write-status.js";
 import { placementOn, specFor } from "./placement.js";
 import { type DaemonState, groupByNode, isUpdated, planPlacement, planUpdate } from "./plan.js";
 
@@ -41,7 +42,8 @@ export const daemonSetController: Controller = defineStatefulController<DaemonSe
   account: "daemon-set-controller",
   aliases: ["daemonset"],
   for: daemonSets,
-  owns: [controllerRevisions, pods],
+  // Who touches revisions is left alone until there is something else to do: as upstream, and its clients count on it.
+  owns: [pods],
   concurrency: 2,
   prepare: (context, enqueue) => new DaemonSets(context, enqueue).reconcile,
 });
@@ -69,19 +71,21 @@ class DaemonSets {
       },
       delete: enqueueAll,
     });
+    const orphan = (pod: Pod): void => {
+      for (const set of sets.list(pod.metadata.namespace)) {
+        if (selectorFromLabelSelector(set.spec?.selector).matches(pod.metadata.labels)) enqueue(keyOf(set));
+      }
+    };
     podInformer.addHandler({
       add: (pod) => {
         const owner = controllerOf(pod);
         if (isTerminating(pod)) this.#deleting(pod);
         else if (owner !== undefined) this.#expectations.creationObserved(owner.uid);
-        else {
-          for (const set of sets.list(pod.metadata.namespace)) {
-            if (selectorFromLabelSelector(set.spec?.selector).matches(pod.metadata.labels)) enqueue(keyOf(set));
-          }
-        }
+        else orphan(pod);
       },
       update: (_, pod) => {
         if (isTerminating(pod)) this.#deleting(pod);
+        else if (controllerOf(pod) === undefined) orphan(pod);
       },
       delete: (pod) => this.#deleting(pod),
     });
@@ -115,7 +119,8 @@ class DaemonSets {
     const template = daemonSet.spec?.template ?? {};
     const collisionCount = daemonSet.status?.collisionCount ?? 0;
     const { revision, collisions } = await currentRevision({ ...common, template, hashLabel, collisionCount }, history);
-    const owned = await claim({ ...common, resource: pods, informer: context.informer(pods) });
+    const claimed = await claim({ ...common, resource: pods, informer: context.informer(pods) });
+    const owned = await oneRevision(template, history, revision, claimed, context);
     const state: DaemonState = {
       daemonSet,
       nodes: [...context.informer(nodes).list()],
@@ -231,6 +236,30 @@ class DaemonSets {
     );
     return failure;
   }
+}
+
+/** Deletes other revisions of the present template, after their pods were made those of `current`. Gives back the pods as they are then. */
+async function oneRevision(
+  template: PodTemplateSpec,
+  history: readonly ControllerRevision[],
+  current: ControllerRevision,
+  owned: readonly Pod[],
+  { client, signal }: ReconcileContext,
+): Promise<readonly Pod[]> {
+  const others = history.filter((one) => one.metadata.name !== current.metadata.name && isOfTemplate(one, template));
+  if (others.length === 0) return owned;
+  const hash = current.metadata.labels?.[hashLabel] ?? "";
+  const hashes = new Set(others.map(({ metadata }) => metadata.labels?.[hashLabel]));
+  const body = { metadata: { labels: { [hashLabel]: hash } } };
+  const relabelled = await Promise.all(
+    owned.map((pod) =>
+      hashes.has(pod.metadata.labels?.[hashLabel])
+        ? client.patch(pods, pod.metadata, { type: "strategic", body }, { signal })
+        : pod,
+    ),
+  );
+  for (const revision of others) await deleteExactly(client, controllerRevisions, revision, { signal });
+  return relabelled;
 }
 
 function isLive(revision: ControllerRevision, current: ControllerRevision, owned: readonly Pod[]): boolean {

@@ -87,6 +87,11 @@ export function templateOf(revision: ControllerRevision): PodTemplateSpec {
   return template;
 }
 
+/** Whether it keeps this very template, whoever wrote it and in whatever order. */
+export function isOfTemplate(revision: ControllerRevision, template: PodTemplateSpec): boolean {
+  return equalJson(revisionData(templateOf(revision)), revisionData(template));
+}
+
 /** Oldest first. */
 export function inRevisionOrder(revisions: Iterable<ControllerRevision>): readonly ControllerRevision[] {
   return [...revisions].sort((a, b) => a.revision - b.revision || (a.metadata.name < b.metadata.name ? -1 : 1));
@@ -113,8 +118,7 @@ export async function currentRevision(
   const { client, template, signal } = options;
   const data = revisionData(template);
   const next = (history.at(-1)?.revision ?? 0) + 1;
-  // Whoever wrote it, and in whatever order.
-  const same = history.filter((revision) => equalJson(revisionData(templateOf(revision)), data)).at(-1);
+  const same = history.filter((revision) => isOfTemplate(revision, template)).at(-1);
   if (same === undefined) return create(options, data, next);
   const { collisionCount: collisions } = options;
   if (same === history.at(-1)) return { revision: same, collisions };
