@@ -11,13 +11,14 @@ export function hasBindingConditions(allocation: AllocationResult | undefined): 
 export function readinessOf(claim: ResourceClaim): Readiness {
   let ready = true;
   for (const result of claim.status?.allocation?.devices?.results ?? []) {
-    const { bindingConditions = [], bindingFailureConditions = [], driver, pool, device } = result;
+    const { bindingConditions = [], bindingFailureConditions = [] } = result;
     if (bindingConditions.length === 0) continue;
-    const isTrue = (type: string): boolean =>
-      conditionsOf(claim, result).some((condition) => condition.type === type && condition.status === "True");
-    const failure = bindingFailureConditions.find(isTrue);
-    if (failure !== undefined) return { failed: `device ${driver}/${pool}/${device} has condition ${failure}` };
-    ready &&= bindingConditions.every(isTrue);
+    const conditions = conditionsOf(claim, result).filter(({ status }) => status === "True");
+    const failure = conditions.find(({ type }) => bindingFailureConditions.includes(type));
+    if (failure !== undefined) {
+      return { failed: `reason=${failure.reason}, message=${JSON.stringify(failure.message)}` };
+    }
+    ready &&= bindingConditions.every((wanted) => conditions.some(({ type }) => type === wanted));
   }
   return ready ? "ready" : "waiting";
 }
@@ -27,7 +28,11 @@ function conditionsOf(
   { driver, pool, device, shareID }: DeviceRequestAllocationResult,
 ): readonly Condition[] {
   const told = status?.devices?.find(
-    (one) => one.driver === driver && one.pool === pool && one.device === device && one.shareID === shareID,
+    (one) =>
+      one.driver === driver &&
+      one.pool === pool &&
+      one.device === device &&
+      (one.shareID === undefined || one.shareID === shareID),
   );
   return told?.conditions ?? [];
 }

@@ -22,6 +22,14 @@ export async function deallocate(client: Client, { metadata }: ResourceClaim, si
   await client.patch(resourceClaims, { namespace, name }, { type: "merge", body }, options);
 }
 
+/** The pod does not use the claim after all. Rejects with StatusError. */
+export async function release(client: Client, pod: Pod, { metadata }: ResourceClaim): Promise<void> {
+  const { namespace, name, uid } = metadata;
+  const reservedFor = [{ $patch: "delete", uid: pod.metadata.uid }];
+  const body = { metadata: { uid }, status: { reservedFor } };
+  await client.patch(resourceClaims, { namespace, name }, { type: "strategic", body }, { subresource: "status" });
+}
+
 /** Makes the claim for a pod's extended resources. Rejects with StatusError. */
 export async function makeExtendedClaim(
   client: Client,

@@ -34,7 +34,7 @@ export function defaultPolicies(): readonly WeightedPolicy[] {
     weighted(podTopologySpread(), 2),
     weighted(interPodAffinity(), 2),
     // Before preemption: rather than evicting a pod, a claim that nobody uses is given back.
-    weighted(dynamicResources()),
+    weighted(dynamicResources(), 1),
     weighted(defaultPreemption()),
     weighted(nodeResourcesBalancedAllocation(), 1),
     weighted(imageLocality(), 1),

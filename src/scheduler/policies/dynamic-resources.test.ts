@@ -110,10 +110,22 @@ describe("devices that have to be made ready", () => {
       return world.bound("a");
     });
     expect((await world.pod("a")).spec?.nodeName).toBe("two");
-    expect(world.events.join("\n")).toContain(
-      "a FailedScheduling: claim a binding failed: device gpu.example.com/one/far has condition Broken",
-    );
+    expect(world.events.join("\n")).toContain('a FailedScheduling: claim a binding failed: reason=Told, message=""');
     expect((await claim()).status?.devices).toBeUndefined();
+  });
+
+  test("are kept for nobody while nobody waits for them", async () => {
+    await nodeWith("one", [device]);
+    await world.schedule();
+    await podWithClaim("a");
+    const pool = await allocated();
+    await until(async () => (await claim()).status?.reservedFor?.length === 1);
+    await world.client.patch(nodes, { name: "one" }, { type: "merge", body: { spec: { unschedulable: true } } });
+    await setStatus(told("Broken", pool));
+    await until(async () => {
+      await world.clock.advance(100);
+      return (await claim()).status?.reservedFor === undefined;
+    });
   });
 
   test("are waited for no longer than bindingTimeout", async () => {
@@ -269,4 +281,35 @@ describe("extended resources that devices stand for", () => {
       expect.stringMatching(/^p-extended-resources-/),
     ]);
   });
+});
+
+test("a node with devices for the first alternative is preferred", async () => {
+  await nodeWith("one", [{ name: "small" }]);
+  await nodeWith("two", [{ name: "a" }, { name: "b" }]);
+  await nodeWith("three", [{ name: "small" }]);
+  await world.schedule();
+  for (const name of ["a", "b"]) {
+    await world.client.create(resourceClaims, {
+      apiVersion: "resource.k8s.io/v1",
+      kind: "ResourceClaim",
+      metadata: { name, namespace: "default" },
+      spec: {
+        devices: {
+          requests: [
+            {
+              name: "gpu",
+              firstAvailable: [
+                { name: "two", deviceClassName: "gpu", count: 2 },
+                { name: "one", deviceClassName: "gpu" },
+              ],
+            },
+          ],
+        },
+      },
+    });
+    await world.create(pods, makePod(name, { spec: { resourceClaims: [{ name: "gpu", resourceClaimName: name }] } }));
+    await until(() => world.bound(name));
+  }
+  expect((await world.pod("a")).spec?.nodeName).toBe("two");
+  expect((await world.pod("b")).spec?.nodeName).not.toBe("two");
 });

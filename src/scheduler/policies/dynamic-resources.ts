@@ -22,16 +22,20 @@ import {
   deallocate,
   deleteClaim,
   makeExtendedClaim,
+  release,
   tellMappings,
   writeAllocation,
 } from "../devices/write-allocation.js";
 import type { ClusterListers } from "../framework/listers.js";
 import { type Cycle, type Rejection, type SchedulingPolicy, unresolvable, type Verdict } from "../framework/policy.js";
+import { scaleByMax } from "../framework/vector.js";
 import { anyTerm } from "./node-selector.js";
 
 const name = "DynamicResources";
-const notHere = { reasons: ["resourceclaim not available on the node"] };
-const noDevices = { reasons: ["cannot allocate all claims"] };
+const notHere = unresolvable("resourceclaim not available on the node");
+const noDevices = unresolvable("cannot allocate all claims");
+/** So many alternatives a request may have: the first one scores as much. */
+const maxAlternatives = 8;
 
 export interface DynamicResourcesArgs {
   /** How long devices may take until they are ready for a pod to be bound, such as `10m`; default 600s. */
@@ -86,6 +90,13 @@ export function dynamicResources(args: DynamicResourcesArgs = {}, random: Random
     return found;
   };
   const onNode = (pod: Pod, node: Node, cycle: Cycle): Plan | Rejection => {
+    const plans = (cycle.state.get(`${name}/plans`) ?? new Map()) as Map<string, Plan | Rejection>;
+    cycle.state.set(`${name}/plans`, plans);
+    const known = plans.get(node.metadata.name) ?? planFor(pod, node, cycle);
+    plans.set(node.metadata.name, known);
+    return known;
+  };
+  const planFor = (pod: Pod, node: Node, cycle: Cycle): Plan | Rejection => {
     const surroundings = around(pod, cycle);
     if ("reasons" in surroundings) return surroundings;
     if (surroundings.extended.size > 0 && claimOfEarlier(pod, cycle.snapshot.listers.resourceClaims) !== undefined) {
@@ -127,6 +138,20 @@ export function dynamicResources(args: DynamicResourcesArgs = {}, random: Random
       deallocate(host.client, claim).catch(() => {});
       return { message: "deallocation of ResourceClaim completed" };
     },
+    score(pod, { node }, cycle) {
+      const planned = onNode(pod, node, cycle);
+      const surroundings = around(pod, cycle);
+      if ("reasons" in planned || "reasons" in surroundings) return 0;
+      return surroundings.claims.reduce(
+        (sum, claim) => sum + preference(claim, planned.allocations.get(claim.metadata.uid)),
+        0,
+      );
+    },
+    normalizeScore(_pod, scores) {
+      const scaled = [...scores];
+      scaleByMax(false)(scaled);
+      return scaled;
+    },
     concerns: (pod) => (pod.spec?.resourceClaims ?? []).length > 0 || asksForExtended(pod),
     reserve(pod, { node }, cycle) {
       const planned = onNode(pod, node, cycle);
@@ -136,16 +161,20 @@ export function dynamicResources(args: DynamicResourcesArgs = {}, random: Random
       cycle.state.set(`${name}/planned`, planned);
       return undefined;
     },
-    unreserve(pod, _node, { state, host }) {
+    unreserve(pod, _node, { state, host, snapshot }) {
       const planned = state.get(`${name}/planned`) as Plan | undefined;
       if (planned === undefined) return;
+      const claims = claimsOf(pod, snapshot.listers);
+      if (host !== undefined && !("reasons" in claims)) {
+        // The next attempt finds what is left of it.
+        for (const claim of claims) if (isReservedFor(claim, pod)) release(host.client, pod, claim).catch(() => {});
+      }
       for (const [uid, allocation] of planned.allocations) {
         if (promised.get(uid) === allocation) promised.delete(uid);
       }
       promised.delete(pod.metadata.uid);
       if (planned.made === undefined || host === undefined) return;
       promised.delete(planned.made.metadata.uid);
-      // What is left of it is found by the next attempt.
       deleteClaim(host.client, planned.made).catch(() => {});
     },
     async preBind(pod, _node, cycle, signal): Promise<Verdict> {
@@ -191,6 +220,18 @@ export function dynamicResources(args: DynamicResourcesArgs = {}, random: Random
       compile: () => undefined,
     },
   };
+}
+
+/** The earlier the alternatives are that were chosen for the claim, the better. */
+function preference({ spec }: ResourceClaim, allocation: AllocationResult | undefined): number {
+  const chosen = new Set((allocation?.devices?.results ?? []).map(({ request }) => request));
+  let score = 0;
+  for (const { name: request, firstAvailable = [] } of spec.devices?.requests ?? []) {
+    firstAvailable.forEach((alternative, index) => {
+      if (chosen.has(`${request}/${alternative.name}`)) score += maxAlternatives - index;
+    });
+  }
+  return score;
 }
 
 function missing({ metadata }: Pod): string {
