@@ -1,4 +1,17 @@
 export type { AdmissionPlugin, AdmissionRequest, CacheReader } from "./admission/admission.js";
+export type { AuditOptions } from "./audit/auditor.js";
+export type {
+  AuditBackend,
+  AuditBatchOptions,
+  AuditDelivery,
+  AuditMode,
+  AuditTruncateOptions,
+} from "./audit/backend.js";
+export type { AuditEvent, AuditLevel, AuditObject, AuditObjectReference, AuditStage } from "./audit/event.js";
+export { AuditLog, type AuditLogFormat, type AuditLogOptions, type AuditLogOutput } from "./audit/log-backend.js";
+export { type AuditPolicy, type AuditResources, type AuditRule, parseAuditPolicy } from "./audit/policy.js";
+export { RotatingFile, type RotatingFileOptions } from "./audit/rotating-file.js";
+export { AuditWebhook, type AuditWebhookOptions } from "./audit/webhook-backend.js";
 export { forAudiences } from "./authn/audiences.js";
 export type {
   AuthenticatedUser,

@@ -18,8 +18,8 @@ export interface ServerRequest extends ApiRequest {
   readonly decoded?: Pick<Decoded, "duplicates" | "order"> | undefined;
   /** Receives what the server wants to say beside the answer (the `Warning` headers). */
   readonly warn?: ((text: string) => void) | undefined;
-  /** Receives the annotations of the request's audit event. */
-  readonly annotate?: ((key: string, value: string) => void) | undefined;
+  /** Receives the annotations of the request's audit event; those with `Request` are for events that tell what was sent. Absent: nobody records it. */
+  readonly annotate?: ((key: string, value: string, level?: "Metadata" | "Request") => void) | undefined;
 }
 
 /**

@@ -9,6 +9,7 @@ import type { Store } from "../store/index.js";
 import type { AdmissionPlugin, CacheReader } from "./admission/admission.js";
 import { httpsWebhookCall } from "./admission/webhook-call.js";
 import { type Aggregation, aggregation } from "./aggregation/aggregation.js";
+import { type AuditOptions, Auditor } from "./audit/auditor.js";
 import type { Authenticator, TokenAuthenticator } from "./authn/authenticator.js";
 import { issuerRoutes } from "./authn/issuer-routes.js";
 import { selfSubjectReviewEvaluator, tokenReviewEvaluator } from "./authn/reviews.js";
@@ -80,6 +81,8 @@ export interface SecuredApiServerOptions {
   readonly inFlight?: InFlightLimits | undefined;
   /** Default true; false: reads and writes are limited by number alone, whoever asks. */
   readonly priorityAndFairness?: boolean | undefined;
+  /** Records who asked for what over HTTP, and what came of it. Absent: nothing is recorded. */
+  readonly audit?: AuditOptions | undefined;
   readonly root?: string;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -102,6 +105,7 @@ export class SecuredApiServer implements Component {
   readonly #aggregation: Aggregation | undefined;
   readonly #compactor: Component | undefined;
   readonly #flowControl: ServerFlowControl | undefined;
+  readonly #audit: Auditor | undefined;
   readonly #logger: Logger;
 
   constructor(options: SecuredApiServerOptions) {
@@ -174,6 +178,7 @@ export class SecuredApiServer implements Component {
       anonymous: options.authentication?.anonymous,
       clock,
     });
+    this.#audit = options.audit && new Auditor(options.audit, { clock, logger });
     const shared = {
       handler: this.api,
       resources: this.api.table,
@@ -194,6 +199,7 @@ export class SecuredApiServer implements Component {
       checks: storeChecks(options.store, clock),
       inFlight,
       flowControl: this.#flowControl?.flowControl,
+      audit: this.#audit,
       clock,
       random,
       logger,
@@ -261,6 +267,7 @@ export class SecuredApiServer implements Component {
       this.#logger.debug("closing the API server");
     } finally {
       await Promise.all([this.https.close(), this.#insecure?.close()]);
+      await this.#audit?.[Symbol.asyncDispose]();
       cacheStop.abort();
       await Promise.allSettled([cache, followers]);
     }

@@ -14,7 +14,7 @@ import { type Random, systemRandom } from "../internal/random.js";
 import type { Store } from "../store/index.js";
 import type { AdmissionPlugin, CacheReader } from "./admission/admission.js";
 import { liveDeps } from "./admission/live-deps.js";
-import { attributesOf, authorizeOrThrow } from "./authz/attributes.js";
+import { annotateDecision, attributesOf, authorizeOrThrow } from "./authz/attributes.js";
 import type { Authorizer } from "./authz/authorizer.js";
 import { inProcessTransport } from "./in-process.js";
 import { ownReads, ownWrites } from "./own/own-objects.js";
@@ -148,7 +148,8 @@ export class ApiServer implements RequestHandler {
   }
 
   async handle(request: ServerRequest): Promise<ServerResult> {
-    if (!this.#exempt(request)) await this.#authorize(request);
+    const entering = this.#enter(request);
+    if (entering !== undefined) await entering;
     const virtual = request.verb === "create" ? this.#virtual.get(placeOf(request)) : undefined;
     if (virtual !== undefined) return { type: "object", code: 201, object: await virtual(request) };
     const endpoint = this.#endpointOf(request);
@@ -156,7 +157,8 @@ export class ApiServer implements RequestHandler {
   }
 
   async watch(request: ServerRequest): Promise<AsyncIterable<readonly StoredEvent[]>> {
-    if (!this.#exempt(request)) await this.#authorize(request);
+    const entering = this.#enter(request);
+    if (entering !== undefined) await entering;
     const endpoint = this.#endpointOf(request);
     const storage = this.#own.get(groupResourceOf(request));
     if (storage !== undefined) return ownWatch(storage, endpoint, request, this.clock);
@@ -171,7 +173,10 @@ export class ApiServer implements RequestHandler {
   #endpointOf(request: ServerRequest): Endpoint {
     const endpoint = this.endpointFor(request);
     const { deprecation } = endpoint.description;
-    if (deprecation !== undefined) request.warn?.(deprecation);
+    if (deprecation !== undefined) {
+      request.warn?.(deprecation);
+      request.annotate?.("k8s.io/deprecated", "true");
+    }
     return endpoint;
   }
 
@@ -192,6 +197,12 @@ export class ApiServer implements RequestHandler {
   /** Nobody has to be asked about it. */
   #exempt({ user }: ServerRequest): boolean {
     return this.#authorizer === undefined || user.groups.includes(privileged);
+  }
+
+  /** The decision about the request as it came, which its audit event tells. */
+  #enter(request: ServerRequest): void | Promise<void> {
+    if (this.#authorizer === undefined || this.#exempt(request)) return annotateDecision(request.annotate, true);
+    return authorizeOrThrow(this.#authorizer, attributesOf(request, request.user), request.annotate);
   }
 
   async #authorize(request: ServerRequest): Promise<void> {

@@ -5,11 +5,12 @@ import { writeKubeconfig } from "../client/kubeconfig.js";
 import { startCluster } from "../cluster/cluster.js";
 import type { Component } from "../internal/component.js";
 import type { Logger } from "../internal/logger.js";
+import { type AuditFlags, auditFromFlags } from "./audit-flags.js";
 import { type AuthenticationFlags, authenticationOf } from "./authentication-flags.js";
 import { consoleLogger } from "./console-logger.js";
 import { type OpenedStore, openStore } from "./open-store.js";
 
-export interface ApiServerFlags extends AuthenticationFlags {
+export interface ApiServerFlags extends AuthenticationFlags, AuditFlags {
   readonly store: "memory" | "embedded" | "etcd";
   readonly etcd: string;
   readonly data: string;
@@ -33,6 +34,7 @@ export function apiServerPart(flags: ApiServerFlags): Component {
       const data = resolve(flags.data);
       const given = await authenticationOf(flags, logger);
       await mkdir(data, { recursive: true });
+      const audit = await auditFromFlags(flags);
       const store = await open(flags, data, logger);
       try {
         const cluster = await startCluster({
@@ -47,6 +49,7 @@ export function apiServerPart(flags: ApiServerFlags): Component {
           tokens: given.tokens,
           authentication: given.authentication,
           parts: () => given.parts,
+          audit: audit.options,
           controllers: [],
           scheduler: false,
           logger,
@@ -65,6 +68,7 @@ export function apiServerPart(flags: ApiServerFlags): Component {
         }
       } finally {
         await store.close();
+        await audit[Symbol.asyncDispose]();
       }
     },
   };

@@ -9,7 +9,13 @@ import { inScope, usageOf } from "../apiserver/admission/quota-usage.js";
 import { admissionWebhooks } from "../apiserver/admission/webhook-plugins.js";
 import type { AuthenticationOptions } from "../apiserver/authn/server-authentication.js";
 import type { InFlightLimits } from "../apiserver/http/in-flight.js";
-import { defaultServiceCidr, type OwnResource, SecuredApiServer, serviceHooks } from "../apiserver/index.js";
+import {
+  type AuditOptions,
+  defaultServiceCidr,
+  type OwnResource,
+  SecuredApiServer,
+  serviceHooks,
+} from "../apiserver/index.js";
 import type { KeyPairPem } from "../apiserver/pki/certificate-authority.js";
 import { type ClusterPki, createClusterPki } from "../apiserver/pki/cluster-pki.js";
 import type { PkiStorage } from "../apiserver/pki/pki-storage.js";
@@ -71,6 +77,8 @@ export interface ClusterOptions {
   readonly inFlight?: InFlightLimits | undefined;
   /** Default true; false: requests are limited by number alone, without API Priority and Fairness. */
   readonly priorityAndFairness?: boolean | undefined;
+  /** Records who asked the API for what. Absent: nothing is recorded. */
+  readonly audit?: AuditOptions | undefined;
   /** False: none. */
   readonly scheduler?: false | Omit<SchedulerOptions, "client"> | undefined;
   readonly clock?: Clock | undefined;
@@ -217,6 +225,7 @@ function apiServer(
     authentication: options.authentication,
     inFlight: options.inFlight,
     priorityAndFairness: options.priorityAndFairness,
+    audit: options.audit,
     resources: builtinDescriptions(strategies),
     ownResources: options.ownResources,
     allowLocalAddresses: options.loopback === true,

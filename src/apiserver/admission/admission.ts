@@ -19,8 +19,8 @@ export interface AdmissionRequest extends GroupVersionResource {
   readonly warn: (text: string) => void;
   /** Shared by all mutating plugins of one write. Absent: there is only one run. */
   readonly reinvocation?: Reinvocation | undefined;
-  /** Adds an annotation to the audit event of the request; absent: nobody keeps them. */
-  readonly annotate?: ((key: string, value: string) => void) | undefined;
+  /** Adds an annotation to the audit event of the request, of level `Request` only to those that tell what was sent. Absent: nobody records it. */
+  readonly annotate?: ((key: string, value: string, level?: "Metadata" | "Request") => void) | undefined;
 }
 
 /** Reads of what this server has seen so far, without a round trip: at most some milliseconds behind. */

@@ -53,10 +53,40 @@ export function forbiddenError(attributes: AuthorizationAttributes, reason?: str
   );
 }
 
-/** Throws the 403 unless `authorizer` allows. */
-export async function authorizeOrThrow(authorizer: Authorizer, attributes: AuthorizationAttributes): Promise<void> {
-  const decision = await authorizer.authorize(attributes);
-  if (decision.decision !== "allow") throw forbiddenError(attributes, decision.reason);
+/** Receives the annotations of a request's audit event. */
+export type Annotate = (key: string, value: string) => void;
+
+const decisionAnnotation = "authorization.k8s.io/decision";
+const reasonAnnotation = "authorization.k8s.io/reason";
+
+/** Says in the audit event of a request why it is let in, or is not. */
+export function annotateDecision(annotate: Annotate | undefined, allowed: boolean, reason = ""): void {
+  annotate?.(decisionAnnotation, allowed ? "allow" : "forbid");
+  annotate?.(reasonAnnotation, reason);
+}
+
+/** Throws the 403 unless `authorizer` allows. `annotate` is told why, where the decision is the one about the request. */
+export async function authorizeOrThrow(
+  authorizer: Authorizer,
+  attributes: AuthorizationAttributes,
+  annotate?: Annotate,
+): Promise<void> {
+  const { decision, reason } = await decided(authorizer, attributes, annotate);
+  if (annotate !== undefined) annotateDecision(annotate, decision === "allow", reason);
+  if (decision !== "allow") throw forbiddenError(attributes, reason);
+}
+
+async function decided(
+  authorizer: Authorizer,
+  attributes: AuthorizationAttributes,
+  annotate: Annotate | undefined,
+): Promise<AuthorizationDecision> {
+  try {
+    return await authorizer.authorize(attributes);
+  } catch (error) {
+    annotate?.(reasonAnnotation, "internal error");
+    throw error;
+  }
 }
 
 /** Asks each in turn: the first that allows or denies decides. Reasons of those without an opinion are kept. */

@@ -1,16 +1,12 @@
-import type { UserInfo, Verb } from "../../api/index.js";
-import { attributesOf, authorizeOrThrow } from "../authz/attributes.js";
-import type { AuthorizationAttributes } from "../authz/authorizer.js";
+import type { UserInfo } from "../../api/index.js";
+import { authorizeOrThrow } from "../authz/attributes.js";
 import type { Delegate } from "./connect.js";
 import type { Admit, DispatcherOptions } from "./dispatcher-options.js";
 import type { Exchange } from "./exchange.js";
 import type { InFlightKind } from "./in-flight.js";
-import { wantsWatch } from "./query.js";
+import { attributesFor, streams } from "./request-attributes.js";
 import { groupVersionOf, type RequestInfo, type ResourceRequestInfo } from "./request-info.js";
 import type { PendingUpgrade } from "./upgrade.js";
-
-/** Subresources whose requests last as long as they last, whoever serves them. */
-const streams: ReadonlySet<string> = new Set(["attach", "exec", "proxy", "log", "portforward"]);
 
 /** Requests of the group-versions that other servers have: authorized here by what they ask for, then passed on as they are. */
 export class DelegateService {
@@ -44,29 +40,12 @@ export class DelegateService {
     await this.#admit(exchange, { kind, info, verb: attributes.verb });
     // It is the other server's from here on, for as long as it lasts.
     if (kind === "longRunning") exchange.ticket?.leave();
-    await authorizeOrThrow(this.#options.authorizer, attributes);
+    await authorizeOrThrow(this.#options.authorizer, attributes, exchange.audit?.annotate);
     const { "Content-Type": _, ...headers } = exchange.headers("");
     const method = request.method ?? "";
     await delegate.serve({ method, path, query, user, request, response, headers, signal, upgrade });
     if (response.headersSent) exchange.code = response.statusCode;
   }
-}
-
-function attributesFor(info: RequestInfo, user: UserInfo, query: string): AuthorizationAttributes {
-  if (info.type === "path") return { user, verb: info.verb, path: info.path };
-  const { group, version, resource, subresource, namespace, name } = info;
-  const common = { user, group, version, resource, subresource, namespace };
-  if (info.verb !== "list" && info.verb !== "watch") return { ...common, verb: info.verb, name };
-  const verb: Verb = info.verb === "watch" || wantsWatch(query) ? "watch" : "list";
-  const named = name === "" ? {} : { name };
-  const request = { group, version, resource, verb, options: selectionOf(query), ...named };
-  return { ...attributesOf(request, user), subresource, namespace };
-}
-
-function selectionOf(query: string): { readonly fieldSelector?: string } {
-  if (!query.includes("fieldSelector")) return {};
-  const fieldSelector = new URLSearchParams(query).get("fieldSelector");
-  return fieldSelector === null ? {} : { fieldSelector };
 }
 
 function kindOf(info: RequestInfo, verb: string, upgrade: PendingUpgrade | undefined): InFlightKind {

@@ -1,6 +1,7 @@
 import type { Clock } from "../../internal/clock.js";
 import type { Logger } from "../../internal/logger.js";
 import type { Random } from "../../internal/random.js";
+import type { Auditor } from "../audit/auditor.js";
 import type { Authenticator } from "../authn/authenticator.js";
 import type { Authorizer } from "../authz/authorizer.js";
 import type { FlowControl } from "../flowcontrol/flow-control.js";
@@ -36,6 +37,8 @@ export interface DispatcherOptions {
   readonly inFlight: InFlight;
   /** Absent: requests are limited by number alone. */
   readonly flowControl: FlowControl | undefined;
+  /** Absent: nothing is recorded. */
+  readonly audit: Auditor | undefined;
   readonly metrics: ServerMetrics;
   readonly clock: Clock;
   readonly random: Random;

@@ -1,12 +1,13 @@
 import { StatusError, statusErrors, type UserInfo } from "../../api/index.js";
 import { mastersGroup, type Peer } from "../authn/authenticator.js";
 import { impersonate, impersonationOf } from "../authn/impersonation.js";
+import { auditedUpgrade, beginAudit } from "./audit.js";
 import { DelegateService } from "./delegate-service.js";
 import type { Admit, DispatcherOptions, Entrant } from "./dispatcher-options.js";
 import type { Exchange } from "./exchange.js";
 import { acceptedForError, plainJson } from "./negotiate.js";
 import { PathService } from "./path-service.js";
-import { parseRequestInfo, splitTarget } from "./request-info.js";
+import { parseRequestInfo, type RequestInfo, splitTarget } from "./request-info.js";
 import { ResourceService } from "./resource-service.js";
 import { sendError, sendText } from "./respond.js";
 import { TextError } from "./text-error.js";
@@ -30,16 +31,21 @@ export class Dispatcher {
   }
 
   /** Answers the exchange, whatever happens. */
-  async serve(exchange: Exchange, peer: Peer, upgrade: PendingUpgrade | undefined): Promise<void> {
+  async serve(exchange: Exchange, peer: Peer, pending: PendingUpgrade | undefined): Promise<void> {
     try {
       const { path, query } = splitTarget(exchange.request.url ?? "");
       exchange.path = path;
       exchange.query = query;
-      const { delegates } = this.#options;
-      const isDeep = delegates && ((group: string, version: string) => delegates(group, version) !== undefined);
-      const info = parseRequestInfo(exchange.request.method ?? "", path, isDeep);
-      const user = await this.#authenticate(exchange, peer);
+      let info: RequestInfo;
+      try {
+        info = this.#infoOf(exchange);
+      } catch (error) {
+        await this.#recordUnread(exchange, peer);
+        throw error;
+      }
+      const user = await this.#authenticate(exchange, peer, info);
       exchange.user = user;
+      const upgrade = pending && exchange.audit ? auditedUpgrade(pending, exchange.audit) : pending;
       const delegate = this.#delegates.find(info);
       if (delegate !== undefined) await this.#delegates.serve(exchange, info, delegate, user, upgrade);
       else if (info.type === "path") await this.#paths.serve(exchange, info, user);
@@ -53,16 +59,33 @@ export class Dispatcher {
         return sendText(exchange, error.code, `${error.message}\n`);
       }
       if (!(error instanceof StatusError)) {
+        exchange.audit?.panicked(error);
         this.#options.logger.error("request failed", { path: exchange.path, error });
       }
       if (exchange.accepted === plainJson) {
         exchange.accepted = acceptedForError(headerOf(exchange.request.headers, "accept"));
       }
       sendError(exchange, error);
+    } finally {
+      exchange.audit?.served();
     }
   }
 
-  async #authenticate(exchange: Exchange, peer: Peer): Promise<UserInfo> {
+  #infoOf({ request, path }: Exchange): RequestInfo {
+    const { delegates } = this.#options;
+    const isDeep = delegates && ((group: string, version: string) => delegates(group, version) !== undefined);
+    return parseRequestInfo(request.method ?? "", path, isDeep);
+  }
+
+  /** A target that cannot be read is recorded too, of nobody, before it is refused. */
+  async #recordUnread(exchange: Exchange, peer: Peer): Promise<void> {
+    const { audit } = this.#options;
+    const verb = (exchange.request.method ?? "").toLowerCase();
+    const info: RequestInfo = { type: "path", verb, path: exchange.path };
+    if (audit !== undefined) await beginAudit(audit, exchange, info, { user: undefined, address: peer.address });
+  }
+
+  async #authenticate(exchange: Exchange, peer: Peer, info: RequestInfo): Promise<UserInfo> {
     const { headers, rawHeaders } = exchange.request;
     let user: UserInfo | undefined;
     try {
@@ -71,9 +94,14 @@ export class Dispatcher {
     } catch (error) {
       this.#options.logger.debug("authentication failed", { error });
     }
+    const { audit } = this.#options;
+    if (audit !== undefined) await beginAudit(audit, exchange, info, { user, address: peer.address });
     if (user === undefined) throw statusErrors.unauthorized();
     const target = impersonationOf({ headers, rawHeaders });
-    return target === undefined ? user : impersonate(user, target, this.#options.authorizer);
+    if (target === undefined) return user;
+    const other = await impersonate(user, target, this.#options.authorizer);
+    exchange.audit?.impersonated(other);
+    return other;
   }
 
   #admit(exchange: Exchange, { kind, info, verb }: Entrant): void | Promise<void> {

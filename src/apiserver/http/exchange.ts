@@ -1,4 +1,5 @@
 import type { UserInfo } from "../../api/index.js";
+import type { RequestAudit } from "../audit/request-audit.js";
 import type { FlowTicket } from "../flowcontrol/flow-control.js";
 import type { InFlightKind } from "./in-flight.js";
 import type { RequestLabels } from "./metrics.js";
@@ -30,6 +31,8 @@ export class Exchange {
   kind: InFlightKind | undefined;
   /** Its place in flow control; undefined before it has one, and for what takes none. */
   ticket: FlowTicket | undefined;
+  /** What is recorded of it; undefined: nothing is. */
+  audit: RequestAudit | undefined;
   /** Headers of the route that answers. */
   extraHeaders: Readonly<Record<string, string>> | undefined;
   /** Past this it is answered with 504; Infinity for watches and streams. */

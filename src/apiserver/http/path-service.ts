@@ -26,7 +26,8 @@ export class PathService {
     exchange.labels = { ...exchange.labels, verb: method === "HEAD" ? "GET" : method };
     const kind = health === undefined ? "readOnly" : "exempt";
     await this.#admit(exchange, { kind, info, verb: info.verb });
-    await authorizeOrThrow(options.authorizer, { user, verb: method.toLowerCase(), path });
+    const attributes = { user, verb: method.toLowerCase(), path };
+    await authorizeOrThrow(options.authorizer, attributes, exchange.audit?.annotate);
     if (method !== "GET" && method !== "HEAD") throw methodNotAllowed();
     if (health !== undefined) {
       const answer = await answerHealth(options.checks, health.endpoint, health.check, query);
@@ -34,7 +35,7 @@ export class PathService {
     }
     if (path === "/metrics") {
       const text = options.metrics.text(options.inFlight, options.startMs);
-      const more = options.flowControl?.metrics() ?? "";
+      const more = (options.flowControl?.metrics() ?? "") + (options.audit?.metricsText() ?? "");
       return sendBytes(exchange, 200, "text/plain; version=0.0.4; charset=utf-8", Buffer.from(text + more));
     }
     if (path === "/" || path === "/index.html") {

@@ -98,7 +98,7 @@ export class ResourceService {
   async #serveUnknown(exchange: Exchange, info: ResourceRequestInfo, user: UserInfo): Promise<void> {
     const kind = info.verb === "get" || info.verb === "list" ? "readOnly" : "mutating";
     await this.#admit(exchange, { kind, info, verb: info.verb });
-    await authorizeOrThrow(this.#options.authorizer, attributesFor(info, user));
+    await authorizeOrThrow(this.#options.authorizer, attributesFor(info, user), exchange.audit?.annotate);
     const served = this.#options.resources
       .all()
       .some((one) => one.group === info.group && one.version === info.version && one.custom !== true);
@@ -114,8 +114,11 @@ export class ResourceService {
       const object = result.type === "stored" ? result.stored.object : result.object;
       // A Status stays what it is, whatever dress was asked for.
       const dressed = isStatus(object) ? object : representer.object(object, this.#context(exchange, description));
+      if (dressed === object) exchange.audit?.answered(result);
+      else exchange.audit?.answeredValue(dressed);
       return sendObject(exchange, result.code, dressed);
     }
+    exchange.audit?.answered(result);
     if (result.type === "stored" && accepted.format !== "protobuf") {
       sendEncoded(exchange, result.code, result.stored.line);
     } else if (result.type === "stored") sendObject(exchange, result.code, result.stored.object);
@@ -131,8 +134,10 @@ export class ResourceService {
     const { accepted, protobuf } = exchange;
     if (representer !== undefined) {
       const shape = representer.list(list, this.#context(exchange, description));
+      exchange.audit?.answeredShape(shape, list.items);
       return sendShapedList(exchange, shape, list.items, this.#stall);
     }
+    exchange.audit?.answered({ type: "list", list });
     if (accepted.format === "json" && !wantsPretty(exchange)) {
       return sendList(exchange, list, this.#slabs, this.#stall);
     }
@@ -230,12 +235,24 @@ export class ResourceService {
   /** Gives the query to go on with: admission may change what is asked for. */
   async #admitConnect(exchange: Exchange, info: ResourceRequestInfo, user: UserInfo): Promise<string> {
     const { query, warn, signal } = exchange;
+    const annotate = exchange.audit?.annotate;
     const { handler } = this.#options;
     const options = handler.admitConnect === undefined ? undefined : connectOptions(info, query);
     if (handler.admitConnect === undefined || options === undefined) return query;
     const { group, version, resource, subresource, namespace, name } = info;
     const place = namespace === "" ? { name } : { namespace, name };
-    const request = { verb: "create", group, version, resource, subresource, ...place, user, warn, signal } as const;
+    const request = {
+      verb: "create",
+      group,
+      version,
+      resource,
+      subresource,
+      ...place,
+      user,
+      warn,
+      signal,
+      annotate,
+    } as const;
     const admitted = await handler.admitConnect(request, options);
     return admitted === options ? query : queryOfOptions(info, admitted, query);
   }
@@ -248,7 +265,7 @@ export class ResourceService {
     upgrade: PendingUpgrade | undefined,
   ): Promise<void> {
     const attributes = attributesFor(info, user);
-    await authorizeOrThrow(this.#options.authorizer, attributes);
+    await authorizeOrThrow(this.#options.authorizer, attributes, exchange.audit?.annotate);
     if (streamed.has(info.subresource) && info.verb === "get") {
       await authorizeOrThrow(this.#options.authorizer, { ...attributes, verb: "create" });
     }

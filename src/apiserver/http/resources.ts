@@ -119,6 +119,7 @@ export function serverRequest(exchange: Exchange, call: ApiRequest, more: Reques
     user: exchange.user ?? nobody,
     userAgent: headerOf(exchange.request.headers, "user-agent"),
     warn: exchange.warn,
+    annotate: exchange.audit?.annotate,
   };
 }
 
@@ -150,6 +151,8 @@ export async function completeRequest(
         (why) => unrecognized(kind, type, why, bytes),
       );
       const body = decoded.value;
+      if (exchange.audit !== undefined)
+        exchange.audit.sent(body, type === "application/json" ? unambiguous(decoded, bytes) : undefined);
       return serverRequest(exchange, call, { options: withManager(options, exchange), body, decoded });
     }
     case "patch": {
@@ -160,6 +163,7 @@ export async function completeRequest(
         () => decode(bytes, patchType === "apply" ? "application/yaml" : "application/json"),
         (why) => patchProblem(patchType, options, why),
       );
+      exchange.audit?.sentPatch(decoded.value, patchType === "apply" ? undefined : unambiguous(decoded, bytes));
       const managed = withManager(options, exchange);
       return serverRequest(exchange, call, { options: managed, patchType, body: decoded.value, decoded });
     }
@@ -167,11 +171,17 @@ export async function completeRequest(
     case "deletecollection": {
       const bytes = await readBody(request, limitBytes);
       const body = bytes.length > 0 ? deleteOptionsOf(exchange, bytes, decode) : parseDeleteParameters(exchange.query);
+      if (bytes.length > 0) exchange.audit?.sent({ kind: "DeleteOptions", apiVersion: "v1", ...(body ?? {}) });
       return serverRequest(exchange, call, { body: body ?? undefined });
     }
     default:
       return serverRequest(exchange, call);
   }
+}
+
+/** Of a name that comes twice the last value counts here; who reads a record of the bytes may see the first. */
+function unambiguous({ duplicates }: Decoded, bytes: Buffer): Buffer | undefined {
+  return duplicates.length === 0 ? bytes : undefined;
 }
 
 /** A body that cannot be read is told of in the words of what it should have been. */

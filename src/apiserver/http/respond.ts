@@ -78,6 +78,7 @@ export function sendError(exchange: Exchange, error: unknown): void {
     return;
   }
   const status = statusOf(error);
+  exchange.audit?.answeredStatus(status);
   const { contentType, bytes } = encode(exchange, status);
   const headers = exchange.headers(contentType);
   const retryAfter = status.details?.retryAfterSeconds;

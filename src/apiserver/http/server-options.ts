@@ -1,6 +1,7 @@
 import type { Clock } from "../../internal/clock.js";
 import type { Logger } from "../../internal/logger.js";
 import type { Random } from "../../internal/random.js";
+import type { Auditor } from "../audit/auditor.js";
 import type { Authenticator } from "../authn/authenticator.js";
 import type { Authorizer } from "../authz/authorizer.js";
 import type { FlowControl } from "../flowcontrol/flow-control.js";
@@ -51,6 +52,8 @@ export interface HttpServerOptions {
   readonly inFlight?: InFlightLimits | undefined;
   /** Which requests go first, and which wait. Absent: they are limited by number alone. */
   readonly flowControl?: FlowControl | undefined;
+  /** Records who asked for what, and what came of it. Absent: nothing is recorded. */
+  readonly audit?: Auditor | undefined;
   /** How long anything but a watch or a stream may take. */
   readonly requestTimeoutMs?: number;
   /** How long a client may take nothing of what is sent to it. */

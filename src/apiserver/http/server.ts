@@ -70,6 +70,7 @@ class ApiHttpServer implements HttpServer {
       minWatchTimeoutSeconds: options.minWatchTimeoutSeconds ?? 1800,
       inFlight: this.#inFlight,
       flowControl,
+      audit: options.audit,
       metrics: this.#metrics,
       clock,
       random: options.random ?? systemRandom,
@@ -223,6 +224,7 @@ class ApiHttpServer implements HttpServer {
 
   #end(exchange: Exchange): void {
     exchange.abort();
+    exchange.audit?.closed();
     exchange.ticket?.leave();
     this.#inFlight.remove(exchange);
     if (exchange.kind !== undefined) this.#inFlight.release(exchange.kind);
