@@ -67,6 +67,35 @@ describe("webhooks", () => {
     expect(asked).toEqual(["1", "2", "1"]);
   });
 
+  test("tell audit events what they did, and what they say themselves", async () => {
+    const hooks = [
+      hook({ name: "1", clientConfig: { url: "1" } }),
+      hook({ name: "2", clientConfig: { url: "2" } }),
+      hook({ name: "3", clientConfig: { url: "3" }, failurePolicy: "Ignore" }),
+    ];
+    const { mutating, validating } = setup(hooks, async ({ url }, review) => {
+      if (url === "3") throw new Error("gone");
+      const changes = url === "1" ? { patchType: "JSONPatch", patch } : {};
+      return answer(review, { allowed: true, auditAnnotations: { key: url }, ...changes });
+    });
+    const said: (readonly (string | undefined)[])[] = [];
+    const annotate = (...annotation: (string | undefined)[]): void => void said.push(annotation);
+    await admit(mutating, request(pod(), { annotate }));
+    const at = (index: number): string => `webhook.admission.k8s.io/round_0_index_${index}`;
+    const words = (webhook: string, more: string): string => `{"configuration":"m","webhook":"${webhook}",${more}}`;
+    expect(said.splice(0)).toEqual([
+      ["1/key", "1"],
+      [`patch.${at(0)}`, words("1", '"patch":["p"],"patchType":"JSONPatch"'), "Request"],
+      [`mutation.${at(0)}`, words("1", '"mutated":true')],
+      ["2/key", "2"],
+      [`mutation.${at(1)}`, words("2", '"mutated":false')],
+      [`failed-open.mutation.${at(2)}`, "3"],
+      [`mutation.${at(2)}`, words("3", '"mutated":false')],
+    ]);
+    await validating.validate?.(request(pod(), { annotate }));
+    expect(said).toContainEqual([`failed-open.validating.${at(2)}`, "3"]);
+  });
+
   test.each([
     ["holds", "object.metadata.name == 'web'", {}, "asked"],
     ["does not hold", "object.metadata.name == 'other'", {}, ""],

@@ -24,6 +24,7 @@ import type { PolicyDeps } from "./policies/policy-deps.js";
 import { Reinvocation } from "./reinvocation.js";
 import { RuleIndex } from "./rule-index.js";
 import { type MatchCriteria, type MatchDeps, type MatchedResource, matchCriteria, matchRequest } from "./rule-match.js";
+import { annotateFor, failedOpenKey, type MutationRecord, mutationRecord } from "./webhook-annotations.js";
 
 type Webhook = NonNullable<ValidatingWebhookConfiguration["webhooks"]>[number];
 
@@ -75,10 +76,10 @@ export function mutatingWebhooks(deps: MutatingWebhookDeps): AdmissionPlugin {
       invoked.begin(object);
       for (const call of calls) {
         if (!invoked.wants(call.configured.key)) continue;
-        const next = await mutate(deps, call, {
-          ...request,
-          object: request.object === undefined ? undefined : object,
-        });
+        const record = mutationRecord(call.configured, request);
+        const next = await recorded(record, object, () =>
+          mutate(deps, call, { ...request, object: request.object === undefined ? undefined : object }, record),
+        );
         if (next !== undefined && !jsonEqual(next, object)) {
           object = next;
           invoked.changed();
@@ -91,19 +92,36 @@ export function mutatingWebhooks(deps: MutatingWebhookDeps): AdmissionPlugin {
   };
 }
 
+/** Says in the audit event whether the webhook changed the object, also where it failed. */
+async function recorded(
+  record: MutationRecord,
+  object: JsonObject,
+  call: () => Promise<JsonObject | undefined>,
+): Promise<JsonObject | undefined> {
+  let next: JsonObject | undefined;
+  try {
+    next = await call();
+    return next;
+  } finally {
+    record.mutated(next !== undefined && !jsonEqual(next, object));
+  }
+}
+
 /** Gives the object as the webhook changed it; undefined where it changed nothing. */
 async function mutate(
   deps: MutatingWebhookDeps,
   call: Call,
   request: AdmissionRequest,
+  record: MutationRecord,
 ): Promise<JsonObject | undefined> {
   const { webhook } = call.configured;
   const seen = await seenAs(request, call.matched, deps);
   if (!(await conditionsHold(deps, call.configured, seen))) return undefined;
-  const patch = await ask(deps, webhook, seen);
+  const patch = await ask(deps, webhook, seen, record.failedOpen);
   const { object } = seen.view;
   if (patch === undefined || request.object === undefined || object === undefined) return undefined;
   const patched = patchedBy(webhook, () => deps.applyPatch(object, patch));
+  record.patched(patch);
   const own = seen.view.object === request.object;
   const back = own || deps.convert === undefined ? patched : await deps.convert(patched, call.matched, request);
   return deps.settle?.(request, back) ?? back;
@@ -121,7 +139,10 @@ export function validatingWebhooks(deps: WebhookDeps): AdmissionPlugin {
         const as = await seenAs(request, call.matched, deps);
         if (await conditionsHold(deps, call.configured, as)) seen.push({ configured: call.configured, seen: as });
       }
-      const results = await Promise.allSettled(seen.map((each) => ask(deps, each.configured.webhook, each.seen)));
+      const asked = seen.map(({ configured: { webhook }, seen }, index) =>
+        ask(deps, webhook, seen, () => request.annotate?.(failedOpenKey("validating", 0, index), webhook.name)),
+      );
+      const results = await Promise.allSettled(asked);
       for (const result of results) if (result.status === "rejected") throw result.reason;
     },
   };
@@ -175,6 +196,9 @@ const reviewVersion = "admission.k8s.io/v1";
 interface Configured {
   /** Of the webhook, among all. */
   readonly key: string;
+  readonly configuration: string;
+  /** Its place among all webhooks, by which audit events name it. */
+  readonly index: number;
   readonly webhook: Webhook;
   readonly reinvoke: boolean;
   readonly criteria: MatchCriteria;
@@ -202,15 +226,17 @@ function configurations(
     const byName = [...cache.list(resource)].sort((left, right) =>
       (left.metadata.name ?? "") < (right.metadata.name ?? "") ? -1 : 1,
     );
-    const all = byName.flatMap((configuration) =>
+    const configured = byName.flatMap((configuration) =>
       (configuration.webhooks ?? []).map((webhook, index) => ({
         key: `${configuration.metadata.name}/${index}/${webhook.name}`,
+        configuration: configuration.metadata.name ?? "",
         webhook,
         reinvoke: "reinvocationPolicy" in webhook && webhook.reinvocationPolicy === "IfNeeded",
         criteria: matchCriteria(webhook),
         conditions: compiledOnce(webhook, deps.environments),
       })),
     );
+    const all = configured.map((each, index) => ({ ...each, index }));
     known = new RuleIndex(all, ({ criteria }) => criteria);
     return known.candidates(request, deps);
   };
@@ -249,7 +275,7 @@ function patchedBy(webhook: Webhook, apply: () => JsonObject): JsonObject {
 }
 
 /** Asks one webhook. Gives its patch; throws its refusal, or, where it fails and its policy is Fail, 500. */
-async function ask(deps: WebhookDeps, webhook: Webhook, seen: Seen): Promise<unknown> {
+async function ask(deps: WebhookDeps, webhook: Webhook, seen: Seen, failedOpen: () => void): Promise<unknown> {
   const { request } = seen;
   if (request.dryRun && webhook.sideEffects !== "None" && webhook.sideEffects !== "NoneOnDryRun") {
     throw statusErrors.badRequest(`admission webhook ${JSON.stringify(webhook.name)} does not support dry run`);
@@ -266,6 +292,7 @@ async function ask(deps: WebhookDeps, webhook: Webhook, seen: Seen): Promise<unk
     const message = error instanceof Error ? error.message : String(error);
     if (webhook.failurePolicy === "Ignore") {
       deps.logger?.warn("failed calling a webhook, failing open", { webhook: webhook.name, error });
+      failedOpen();
       return undefined;
     }
     throw statusErrors.internal(`failed calling webhook ${JSON.stringify(webhook.name)}: ${message}`, { cause: error });
@@ -304,6 +331,7 @@ interface Response {
   readonly patch?: unknown;
   readonly patchType?: unknown;
   readonly warnings?: unknown;
+  readonly auditAnnotations?: unknown;
 }
 
 function verdict(webhook: Webhook, uid: string, answer: unknown, request: AdmissionRequest): unknown {
@@ -313,6 +341,7 @@ function verdict(webhook: Webhook, uid: string, answer: unknown, request: Admiss
   if (Array.isArray(response.warnings)) {
     for (const warning of response.warnings) if (typeof warning === "string") request.warn(warning);
   }
+  annotateFor(webhook, response.auditAnnotations, request);
   if (response.allowed !== true) throw refusalOf(webhook, response.status);
   if (response.patch === undefined || response.patch === null) return undefined;
   if (response.patchType === undefined || response.patchType === null)

@@ -235,3 +235,24 @@ test("a namespace that becomes stricter tells of pods that are there", async () 
     "x (and 2 other pods): host namespaces",
   ]);
 });
+
+test.each([
+  [
+    "what is enforced and what would be found",
+    {},
+    { "enforce-policy": "baseline:latest", "audit-violations": "found" },
+  ],
+  ["that a namespace is exempt", { exempt: { namespaces: ["a"] } }, { exempt: "namespace" }],
+  ["that a user is exempt", { exempt: { usernames: [request(pod()).user.username] } }, { exempt: "user" }],
+])("audit events tell %s", async (_, more, expected) => {
+  const said: Record<string, string> = {};
+  const annotate = (key: string, value: string): void => {
+    said[key.replace("pod-security.kubernetes.io/", "")] = value.replace(
+      /^would violate PodSecurity "restricted.*/,
+      "found",
+    );
+  };
+  const labels = { [label("enforce")]: "baseline", [label("audit")]: "restricted" };
+  await ask(labels, { ...request(pod()), annotate }, more);
+  expect(said).toEqual(expected);
+});

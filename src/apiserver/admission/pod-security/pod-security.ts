@@ -67,7 +67,9 @@ class PodSecurity {
     const policy = await this.#policyFor(request);
     if (policy === undefined || !isSignificant(request)) return;
     const subject = subjectOf(request.object);
-    if (this.#isExemptRuntime(subject)) return;
+    if (this.#isExemptRuntime(subject)) return annotateExempt(request, "runtimeClass");
+    request.annotate?.(`${annotationPrefix}enforce-policy`, format(policy.enforce));
+    annotateViolations(request, judge(subject, policy.audit));
     const refused = judge(subject, policy.enforce);
     if (refused !== undefined) throw refuse(request, `violates PodSecurity ${refused}`);
     const warning = judge(subject, policy.warn);
@@ -79,18 +81,26 @@ class PodSecurity {
     const policy = await this.#policyFor(request);
     if (policy === undefined) return;
     const subject = { spec: template.spec ?? {}, annotations: template.metadata?.annotations ?? {} };
-    if (this.#isExemptRuntime(subject)) return;
+    if (this.#isExemptRuntime(subject)) return annotateExempt(request, "runtimeClass");
+    annotateViolations(request, judge(subject, policy.audit));
     const warning = judge(subject, policy.warn);
     if (warning !== undefined) request.warn(`would violate PodSecurity ${warning}`);
   }
 
   /** Undefined: nothing is checked for this namespace and user. */
-  async #policyFor({ namespace, user }: AdmissionRequest): Promise<Policy | undefined> {
+  async #policyFor(request: AdmissionRequest): Promise<Policy | undefined> {
+    const { namespace, user } = request;
     const { cache, liveNamespace, exempt } = this.#deps;
-    if (exempt?.namespaces?.includes(namespace) || exempt?.usernames?.includes(user.username)) return undefined;
+    const why = exempt?.namespaces?.includes(namespace)
+      ? "namespace"
+      : exempt?.usernames?.includes(user.username)
+        ? "user"
+        : undefined;
+    if (why !== undefined) return void annotateExempt(request, why);
     const found = cache.get(namespaces, { name: namespace }) ?? (await liveNamespace?.(namespace));
     const { policy } = policyOf(found?.metadata.labels ?? {}, this.#defaults);
-    return policy.enforce.level === "privileged" && policy.warn.level === "privileged" ? undefined : policy;
+    const { enforce, audit, warn } = policy;
+    return [enforce, audit, warn].every(({ level }) => level === "privileged") ? undefined : policy;
   }
 
   #isExemptRuntime({ spec }: Subject): boolean {
@@ -133,6 +143,16 @@ class PodSecurity {
     });
     for (const line of lines.sort()) request.warn(line);
   }
+}
+
+const annotationPrefix = "pod-security.kubernetes.io/";
+
+function annotateExempt({ annotate }: AdmissionRequest, why: "namespace" | "user" | "runtimeClass"): void {
+  annotate?.(`${annotationPrefix}exempt`, why);
+}
+
+function annotateViolations({ annotate }: AdmissionRequest, found: string | undefined): void {
+  if (found !== undefined) annotate?.(`${annotationPrefix}audit-violations`, `would violate PodSecurity ${found}`);
 }
 
 /** `"restricted:latest": reason (detail), ...`; undefined: nothing is wrong. */
