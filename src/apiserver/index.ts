@@ -29,7 +29,23 @@ export type { AuthenticationContext, AuthenticationOptions } from "./authn/serve
 export { parseTokenFile } from "./authn/token-file.js";
 export { type TokenWebhookOptions, webhookTokenAuthenticator } from "./authn/token-webhook.js";
 export { type AnonymousOptions, unionAuthenticator } from "./authn/union.js";
-export type { AuthorizationAttributes, AuthorizationDecision, Authorizer } from "./authz/authorizer.js";
+export { alwaysAllow, alwaysDeny } from "./authz/always.js";
+export { unionAuthorizer } from "./authz/attributes.js";
+export type {
+  AuthorizationAttributes,
+  AuthorizationDecision,
+  Authorizer,
+  ResolvedRules,
+} from "./authz/authorizer.js";
+export type {
+  AuthorizationConfiguration,
+  AuthorizerConfiguration,
+  WebhookConfiguration,
+} from "./authz/configuration.js";
+export { readAuthorizationConfiguration } from "./authz/configuration.js";
+export { type AuthorizationFile, authorizationFile, configuredAuthorizers } from "./authz/configured.js";
+export type { AuthorizationContext } from "./authz/default-authorizer.js";
+export { type WebhookAuthorizerOptions, webhookAuthorizer } from "./authz/webhook.js";
 export type { ConvertFunction, ConvertObjects, CustomResourcesOptions } from "./crd/index.js";
 export { CustomResources, crds } from "./crd/index.js";
 export type { InFlightLimits } from "./http/in-flight.js";

@@ -10,6 +10,7 @@ import type { AdmissionPlugin, CacheReader } from "./admission/admission.js";
 import { httpsWebhookCall } from "./admission/webhook-call.js";
 import { type Aggregation, aggregation } from "./aggregation/aggregation.js";
 import { type AuditOptions, Auditor } from "./audit/auditor.js";
+import { AuthMetrics, measuredAuthenticator, measuredAuthorizer } from "./auth-metrics.js";
 import type { Authenticator, TokenAuthenticator } from "./authn/authenticator.js";
 import { issuerRoutes } from "./authn/issuer-routes.js";
 import { selfSubjectReviewEvaluator, tokenReviewEvaluator } from "./authn/reviews.js";
@@ -17,7 +18,8 @@ import { type AuthenticationOptions, serverAuthenticator, serverTokens } from ".
 import { defaultIssuer } from "./authn/service-account-names.js";
 import { createTokenIssuer, type TokenIssuer } from "./authn/token-issuer.js";
 import { tokenRequestEvaluator } from "./authn/token-request.js";
-import { type DefaultAuthorizer, defaultAuthorizer } from "./authz/default-authorizer.js";
+import type { Authorizer } from "./authz/authorizer.js";
+import { type AuthorizationContext, type DefaultAuthorizer, defaultAuthorizer } from "./authz/default-authorizer.js";
 import {
   localSubjectAccessReviewEvaluator,
   selfSubjectAccessReviewEvaluator,
@@ -67,6 +69,8 @@ export interface SecuredApiServerOptions {
   /** Bearer tokens and whose they are. */
   readonly tokens?: ReadonlyMap<string, UserInfo> | undefined;
   readonly authentication?: AuthenticationOptions | undefined;
+  /** Who decides what may be done, behind system:masters. Default: nodes, then RBAC. */
+  readonly authorizers?: ((context: AuthorizationContext) => Authorizer) | undefined;
   readonly admission?: (server: ApiServer, authorizer: DefaultAuthorizer) => readonly AdmissionPlugin[];
   readonly hooks?: ConstructorParameters<typeof ApiServer>[0]["hooks"];
   /** Further ways through to others, before those to nodes, pods and services. */
@@ -116,22 +120,23 @@ export class SecuredApiServer implements Component {
     const issuer = options.issuer ?? defaultIssuer;
     const audiences = [issuer];
     const tokens = createTokenIssuer({ issuer, keys: [pki.serviceAccountKey], clock, random });
+    const metrics = new AuthMetrics();
     let cache: CacheReader | undefined;
     let authorizer: DefaultAuthorizer | undefined;
     const authorizerOf = (reader: CacheReader): DefaultAuthorizer => {
       cache = reader;
-      authorizer ??= defaultAuthorizer(reader);
+      authorizer ??= defaultAuthorizer(reader, { authorizers: options.authorizers, metrics, clock, random, logger });
       return authorizer;
     };
-    let tokenAuthenticators: readonly TokenAuthenticator[] | undefined;
+    let knownTokens: readonly TokenAuthenticator[] | undefined;
     const tokenAuthenticatorsOf = (reader: CacheReader): readonly TokenAuthenticator[] => {
       const context = { cache: reader, audiences, clock, random, logger };
-      tokenAuthenticators ??= serverTokens(context, {
+      knownTokens ??= serverTokens(context, {
         ...options.authentication,
         tokens: options.tokens,
         issuer: tokens,
       });
-      return tokenAuthenticators;
+      return knownTokens;
     };
     this.api = new ApiServer({
       store: options.store,
@@ -141,7 +146,7 @@ export class SecuredApiServer implements Component {
       random,
       logger,
       ...(options.root === undefined ? {} : { root: options.root }),
-      authorizer: authorizerOf,
+      authorizer: (reader) => measuredAuthorizer(authorizerOf(reader), metrics, clock),
       ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
       admission: (server) => options.admission?.(server, authorizerOf(server.cacheReader)) ?? [],
       virtualResources: (server) =>
@@ -170,19 +175,19 @@ export class SecuredApiServer implements Component {
     this.authorizer = authorizer;
     this.tokens = tokens;
     this.#logger = logger;
-    const authenticator = serverAuthenticator({
-      pki,
-      frontProxyNames,
-      tokens: tokenAuthenticatorsOf(cache),
-      audiences,
-      anonymous: options.authentication?.anonymous,
+    const anonymous = options.authentication?.anonymous;
+    const tokenAuthenticators = tokenAuthenticatorsOf(cache);
+    const authenticator = measuredAuthenticator(
+      serverAuthenticator({ pki, frontProxyNames, tokens: tokenAuthenticators, audiences, anonymous, clock }),
+      metrics,
       clock,
-    });
+    );
     this.#audit = options.audit && new Auditor(options.audit, { clock, logger });
     const shared = {
       handler: this.api,
       resources: this.api.table,
-      authorizer,
+      authorizer: measuredAuthorizer(authorizer, metrics, clock),
+      moreMetrics: [() => metrics.text()],
       routes: [
         new DiscoveryRoute({ resources: this.api.table, extras: this.#aggregation?.discovery }),
         new OpenApiRoute({
@@ -337,7 +342,7 @@ function reviews(
     ["authorization.k8s.io/subjectaccessreviews", subjectAccessReviewEvaluator(authorizer)],
     ["authorization.k8s.io/localsubjectaccessreviews", localSubjectAccessReviewEvaluator(authorizer)],
     ["authorization.k8s.io/selfsubjectaccessreviews", selfSubjectAccessReviewEvaluator(authorizer)],
-    ["authorization.k8s.io/selfsubjectrulesreviews", selfSubjectRulesReviewEvaluator(authorizer.rbac)],
+    ["authorization.k8s.io/selfsubjectrulesreviews", selfSubjectRulesReviewEvaluator(authorizer.rulesFor)],
     ["/serviceaccounts/token", tokenRequestEvaluator({ issuer: tokens, cache, clock, audiences, authorizer })],
   ]);
 }

@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import type { AuthenticationOptions } from "../apiserver/authn/server-authentication.js";
 import { folderPkiStorage } from "../apiserver/pki/pki-storage.js";
 import { writeKubeconfig } from "../client/kubeconfig.js";
 import { startCluster } from "../cluster/cluster.js";
@@ -7,10 +8,11 @@ import type { Component } from "../internal/component.js";
 import type { Logger } from "../internal/logger.js";
 import { type AuditFlags, auditFromFlags } from "./audit-flags.js";
 import { type AuthenticationFlags, authenticationOf } from "./authentication-flags.js";
+import { type AuthorizationFlags, authorizationOf } from "./authorization-flags.js";
 import { consoleLogger } from "./console-logger.js";
 import { type OpenedStore, openStore } from "./open-store.js";
 
-export interface ApiServerFlags extends AuthenticationFlags, AuditFlags {
+export interface ApiServerFlags extends AuthenticationFlags, AuthorizationFlags, AuditFlags {
   readonly store: "memory" | "embedded" | "etcd";
   readonly etcd: string;
   readonly data: string;
@@ -32,7 +34,9 @@ export function apiServerPart(flags: ApiServerFlags): Component {
     name: "apiserver",
     async run({ signal, ready }) {
       const data = resolve(flags.data);
+      const { authorizers, alwaysAllows, parts } = await authorizationOf(flags, logger);
       const given = await authenticationOf(flags, logger);
+      const authentication = alwaysAllows ? withoutAnonymous(given.authentication, logger) : given.authentication;
       await mkdir(data, { recursive: true });
       const audit = await auditFromFlags(flags);
       const store = await open(flags, data, logger);
@@ -47,8 +51,9 @@ export function apiServerPart(flags: ApiServerFlags): Component {
           inFlight: { reads: flags.maxRequestsInflight, writes: flags.maxMutatingRequestsInflight },
           priorityAndFairness: flags.priorityAndFairness,
           tokens: given.tokens,
-          authentication: given.authentication,
-          parts: () => given.parts,
+          authentication,
+          authorizers,
+          parts: () => [...given.parts, ...parts],
           audit: audit.options,
           controllers: [],
           scheduler: false,
@@ -72,6 +77,14 @@ export function apiServerPart(flags: ApiServerFlags): Component {
       }
     },
   };
+}
+
+/** As upstream: where everybody may do everything, nobody is let in unknown. */
+function withoutAnonymous(authentication: AuthenticationOptions, logger: Logger): AuthenticationOptions {
+  if (authentication.anonymous?.enabled !== false) {
+    logger.warn("anonymous requests are not allowed with the AlwaysAllow authorizer", {});
+  }
+  return { ...authentication, anonymous: { enabled: false } };
 }
 
 async function open(flags: ApiServerFlags, data: string, logger: Logger): Promise<OpenedStore> {

@@ -8,6 +8,7 @@ import { uuid } from "../internal/uuid.js";
 import { type ApiServerFlags, apiServerPart } from "./api-server-part.js";
 import { addAuditFlags } from "./audit-flags.js";
 import { addAuthenticationFlags } from "./authentication-flags.js";
+import { addAuthorizationFlags } from "./authorization-flags.js";
 import { consoleLogger } from "./console-logger.js";
 import { type ControllerManagerFlags, controllerManagerPart } from "./controller-manager-part.js";
 import { type DnsFlags, dnsPart } from "./dns-part.js";
@@ -63,7 +64,8 @@ export function addPartCommands(program: Command): void {
     .option("--no-priority-and-fairness", "limit reads and writes by number alone, whoever asks")
     .option("--kubeconfig <path>", "where to write the administrator's kubeconfig; absent: in the data folder")
     .option("-v, --verbose", "log what it does", false);
-  addAuditFlags(addAuthenticationFlags(apiServer)).action((flags: ApiServerFlags) => runPart(apiServerPart(flags)));
+  const withFlags = addAuditFlags(addAuthorizationFlags(addAuthenticationFlags(apiServer)));
+  withFlags.action((flags: ApiServerFlags) => runPart(apiServerPart(flags)));
   part(program, "controller-manager", "Run the controllers.")
     .option("--controllers <names>", "which, separated by commas; * is all, -name leaves one out", "*")
     .option("--no-leader-elect", "work without being elected among several")

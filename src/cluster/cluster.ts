@@ -14,6 +14,7 @@ import {
   defaultServiceCidr,
   type OwnResource,
   SecuredApiServer,
+  type SecuredApiServerOptions,
   serviceHooks,
 } from "../apiserver/index.js";
 import type { KeyPairPem } from "../apiserver/pki/certificate-authority.js";
@@ -73,6 +74,8 @@ export interface ClusterOptions {
   readonly tokens?: ReadonlyMap<string, UserInfo> | undefined;
   /** How the API server finds out who asks, beside what every cluster has. */
   readonly authentication?: AuthenticationOptions | undefined;
+  /** Who decides what may be done, behind system:masters. Default: nodes, then RBAC. */
+  readonly authorizers?: SecuredApiServerOptions["authorizers"];
   /** How many requests the API server has under way at once. Default: 400 reads and 200 writes, as upstream. */
   readonly inFlight?: InFlightLimits | undefined;
   /** Default true; false: requests are limited by number alone, without API Priority and Fairness. */
@@ -223,6 +226,7 @@ function apiServer(
     compactionIntervalMs: options.compactionIntervalMs,
     tokens: options.tokens,
     authentication: options.authentication,
+    authorizers: options.authorizers,
     inFlight: options.inFlight,
     priorityAndFairness: options.priorityAndFairness,
     audit: options.audit,

@@ -1,5 +1,5 @@
 import { type ApiRequest, type StatusError, statusErrors, type UserInfo } from "../../api/index.js";
-import type { AuthorizationAttributes, AuthorizationDecision, Authorizer } from "./authorizer.js";
+import type { AuthorizationAttributes, AuthorizationDecision, Authorizer, ResolvedRules } from "./authorizer.js";
 
 /**
  * What a request of the resource API asks to be authorized for. A list or watch by `metadata.name=X` counts as one of
@@ -18,7 +18,18 @@ export function attributesOf(request: ApiRequest, user: UserInfo): Authorization
     subresource: request.subresource ?? "",
     namespace: namespace ?? "",
     name: name ?? "",
-    ...(request.options?.fieldSelector === undefined ? {} : { fieldSelector: request.options.fieldSelector }),
+    ...selectorsOf(request),
+  };
+}
+
+const selecting: ReadonlySet<string> = new Set(["list", "watch", "deletecollection"]);
+
+function selectorsOf({ verb, options }: ApiRequest): Pick<AuthorizationAttributes, "fieldSelector" | "labelSelector"> {
+  if (options === undefined || !selecting.has(verb)) return {};
+  const { fieldSelector, labelSelector } = options;
+  return {
+    ...(fieldSelector === undefined ? {} : { fieldSelector }),
+    ...(labelSelector === undefined ? {} : { labelSelector }),
   };
 }
 
@@ -65,65 +76,78 @@ export function annotateDecision(annotate: Annotate | undefined, allowed: boolea
   annotate?.(reasonAnnotation, reason);
 }
 
-/** Throws the 403 unless `authorizer` allows. `annotate` is told why, where the decision is the one about the request. */
+/**
+ * Throws the 403 unless `authorizer` allows, and 500 where it could not know. `annotate` is told why, where the decision is the one
+ * about the request.
+ */
 export async function authorizeOrThrow(
   authorizer: Authorizer,
   attributes: AuthorizationAttributes,
   annotate?: Annotate,
 ): Promise<void> {
-  const { decision, reason } = await decided(authorizer, attributes, annotate);
-  if (annotate !== undefined) annotateDecision(annotate, decision === "allow", reason);
+  const { decision, reason, error } = await authorizer.authorize(attributes);
+  if (decision !== "allow" && error !== undefined) {
+    annotate?.(reasonAnnotation, "internal error");
+    throw statusErrors.internal(error.message, { cause: error });
+  }
+  annotateDecision(annotate, decision === "allow", reason);
   if (decision !== "allow") throw forbiddenError(attributes, reason);
 }
 
-async function decided(
-  authorizer: Authorizer,
-  attributes: AuthorizationAttributes,
-  annotate: Annotate | undefined,
-): Promise<AuthorizationDecision> {
-  try {
-    return await authorizer.authorize(attributes);
-  } catch (error) {
-    annotate?.(reasonAnnotation, "internal error");
-    throw error;
-  }
-}
-
-/** Asks each in turn: the first that allows or denies decides. Reasons of those without an opinion are kept. */
+/** Asks each in turn: the first that allows or denies decides. Reasons and errors of those without an opinion are kept. */
 export function unionAuthorizer(authorizers: readonly Authorizer[]): Authorizer {
   const settle = async (
     attributes: AuthorizationAttributes,
     first: Promise<AuthorizationDecision>,
     from: number,
-    reasons: string[],
+    passed: AuthorizationDecision[],
   ): Promise<AuthorizationDecision> => {
     let decision = await first;
     for (let at = from; ; at++) {
       if (decision.decision !== "noOpinion") return decision;
-      if (decision.reason) reasons.push(decision.reason);
+      passed.push(decision);
       const next = authorizers[at];
-      if (next === undefined) return noOpinion(reasons);
+      if (next === undefined) return noOpinion(passed);
       decision = await next.authorize(attributes);
     }
   };
   return {
     name: authorizers.map((authorizer) => authorizer.name).join(","),
     authorize(attributes) {
-      const reasons: string[] = [];
+      const passed: AuthorizationDecision[] = [];
       for (const [at, authorizer] of authorizers.entries()) {
         const decision = authorizer.authorize(attributes);
         // Most authorizers answer at once, and then so does the union: a promise costs more than the decision.
-        if (decision instanceof Promise) return settle(attributes, decision, at + 1, reasons);
+        if (decision instanceof Promise) return settle(attributes, decision, at + 1, passed);
         if (decision.decision !== "noOpinion") return decision;
-        if (decision.reason) reasons.push(decision.reason);
+        passed.push(decision);
       }
-      return noOpinion(reasons);
+      return noOpinion(passed);
+    },
+    rulesFor(user, namespace) {
+      const unable = (name: string): ResolvedRules => ({
+        rules: [],
+        errors: [`${name} authorizer does not support user rule resolution`],
+      });
+      const resolved = authorizers.map(({ name, rulesFor }) => rulesFor?.(user, namespace) ?? unable(name));
+      return { rules: resolved.flatMap(({ rules }) => rules), errors: resolved.flatMap(({ errors }) => errors) };
     },
   };
 }
 
-function noOpinion(reasons: readonly string[]): AuthorizationDecision {
-  return reasons.length === 0 ? { decision: "noOpinion" } : { decision: "noOpinion", reason: reasons.join("\n") };
+function noOpinion(passed: readonly AuthorizationDecision[]): AuthorizationDecision {
+  const reasons = passed.flatMap(({ reason }) => (reason ? [reason] : []));
+  const [error, ...more] = passed.flatMap((decision) => decision.error ?? []);
+  const all = error === undefined || more.length === 0 ? error : joined([error, ...more]);
+  return {
+    decision: "noOpinion",
+    ...(reasons.length === 0 ? {} : { reason: reasons.join("\n") }),
+    ...(all === undefined ? {} : { error: all }),
+  };
+}
+
+function joined(errors: readonly Error[]): Error {
+  return new AggregateError(errors, `[${errors.map(({ message }) => message).join(", ")}]`);
 }
 
 function quote(text: string): string {

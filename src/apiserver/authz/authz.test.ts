@@ -359,7 +359,7 @@ describe("reviews", () => {
       request(jane, { spec: { user: "root", groups: ["system:masters"], resourceAttributes: attributes } }),
     );
     expect(theirs).toMatchObject({ status: { allowed: true } });
-    const rules = await selfSubjectRulesReviewEvaluator(authorizer.rbac)(
+    const rules = await selfSubjectRulesReviewEvaluator(authorizer.rulesFor)(
       request(jane, { spec: { namespace: "default" } }),
     );
     expect(rules).toMatchObject({

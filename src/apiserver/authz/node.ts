@@ -45,6 +45,10 @@ export function nodeAuthorizer(cache: CacheReader): Authorizer {
       if (special !== undefined && special !== byRole) return special;
       return rules.some((one) => ruleAllows(one, asked)) ? allow : { decision: "noOpinion" };
     },
+    rulesFor: (user) => {
+      const isNode = nodeNameOf(user) !== undefined;
+      return { rules: [], errors: isNode ? ["node authorizer does not support user rule resolution"] : [] };
+    },
   };
 }
 

@@ -9,7 +9,7 @@ import {
 } from "../../api/index.js";
 import type { CacheReader } from "../admission/admission.js";
 import { splitServiceAccountUsername } from "../authn/service-account-names.js";
-import type { AuthorizationAttributes, AuthorizationDecision, Authorizer } from "./authorizer.js";
+import type { AuthorizationAttributes, AuthorizationDecision, Authorizer, ResolvedRules } from "./authorizer.js";
 import { ruleAllows } from "./rule-match.js";
 
 /** The rules of one binding for one subject. `because` is what a decision by it says. */
@@ -18,16 +18,9 @@ export interface Grant {
   readonly because: string;
 }
 
-export interface ResolvedRules {
-  readonly rules: readonly PolicyRule[];
-  /** Bindings whose role is not there. */
-  readonly errors: readonly string[];
-}
-
 /** Decides by Roles and their bindings; never denies. */
 export interface RbacAuthorizer extends Authorizer {
-  /** What a user may do in a namespace, cluster-wide rules included; `""` is the cluster scope. */
-  rulesFor(user: UserInfo, namespace: string): ResolvedRules;
+  readonly rulesFor: NonNullable<Authorizer["rulesFor"]>;
 }
 
 type Binding = Pick<RoleBinding, "subjects" | "roleRef" | "metadata">;
@@ -81,7 +74,7 @@ class Rbac implements RbacAuthorizer {
     return foundLocal === undefined ? refuse([...cluster.errors, ...local.errors]) : allow(foundLocal);
   }
 
-  rulesFor(user: UserInfo, namespace: string): ResolvedRules {
+  readonly rulesFor = (user: UserInfo, namespace: string): ResolvedRules => {
     this.#refresh();
     const known = this.#userGrants(user);
     const cluster = this.#clusterGrants(user, known);
@@ -90,7 +83,7 @@ class Rbac implements RbacAuthorizer {
       rules: [...cluster.grants, ...(local?.grants ?? [])].flatMap((grant) => grant.rules),
       errors: [...cluster.errors, ...(local?.errors ?? [])],
     };
-  }
+  };
 
   /** Bindings are sorted by subject again only when a binding changed; a role's change only drops what was resolved. */
   #refresh(): void {

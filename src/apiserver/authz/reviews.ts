@@ -3,8 +3,7 @@ import { validateAccessReview } from "../../api/kinds/authorization/review-valid
 import { mastersGroup } from "../authn/authenticator.js";
 import type { ServerRequest } from "../request.js";
 import type { AuthorizationAttributes, Authorizer } from "./authorizer.js";
-import { nodeNameOf } from "./node.js";
-import type { RbacAuthorizer } from "./rbac.js";
+import { fieldSelectorText, labelSelectorText, type ReviewSelector } from "./selectors.js";
 
 const group = "authorization.k8s.io";
 
@@ -17,7 +16,8 @@ interface ReviewSpec {
     readonly namespace?: string;
     readonly name?: string;
     readonly verb?: string;
-    readonly fieldSelector?: { readonly rawSelector?: string };
+    readonly fieldSelector?: ReviewSelector;
+    readonly labelSelector?: ReviewSelector;
   };
   readonly nonResourceAttributes?: { readonly path?: string; readonly verb?: string };
   readonly user?: string;
@@ -57,22 +57,19 @@ export function selfSubjectAccessReviewEvaluator(authorizer: Authorizer): Evalua
 }
 
 /** What may I do in this namespace? */
-export function selfSubjectRulesReviewEvaluator(rbac: RbacAuthorizer): Evaluator {
+export function selfSubjectRulesReviewEvaluator(rulesFor: NonNullable<Authorizer["rulesFor"]>): Evaluator {
   return async (request) => {
     const spec = specOf(request);
     const namespace = spec.namespace ?? "";
     if (namespace === "") throw statusErrors.badRequest("no namespace on request");
-    const resolved = rbac.rulesFor(request.user, namespace);
+    const { rules: resolved, errors } = rulesFor(request.user, namespace);
     const everything: readonly PolicyRule[] = request.user.groups.includes(mastersGroup)
       ? [
           { apiGroups: ["*"], resources: ["*"], verbs: ["*"] },
           { nonResourceURLs: ["*"], verbs: ["*"] },
         ]
       : [];
-    const rules = [...everything, ...resolved.rules];
-    const errors = [...resolved.errors];
-    const isNode = nodeNameOf(request.user) !== undefined;
-    if (isNode) errors.push("node authorizer does not support user rule resolution");
+    const rules = [...everything, ...resolved];
     return review("SelfSubjectRulesReview", request, spec, {
       resourceRules: rules
         .filter((rule) => (rule.resources ?? []).length > 0)
@@ -85,7 +82,7 @@ export function selfSubjectRulesReviewEvaluator(rbac: RbacAuthorizer): Evaluator
       nonResourceRules: rules
         .filter((rule) => (rule.nonResourceURLs ?? []).length > 0)
         .map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs })),
-      incomplete: isNode || resolved.errors.length > 0,
+      incomplete: errors.length > 0,
       ...(errors.length === 0 ? {} : { evaluationError: errors.join(", ") }),
     });
   };
@@ -98,11 +95,12 @@ async function answer(
   authorizer: Authorizer,
   user: UserInfo,
 ): Promise<KubeObject> {
-  const { decision, reason } = await authorizer.authorize(attributesIn(spec, user));
+  const { decision, reason, error } = await authorizer.authorize(attributesIn(spec, user));
   return review(kind, request, spec, {
     allowed: decision === "allow",
     ...(decision === "deny" ? { denied: true } : {}),
     ...(reason === undefined || reason === "" ? {} : { reason }),
+    ...(error === undefined ? {} : { evaluationError: error.message }),
   });
 }
 
@@ -115,6 +113,8 @@ function review(kind: string, request: ServerRequest, spec: object, status: obje
 function attributesIn(spec: ReviewSpec, user: UserInfo): AuthorizationAttributes {
   const { resourceAttributes: of, nonResourceAttributes: path } = spec;
   if (of === undefined) return { user, verb: path?.verb ?? "", path: path?.path ?? "" };
+  const fieldSelector = fieldSelectorText(of.fieldSelector);
+  const labelSelector = labelSelectorText(of.labelSelector);
   return {
     user,
     verb: of.verb ?? "",
@@ -124,7 +124,8 @@ function attributesIn(spec: ReviewSpec, user: UserInfo): AuthorizationAttributes
     subresource: of.subresource ?? "",
     namespace: of.namespace ?? "",
     name: of.name ?? "",
-    ...(of.fieldSelector?.rawSelector === undefined ? {} : { fieldSelector: of.fieldSelector.rawSelector }),
+    ...(fieldSelector === undefined ? {} : { fieldSelector }),
+    ...(labelSelector === undefined ? {} : { labelSelector }),
   };
 }
 

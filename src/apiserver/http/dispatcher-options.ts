@@ -40,6 +40,8 @@ export interface DispatcherOptions {
   /** Absent: nothing is recorded. */
   readonly audit: Auditor | undefined;
   readonly metrics: ServerMetrics;
+  /** Give further figures in Prometheus' text format. */
+  readonly moreMetrics: readonly (() => string)[];
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;

@@ -35,7 +35,11 @@ export class PathService {
     }
     if (path === "/metrics") {
       const text = options.metrics.text(options.inFlight, options.startMs);
-      const more = (options.flowControl?.metrics() ?? "") + (options.audit?.metricsText() ?? "");
+      const more = [
+        options.flowControl?.metrics() ?? "",
+        options.audit?.metricsText() ?? "",
+        ...options.moreMetrics.map((write) => write()),
+      ].join("");
       return sendBytes(exchange, 200, "text/plain; version=0.0.4; charset=utf-8", Buffer.from(text + more));
     }
     if (path === "/" || path === "/index.html") {

@@ -54,6 +54,8 @@ export interface HttpServerOptions {
   readonly flowControl?: FlowControl | undefined;
   /** Records who asked for what, and what came of it. Absent: nothing is recorded. */
   readonly audit?: Auditor | undefined;
+  /** Give further figures for `/metrics`, in Prometheus' text format. */
+  readonly moreMetrics?: readonly (() => string)[] | undefined;
   /** How long anything but a watch or a stream may take. */
   readonly requestTimeoutMs?: number;
   /** How long a client may take nothing of what is sent to it. */

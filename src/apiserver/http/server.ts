@@ -71,6 +71,7 @@ class ApiHttpServer implements HttpServer {
       inFlight: this.#inFlight,
       flowControl,
       audit: options.audit,
+      moreMetrics: options.moreMetrics ?? [],
       metrics: this.#metrics,
       clock,
       random: options.random ?? systemRandom,

@@ -33,10 +33,20 @@ export class WebhookError extends Error {
   override readonly name = "WebhookError";
   /** The HTTP code; absent where there was no answer. */
   readonly code: number | undefined;
+  /** Its time was over. */
+  readonly timedOut: boolean;
 
-  constructor(message: string, { code, cause }: { readonly code?: number | undefined; readonly cause?: unknown } = {}) {
+  constructor(
+    message: string,
+    {
+      code,
+      cause,
+      timedOut = false,
+    }: { readonly code?: number | undefined; readonly cause?: unknown; readonly timedOut?: boolean } = {},
+  ) {
     super(message, { cause });
     this.code = code;
+    this.timedOut = timedOut;
   }
 }
 
@@ -118,7 +128,7 @@ async function post(connection: WebhookConnection, body: Buffer, timeoutMs: numb
       limitBytes,
     });
   } catch (cause) {
-    throw unreachable(connection.server, signal.aborted ? "the time for the answer is over" : cause, cause);
+    throw unreachable(connection.server, cause, signal.aborted);
   }
   return reviewIn(connection.server, answer);
 }
@@ -131,10 +141,13 @@ async function authorization({ token, basicAuth }: WebhookConnection): Promise<{
   return { Authorization: `Basic ${Buffer.from(`${username}:${password}`).toString("base64")}` };
 }
 
-function unreachable(server: string, why: unknown, cause: unknown): WebhookError {
-  const { message, code } = Object(why) as { readonly message?: string; readonly code?: string };
-  const text = `Post ${JSON.stringify(server)}: ${message || code || String(why)}`;
-  return code === "ECONNRESET" ? new PassingError(text, { cause }) : new WebhookError(text, { cause });
+function unreachable(server: string, cause: unknown, timedOut: boolean): WebhookError {
+  const { message, code } = Object(cause) as { readonly message?: string; readonly code?: string };
+  const why = timedOut ? "the time for an answer is over" : message || code || String(cause);
+  const text = `Post ${JSON.stringify(server)}: ${why}`;
+  return !timedOut && code === "ECONNRESET"
+    ? new PassingError(text, { cause })
+    : new WebhookError(text, { cause, timedOut });
 }
 
 function reviewIn(server: string, { code, headers, text }: Answer): unknown {

@@ -3,9 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { selfSubjectReviews, tokenReviews, type UserInfo } from "../../src/api/index.js";
+import {
+  configMaps,
+  selfSubjectReviews,
+  subjectAccessReviews,
+  tokenReviews,
+  type UserInfo,
+} from "../../src/api/index.js";
 import { type AuthenticationFile, authenticationFile } from "../../src/apiserver/authn/jwt/authentication-file.js";
 import { webhookTokenAuthenticator } from "../../src/apiserver/authn/token-webhook.js";
+import { type AuthorizationFile, authorizationFile } from "../../src/apiserver/authz/configured.js";
 import { webhookClient } from "../../src/apiserver/outbound/webhook.js";
 import {
   type CertificateAuthority,
@@ -19,13 +26,15 @@ import { realClock } from "../../src/internal/clock.js";
 import { MemoryStore } from "../../src/store/index.js";
 import { type JsonServer, jsonServer } from "./support/json-server.js";
 
-// An issuer of tokens and a webhook that knows others, both over HTTPS on loopback, and a cluster that asks them.
+// An issuer of tokens, a webhook that knows others and one that decides, all over HTTPS on loopback, and a cluster that asks them.
 let folder: string;
 let ca: CertificateAuthority;
 let keys: Awaited<ReturnType<typeof generateKeyPair>>;
 let issuer: JsonServer;
 let webhook: JsonServer;
+let judge: JsonServer;
 let file: AuthenticationFile;
+let decided: AuthorizationFile;
 let store: MemoryStore;
 let cluster: Cluster;
 
@@ -50,13 +59,26 @@ beforeAll(async () => {
   });
   await configure("claims.sub");
   file = await authenticationFile(join(folder, "authentication.yaml"), { intervalMs: 20 });
-  const connection = await webhookConnection(await writeWebhookKubeconfig());
+  const connection = await webhookConnection(await writeKubeconfig("webhook", `${webhook.url}/ask`));
+  judge = await jsonServer(ca, ({ body }) => {
+    const { apiVersion, kind, spec } = body as AccessReview;
+    const { namespace } = spec.resourceAttributes ?? {};
+    if (namespace === "broken") return 503;
+    return {
+      apiVersion,
+      kind,
+      status: { allowed: namespace === "open", denied: namespace === "closed", reason: "so" },
+    };
+  });
+  await authorize("request.user == 'judged'");
+  decided = await authorizationFile(join(folder, "authorization.yaml"), { connect: webhookConnection, intervalMs: 20 });
   store = new MemoryStore();
   cluster = await startCluster({
     store,
     scheduler: false,
     controllers: [],
-    parts: () => [file.component],
+    parts: () => [file.component, decided.component],
+    authorizers: decided.authorizers,
     authentication: {
       anonymous: file.anonymous,
       tokenAuthenticators: (context) => [
@@ -75,7 +97,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await cluster?.stop();
   await store?.[Symbol.asyncDispose]();
-  for (const server of [issuer, webhook]) await server?.[Symbol.asyncDispose]();
+  for (const server of [issuer, webhook, judge]) await server?.[Symbol.asyncDispose]();
   if (folder !== undefined) await rm(folder, { recursive: true });
 });
 
@@ -95,13 +117,45 @@ async function configure(username: string): Promise<void> {
   await writeFile(join(folder, "authentication.yaml"), JSON.stringify(configuration));
 }
 
-async function writeWebhookKubeconfig(): Promise<string> {
+/** A webhook that is asked about what meets the condition, and upstream's usual set behind it. */
+async function authorize(condition: string): Promise<void> {
+  const kubeConfigFile = await writeKubeconfig("judge", judge.url);
+  const configuration = {
+    apiVersion: "apiserver.config.k8s.io/v1",
+    kind: "AuthorizationConfiguration",
+    authorizers: [
+      {
+        type: "Webhook",
+        name: "judge.example.com",
+        webhook: {
+          timeout: "5s",
+          subjectAccessReviewVersion: "v1",
+          matchConditionSubjectAccessReviewVersion: "v1",
+          failurePolicy: "Deny",
+          connectionInfo: { type: "KubeConfigFile", kubeConfigFile },
+          matchConditions: [{ expression: condition }],
+        },
+      },
+      { type: "Node", name: "node" },
+      { type: "RBAC", name: "rbac" },
+    ],
+  };
+  await writeFile(join(folder, "authorization.yaml"), JSON.stringify(configuration));
+}
+
+interface AccessReview {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly spec: { readonly resourceAttributes?: { readonly namespace?: string } };
+}
+
+async function writeKubeconfig(name: string, server: string): Promise<string> {
   const { certificate, key } = await ca.issue({ commonName: "apiserver", usages: ["client"] });
   const base64 = (pem: string): string => Buffer.from(pem).toString("base64");
-  const path = join(folder, "webhook.kubeconfig");
+  const path = join(folder, `${name}.kubeconfig`);
   const text = await formatKubeconfig({
-    name: "webhook",
-    cluster: { server: `${webhook.url}/ask`, "certificate-authority-data": base64(ca.certificate) },
+    name,
+    cluster: { server, "certificate-authority-data": base64(ca.certificate) },
     user: { "client-certificate-data": base64(certificate), "client-key-data": base64(key) },
   });
   await writeFile(path, text);
@@ -171,4 +225,70 @@ test("who shows nothing is somebody only where the file says so", async () => {
   await using transport = new HttpTransport({ server: cluster.url, ca: cluster.pki.ca.certificate });
   expect(await transport.getPath("/livez")).toBe("ok");
   await expect(transport.getPath("/readyz")).rejects.toMatchObject({ status: { code: 401 } });
+});
+
+const list = (username: string, namespace: string) =>
+  createClient(cluster.api.transport({ username, groups: [] }, "test")).list(configMaps, { namespace });
+
+test("a webhook decides about those whom its conditions name, and roles about others", async () => {
+  expect((await list("judged", "open")).items).toEqual([]);
+  await expect(list("judged", "closed")).rejects.toMatchObject({ status: { code: 403 } });
+  await expect(list("judged", "default")).rejects.toMatchObject({ status: { code: 403 } });
+  await expect(list("judged", "broken")).rejects.toMatchObject({ status: { code: 500 } });
+  const before = judge.asked.length;
+  await expect(list("other", "open")).rejects.toMatchObject({ status: { code: 403 } });
+  await list("judged", "open");
+  expect(judge.asked).toHaveLength(before);
+  expect(judge.asked.every(({ client }) => client === "apiserver")).toBe(true);
+});
+
+test("a SubjectAccessReview says why, and what went wrong", async () => {
+  const review = async (namespace: string) =>
+    (
+      await cluster.client.create(subjectAccessReviews, {
+        apiVersion: "authorization.k8s.io/v1",
+        kind: "SubjectAccessReview",
+        metadata: {},
+        spec: { user: "judged", resourceAttributes: { verb: "get", resource: "pods", namespace } },
+      })
+    ).status;
+  expect(await review("open")).toEqual({ allowed: true, reason: "so" });
+  expect(await review("closed")).toEqual({ allowed: false, denied: true, reason: "so" });
+  expect((await review("broken"))?.evaluationError).toContain("the webhook answered 503");
+});
+
+test("what is decided is counted", async () => {
+  await using transport = new HttpTransport({
+    server: cluster.url,
+    ca: cluster.pki.ca.certificate,
+    clientCertificate: cluster.pki.admin.certificate,
+    clientKey: cluster.pki.admin.key,
+  });
+  const text = await transport.getPath("/metrics");
+  for (const series of [
+    'apiserver_authorization_decisions_total{decision="allowed",name="judge.example.com",type="Webhook"} ',
+    'apiserver_authorization_decisions_total{decision="denied",name="judge.example.com",type="Webhook"} ',
+    'apiserver_authorization_webhook_evaluations_total{name="judge.example.com",result="error"} ',
+    'apiserver_authorization_match_condition_exclusions_total{name="judge.example.com",type="Webhook"} ',
+    'authentication_attempts{result="success"} ',
+    'authentication_attempts{result="failure"} ',
+    'authentication_attempts{result="error"} ',
+    'authenticated_user_requests{username="other"} ',
+    'authorization_attempts_total{result="denied"} ',
+  ]) {
+    expect(text).toContain(series);
+  }
+});
+
+test("who is asked changes with the file", async () => {
+  await authorize("request.user == 'other'");
+  const deadline = Date.now() + 10_000;
+  const allowed = (): Promise<boolean> =>
+    list("other", "open").then(
+      () => true,
+      () => false,
+    );
+  while (!(await allowed()) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
+  expect((await list("other", "open")).items).toEqual([]);
+  await expect(list("judged", "open")).rejects.toMatchObject({ status: { code: 403 } });
 });

@@ -1,0 +1,190 @@
+import type { Clock } from "../internal/clock.js";
+import type { AuthenticatedUser, Authenticator } from "./authn/authenticator.js";
+import type { AuthorizationDecision, Authorizer } from "./authz/authorizer.js";
+import { LabelledCounter, LabelledHistogram } from "./http/labelled-metrics.js";
+
+/** Powers of two from a millisecond on. */
+const durations: readonly number[] = Array.from({ length: 15 }, (_, power) => 0.001 * 2 ** power);
+const webhookDurations: readonly number[] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** How requests are authenticated and authorized, under upstream's names. */
+export class AuthMetrics {
+  readonly authenticationAttempts: LabelledCounter = new LabelledCounter(
+    "authentication_attempts",
+    "Counter of authenticated attempts.",
+    ["result"],
+  );
+  readonly authenticationSeconds: LabelledHistogram = new LabelledHistogram(
+    "authentication_duration_seconds",
+    "Authentication duration in seconds broken out by result.",
+    ["result"],
+    durations,
+  );
+  readonly authenticatedRequests: LabelledCounter = new LabelledCounter(
+    "authenticated_user_requests",
+    "Counter of authenticated requests broken out by username.",
+    ["username"],
+  );
+  readonly authorizationAttempts: LabelledCounter = new LabelledCounter(
+    "authorization_attempts_total",
+    "Counter of authorization attempts broken down by result.",
+    ["result"],
+  );
+  readonly authorizationSeconds: LabelledHistogram = new LabelledHistogram(
+    "authorization_duration_seconds",
+    "Authorization duration in seconds broken out by result.",
+    ["result"],
+    durations,
+  );
+  readonly decisions: LabelledCounter = new LabelledCounter(
+    "apiserver_authorization_decisions_total",
+    "Terminal decisions made by an authorizer, by its type and name.",
+    ["decision", "name", "type"],
+  );
+  readonly webhookEvaluations: LabelledCounter = new LabelledCounter(
+    "apiserver_authorization_webhook_evaluations_total",
+    "Round-trips to authorization webhooks.",
+    ["name", "result"],
+  );
+  readonly webhookSeconds: LabelledHistogram = new LabelledHistogram(
+    "apiserver_authorization_webhook_duration_seconds",
+    "Request latency in seconds.",
+    ["name", "result"],
+    webhookDurations,
+  );
+  readonly webhookFailOpen: LabelledCounter = new LabelledCounter(
+    "apiserver_authorization_webhook_evaluations_fail_open_total",
+    "NoOpinion results due to webhook timeout or error.",
+    ["name", "result"],
+  );
+  readonly conditionErrors: LabelledCounter = new LabelledCounter(
+    "apiserver_authorization_match_condition_evaluation_errors_total",
+    "Errors of match conditions of authorization webhooks.",
+    ["name", "type"],
+  );
+  readonly conditionExclusions: LabelledCounter = new LabelledCounter(
+    "apiserver_authorization_match_condition_exclusions_total",
+    "Requests that match conditions kept from an authorization webhook.",
+    ["name", "type"],
+  );
+  readonly conditionSeconds: LabelledHistogram = new LabelledHistogram(
+    "apiserver_authorization_match_condition_evaluation_seconds",
+    "How long match conditions of an authorization webhook took, in seconds.",
+    ["name", "type"],
+    [0.001, 0.005, 0.01, 0.025, 0.1, 0.2, 0.25],
+  );
+
+  text(): string {
+    const lines: string[] = [];
+    for (const metric of [
+      this.authenticationAttempts,
+      this.authenticationSeconds,
+      this.authenticatedRequests,
+      this.authorizationAttempts,
+      this.authorizationSeconds,
+      this.decisions,
+      this.webhookEvaluations,
+      this.webhookSeconds,
+      this.webhookFailOpen,
+      this.conditionErrors,
+      this.conditionExclusions,
+      this.conditionSeconds,
+    ]) {
+      metric.write(lines);
+    }
+    return lines.length === 0 ? "" : `${lines.join("\n")}\n`;
+  }
+}
+
+/** The same, with every request counted. */
+export function measuredAuthenticator(authenticator: Authenticator, metrics: AuthMetrics, clock: Clock): Authenticator {
+  const note = (startMs: number, found: AuthenticatedUser | undefined, result: string): void => {
+    metrics.authenticationAttempts.add(result);
+    metrics.authenticationSeconds.observe((clock.now() - startMs) / 1000, result);
+    if (found !== undefined) metrics.authenticatedRequests.add(shortUsername(found.user.username));
+  };
+  const done = (startMs: number, found: AuthenticatedUser | undefined): AuthenticatedUser | undefined => {
+    note(startMs, found, found === undefined ? "failure" : "success");
+    return found;
+  };
+  const failed = (startMs: number, error: unknown): never => {
+    note(startMs, undefined, "error");
+    throw error;
+  };
+  return {
+    name: authenticator.name,
+    authenticate(request) {
+      const startMs = clock.now();
+      try {
+        const found = authenticator.authenticate(request);
+        if (!(found instanceof Promise)) return done(startMs, found);
+        return found.then(
+          (user) => done(startMs, user),
+          (error: unknown) => failed(startMs, error),
+        );
+      } catch (error) {
+        return failed(startMs, error);
+      }
+    },
+  };
+}
+
+/** Names of people and accounts are many: only those that every cluster has are told apart. */
+function shortUsername(username: string): string {
+  switch (username) {
+    case "admin":
+    case "client":
+    case "kube_proxy":
+    case "kubelet":
+    case "system:serviceaccount:kube-system:default":
+      return username;
+    default:
+      return username.includes("@") ? "email_id" : "other";
+  }
+}
+
+const results = { allow: "allowed", deny: "denied", noOpinion: "no-opinion" } as const;
+
+/** The same, with every request counted. */
+export function measuredAuthorizer(authorizer: Authorizer, metrics: AuthMetrics, clock: Clock): Authorizer {
+  const note = (startMs: number, decision: AuthorizationDecision): AuthorizationDecision => {
+    const failed = decision.error !== undefined && decision.decision !== "allow";
+    const result = failed ? "error" : results[decision.decision];
+    metrics.authorizationAttempts.add(result);
+    metrics.authorizationSeconds.observe((clock.now() - startMs) / 1000, result);
+    return decision;
+  };
+  return {
+    ...rulesOf(authorizer),
+    name: authorizer.name,
+    authorize(attributes) {
+      const startMs = clock.now();
+      const decision = authorizer.authorize(attributes);
+      return decision instanceof Promise ? decision.then((one) => note(startMs, one)) : note(startMs, decision);
+    },
+  };
+}
+
+/** The same as one of several, with what it decides counted: `type` and `name` are those of an AuthorizationConfiguration. */
+export function countedAuthorizer(
+  { type, name }: { readonly type: string; readonly name: string },
+  authorizer: Authorizer,
+  metrics: AuthMetrics,
+): Authorizer {
+  const note = (decision: AuthorizationDecision): AuthorizationDecision => {
+    if (decision.decision !== "noOpinion") metrics.decisions.add(results[decision.decision], name, type);
+    return decision;
+  };
+  return {
+    ...rulesOf(authorizer),
+    name,
+    authorize(attributes) {
+      const decision = authorizer.authorize(attributes);
+      return decision instanceof Promise ? decision.then(note) : note(decision);
+    },
+  };
+}
+
+function rulesOf({ rulesFor }: Authorizer): Pick<Authorizer, "rulesFor"> {
+  return rulesFor === undefined ? {} : { rulesFor };
+}
