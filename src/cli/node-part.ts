@@ -40,7 +40,7 @@ export async function nodePart(access: PartAccess, flags: NodeFlags): Promise<Co
     logger,
     nodeName: flags.name,
     rootDir,
-    ...(flags.runtime === "process" ? { memoryVolumes: false } : {}),
+    ...(flags.runtime === "process" ? { memoryVolumes: false, devicePlugins: false } : {}),
     addresses,
     resources: hostResources(),
     podCidr: flags.podCidr,

@@ -129,6 +129,7 @@ async function localNode(
     rootDir,
     // What is killed must leave no mounts in a user's host.
     memoryVolumes: false,
+    devicePlugins: false,
     podCidr,
     clusterDns: dns && [dns.clusterIp],
     addresses,

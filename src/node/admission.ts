@@ -1,13 +1,16 @@
 import type { Node, Pod, Taint, Toleration } from "../api/index.js";
 import { quantityMilliValue, quantityValue } from "../api/index.js";
+import { isExtendedResource } from "../api/kinds/core/resource-names.js";
 import { fitsNode } from "../api/node-match.js";
 import { containersOf, specOf } from "./pod/containers.js";
 import type { PodVerdict } from "./pod/pod-status.js";
-import { podRequests } from "./pod/qos.js";
+import { podRequest, podRequests } from "./pod/qos.js";
 
 interface Usage {
   readonly cpuMillis: number;
   readonly memoryBytes: number;
+  /** Of resources with a domain, as devices have. */
+  readonly extended: ReadonlyMap<string, number>;
   readonly hostPorts: readonly string[];
 }
 
@@ -136,7 +139,12 @@ export class NodeAdmission {
         allocatable.memory === undefined ? undefined : quantityValue(allocatable.memory),
       ],
     ];
-    for (const [name, requested, used, capacity] of rows) {
+    // What the node does not know of is not its own: others see to it.
+    const extended = [...usage.extended].map(([name, count]): (typeof rows)[number] => {
+      const used = [...this.#admitted.values()].reduce((sum, other) => sum + (other.extended.get(name) ?? 0), 0);
+      return [name, count, used, allocatable[name] === undefined ? undefined : quantityValue(allocatable[name])];
+    });
+    for (const [name, requested, used, capacity] of [...rows, ...extended]) {
       if (requested === 0 || capacity === undefined || used + requested <= capacity) continue;
       const message = `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${used}, capacity: ${capacity}`;
       return { reason: `OutOf${name}`, message };
@@ -178,7 +186,16 @@ function usageOf(pod: Pod): Usage {
     .flatMap(({ container }) => container.ports ?? [])
     .filter(({ hostPort }) => hostPort)
     .map(({ hostPort, hostIP, protocol }) => `${hostIP || "0.0.0.0"}:${hostPort}/${protocol ?? "TCP"}`);
-  return { ...podRequests(pod), hostPorts };
+  return { ...podRequests(pod), extended: extendedRequests(pod), hostPorts };
+}
+
+function extendedRequests(pod: Pod): Map<string, number> {
+  const names = new Set(
+    containersOf(pod).flatMap(({ container }) =>
+      Object.keys(container.resources?.requests ?? {}).filter((name) => isExtendedResource(name)),
+    ),
+  );
+  return new Map([...names].map((name) => [name, podRequest(pod, name, quantityValue)]));
 }
 
 function tolerates(toleration: Toleration, taint: Taint): boolean {

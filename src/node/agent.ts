@@ -11,9 +11,11 @@ import type { ContainerEvent, RuntimeVersion } from "../runtime/index.js";
 import { NodeAdmission } from "./admission.js";
 import { CsiDrivers } from "./csi/csi-drivers.js";
 import { CsiVolumes } from "./csi/csi-volumes.js";
+import { DeviceManager } from "./devices/device-manager.js";
 import { HostUsage } from "./eviction/host-usage.js";
 import { defaultLogRotation, rotateLogs } from "./log-rotation.js";
 import type { NodeAgentOptions } from "./options.js";
+import { removeOrphans } from "./orphans.js";
 import { type NodeContext, type NodeFacts, podEvent } from "./pod/context.js";
 import { createHookRunner } from "./pod/hooks.js";
 import { imageCredentials } from "./pod/image-credentials.js";
@@ -22,7 +24,6 @@ import { onePerFamily } from "./pod/pod-addresses.js";
 import type { PodRecord } from "./pod/pod-record.js";
 import { PodWorker } from "./pod/pod-worker.js";
 import { RestartBackoff } from "./pod/restart-backoff.js";
-import { runtimeLabels } from "./pod/runtime-state.js";
 import { StatusWriter } from "./pod/status-writer.js";
 import { ObjectWatcher } from "./pod-objects.js";
 import { createPodSource, type PodSource } from "./pod-source.js";
@@ -77,6 +78,7 @@ class Agent implements NodeAgent {
   #server: RunningNodeServer | undefined;
   #static: StaticPods | undefined;
   #upkeep: Upkeep | undefined;
+  #devices: DeviceManager | undefined;
   #host: HostFacts = hollowHost;
 
   constructor(options: NodeAgentOptions) {
@@ -119,21 +121,22 @@ class Agent implements NodeAgent {
     const registrar = this.#makeRegistrar(this.#host, version);
     this.#registrar = registrar;
     const resizes = await this.#openResizes(events ?? { event() {} });
-    const drivers = this.#makeDrivers();
     const { cgroupRoot, podCgroups } = this.#options;
     const cgroups = podCgroups ?? (cgroupRoot === undefined ? undefined : await hostPodCgroups());
+    const devices = await this.#openDevices(running);
+    const drivers = this.#makeDrivers(devices);
     const context = this.#makeContext(
       version,
       events ?? { event() {} },
       services,
-      { resizes, cgroups },
+      { resizes, cgroups, devices },
       drivers,
       running,
     );
     this.#context = context;
-    const upkeep = this.#makeUpkeep(context, registrar, running);
+    const upkeep = this.#makeUpkeep(context, running);
     this.#upkeep = upkeep;
-    const tasks: Promise<unknown>[] = [];
+    const tasks: Promise<unknown>[] = [devices?.run() ?? Promise.resolve()];
     try {
       await this.#startServer(context);
       await registrar.register(running);
@@ -151,6 +154,7 @@ class Agent implements NodeAgent {
       if (this.#static !== undefined) tasks.push(this.#static.run(running));
       // Not before all pods are known: what nobody wants is removed.
       resizes.retain(new Set(this.#workers.keys()));
+      devices?.retain(new Set(this.#workers.keys()));
       resizes.start();
       tasks.push(this.#housekeep(running));
       if (upkeep !== undefined) tasks.push(upkeep.run(running));
@@ -206,6 +210,7 @@ class Agent implements NodeAgent {
       logger: this.#logger,
       serverPort: () => this.#server?.port ?? 0,
       pressure: () => this.#upkeep?.conditions ?? new Set(),
+      devices: () => this.#devices?.counts() ?? new Map(),
     });
   }
 
@@ -213,7 +218,7 @@ class Agent implements NodeAgent {
     version: RuntimeVersion,
     events: EventRecorder,
     services: Informer<Service> | undefined,
-    more: Pick<NodeContext, "resizes" | "cgroups">,
+    more: Pick<NodeContext, "resizes" | "cgroups" | "devices">,
     drivers: CsiDrivers | undefined,
     signal: AbortSignal,
   ): NodeContext {
@@ -271,6 +276,7 @@ class Agent implements NodeAgent {
       readmit: (record) => this.#readmit(record, more.resizes),
       ended: (podUid) => {
         this.#admission.remove(podUid);
+        more.devices?.release(podUid);
         more.resizes.remove(podUid);
         more.resizes.retry();
       },
@@ -363,12 +369,30 @@ class Agent implements NodeAgent {
     this.#context?.resizes.retry();
   }
 
+  async #openDevices(signal: AbortSignal): Promise<DeviceManager | undefined> {
+    const { rootDir, devicePlugins = process.getuid?.() === 0 } = this.#options;
+    if (rootDir === undefined || !devicePlugins) return undefined;
+    const onChange = (): void => this.#reportNode(signal);
+    const devices = new DeviceManager({ rootDir, clock: this.#clock, logger: this.#logger, onChange });
+    await devices.open(signal);
+    this.#devices = devices;
+    return devices;
+  }
+
+  /** Soon, rather than when it is due. */
+  #reportNode(signal: AbortSignal): void {
+    this.#registrar?.report(signal).catch((error: unknown) => {
+      if (!signal.aborted) this.#logger.warn("cannot report the node's status", { error });
+    });
+  }
+
   /** Drivers put their sockets below the node's folder, where upstream has them. */
-  #makeDrivers(): CsiDrivers | undefined {
+  #makeDrivers(devices: DeviceManager | undefined): CsiDrivers | undefined {
     const { rootDir, client, nodeName } = this.#options;
     if (rootDir === undefined) return undefined;
     const directory = join(rootDir, "plugins_registry");
-    return new CsiDrivers({ directory, client, nodeName, clock: this.#clock, logger: this.#logger });
+    const devicePlugin = devices?.register.bind(devices);
+    return new CsiDrivers({ directory, devicePlugin, client, nodeName, clock: this.#clock, logger: this.#logger });
   }
 
   #makeVolumes(rootDir: string, drivers: CsiDrivers, objects: ObjectWatcher, facts: NodeFacts): VolumeManager {
@@ -380,7 +404,7 @@ class Agent implements NodeAgent {
     });
   }
 
-  #makeUpkeep(context: NodeContext, registrar: Registrar, signal: AbortSignal): Upkeep | undefined {
+  #makeUpkeep(context: NodeContext, signal: AbortSignal): Upkeep | undefined {
     const { rootDir, runtime, usage, eviction = {}, imageCollection = {} } = this.#options;
     const { clock, logger, volumes, cgroups, cgroupRoot, logRoot } = context;
     const { volumesIntervalMs = 60_000 } = eviction;
@@ -402,11 +426,7 @@ class Agent implements NodeAgent {
       isStatic: (podUid) => this.#static?.has(podUid) ?? false,
       evict: async (podUid, how) => this.#workers.get(podUid)?.evict(how),
       nodeEvent: (type, reason, message) => context.events.event(about, type, reason, message),
-      onConditions: () => {
-        registrar.report(signal).catch((error: unknown) => {
-          if (!signal.aborted) logger.warn("cannot report the node's status", { error });
-        });
-      },
+      onConditions: () => this.#reportNode(signal),
     });
   }
 
@@ -453,26 +473,14 @@ class Agent implements NodeAgent {
   async #housekeep(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        await this.#removeOrphans(signal);
         const { rootDir, runtime, logRotation = defaultLogRotation } = this.#options;
+        const isKnown = (podUid: string): boolean => this.#workers.has(podUid);
+        await removeOrphans({ runtime, logger: this.#logger, volumes: this.#context?.volumes, isKnown }, signal);
         if (rootDir !== undefined) await rotateLogs(runtime, this.#clock, logRotation, signal);
       } catch (error) {
         if (!signal.aborted) this.#logger.warn("housekeeping failed", { error });
       }
       await sleep(this.#clock, this.#options.rootDir === undefined ? hollowHousekeepingMs : housekeepingMs, signal);
-    }
-  }
-
-  async #removeOrphans(signal: AbortSignal): Promise<void> {
-    const { runtime } = this.#options;
-    for (const { id, labels, metadata } of await runtime.listPodSandboxes({}, { signal })) {
-      const podUid = labels[runtimeLabels.podUid] ?? metadata.uid;
-      if (this.#workers.has(podUid)) continue;
-      this.#logger.info("removing a pod that is not bound here any more", { pod: metadata.name, podUid });
-      const containers = await runtime.listContainers({ sandboxId: id, state: "running" }, { signal });
-      await Promise.all(containers.map((container) => runtime.stopContainer(container.id, 1, { signal })));
-      await runtime.removePodSandbox(id, { signal });
-      await this.#context?.volumes?.unmount(podUid, signal);
     }
   }
 }

@@ -63,6 +63,8 @@ export interface NodeAgentOptions {
   readonly memoryVolumes?: boolean | undefined;
   /** Kernel parameters beyond the safe ones that pods may set here: names, or beginnings of names with a `*`, such as `net.core.*`. */
   readonly allowedUnsafeSysctls?: readonly string[] | undefined;
+  /** Whether device plugins can make themselves known below `rootDir`. Default: when this process is root. */
+  readonly devicePlugins?: boolean | undefined;
   /** What sets the control groups of pods, below `cgroupRoot`. Absent: the host's. */
   readonly podCgroups?: PodCgroups | undefined;
   /** Absent: no HTTP server. */

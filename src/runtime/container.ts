@@ -60,6 +60,8 @@ export interface ContainerConfig {
   readonly devices?:
     | readonly { readonly containerPath: string; readonly hostPath: string; readonly permissions: string }[]
     | undefined;
+  /** Fully qualified names of the Container Device Interface. */
+  readonly cdiDevices?: readonly string[] | undefined;
   readonly labels: StringMap;
   readonly annotations: StringMap;
   /** Relative to the sandbox's logDirectory. */

@@ -4,6 +4,8 @@ import { type CSINodeDriver, csiNodes, isStatusError, nodes } from "../../api/in
 import type { Client } from "../../client/index.js";
 import { type Clock, sleep } from "../../internal/clock.js";
 import type { Logger } from "../../internal/logger.js";
+import { deviceApiVersion } from "../devices/definition.js";
+import type { DevicePluginRegistration } from "../devices/plugin.js";
 import type { DriverInfo, NodeCalls, PluginInfo } from "./plugin.js";
 
 export interface CsiDriversOptions {
@@ -11,6 +13,8 @@ export interface CsiDriversOptions {
   readonly directory: string;
   readonly client: Client;
   readonly nodeName: string;
+  /** Takes up a device plugin that makes itself known here. Rejects with what it is to be told. */
+  readonly devicePlugin?: ((registration: DevicePluginRegistration) => Promise<void>) | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -29,6 +33,8 @@ export class CsiDrivers {
   readonly #own: CsiDriversOptions;
   readonly #drivers = new Map<string, Driver>();
   readonly #refused = new Map<string, string>();
+  /** Sockets of plugins that are no drivers. */
+  readonly #others = new Set<string>();
 
   constructor(options: CsiDriversOptions) {
     this.#own = options;
@@ -67,7 +73,8 @@ export class CsiDrivers {
       await this.#tell(name, undefined, signal);
     }
     for (const socket of this.#refused.keys()) if (!sockets.has(socket)) this.#refused.delete(socket);
-    const known = new Set([...this.#drivers.values()].map((driver) => driver.socket));
+    for (const socket of this.#others) if (!sockets.has(socket)) this.#others.delete(socket);
+    const known = new Set([...this.#others, ...[...this.#drivers.values()].map((driver) => driver.socket)]);
     for (const socket of sockets) if (!known.has(socket)) await this.#register(socket, signal);
   }
 
@@ -78,6 +85,11 @@ export class CsiDrivers {
     let node: NodeCalls | undefined;
     try {
       const info = await registration.info(signal);
+      if (info.type === "DevicePlugin" && this.#own.devicePlugin !== undefined) {
+        const why = await this.#takeDevicePlugin(info, socket);
+        if (why !== undefined) return await this.#refuse(socket, why, (error) => registration.notify(error, signal));
+        return await registration.notify(undefined, signal);
+      }
       const why = this.#refusal(info);
       if (why !== undefined) return await this.#refuse(socket, why, (error) => registration.notify(error, signal));
       node = nodeServiceAt(info.endpoint === "" ? socket : info.endpoint);
@@ -93,6 +105,18 @@ export class CsiDrivers {
     } finally {
       registration.close();
     }
+  }
+
+  /** Why not, if so. */
+  async #takeDevicePlugin(info: PluginInfo, socket: string): Promise<string | undefined> {
+    const version = info.supportedVersions.find((one) => one === deviceApiVersion) ?? info.supportedVersions[0] ?? "";
+    try {
+      await this.#own.devicePlugin?.({ version, endpoint: info.endpoint || socket, resourceName: info.name });
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error);
+    }
+    this.#others.add(socket);
+    return undefined;
   }
 
   #refusal({ type, name, supportedVersions }: PluginInfo): string | undefined {

@@ -2,6 +2,7 @@ import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Container, type Pod, quantityMilliValue, quantityValue, type VolumeMount } from "../../api/index.js";
 import type { ContainerConfig, ContainerResources, ContainerSecurity, Image, Mount } from "../../runtime/index.js";
+import type { DeviceAccess } from "../devices/plugin.js";
 import { ConfigError } from "../env/container-env.js";
 import { expand } from "../env/expand.js";
 import { type MountedVolumes, subPathOf } from "../volumes/volume-manager.js";
@@ -24,13 +25,15 @@ export interface ContainerConfigInput {
   readonly nodeMemoryBytes: number;
   /** Whether the pod's runtime handler can make mounts read-only with all that is below them. */
   readonly recursiveReadOnly: boolean;
+  /** What it needs in order to use the devices that it was given. */
+  readonly devices?: readonly DeviceAccess[] | undefined;
   /** For an ephemeral container: the container whose processes it sees. */
   readonly targetId?: string | undefined;
 }
 
 /** What the runtime is told of one container. Rejects with ConfigError when the pod asks for what cannot be. */
 export async function containerConfig(input: ContainerConfigInput): Promise<ContainerConfig> {
-  const { pod, attempt, image, env } = input;
+  const { pod, attempt, image, env, devices = [] } = input;
   const { container } = input.container;
   const { name, namespace = "", uid } = pod.metadata;
   const lookup = (variable: string): string | undefined => env.get(variable);
@@ -42,8 +45,10 @@ export async function containerConfig(input: ContainerConfigInput): Promise<Cont
     command: (container.command ?? []).map((word) => expand(word, lookup)),
     args: (container.args ?? []).map((word) => expand(word, lookup)),
     workingDir: container.workingDir,
-    env: [...env].map(([key, value]) => ({ name: key, value })),
-    mounts: disk?.mounts ?? [],
+    // What the pod says itself has the last word.
+    env: [...devices.flatMap(({ envs }) => Object.entries(envs)), ...env].map(([key, value]) => ({ name: key, value })),
+    mounts: [...devices.flatMap(deviceMounts), ...(disk?.mounts ?? [])],
+    ...devicesOf(devices),
     labels: {
       [runtimeLabels.podName]: name,
       [runtimeLabels.podNamespace]: namespace,
@@ -51,6 +56,7 @@ export async function containerConfig(input: ContainerConfigInput): Promise<Cont
       [runtimeLabels.containerName]: container.name,
     },
     annotations: {
+      ...Object.assign({}, ...devices.map(({ annotations }) => annotations)),
       [runtimeAnnotations.hash]: hashOf(container),
       [runtimeAnnotations.restartCount]: String(attempt),
       [runtimeAnnotations.terminationMessagePath]: container.terminationMessagePath ?? "/dev/termination-log",
@@ -64,6 +70,18 @@ export async function containerConfig(input: ContainerConfigInput): Promise<Cont
     resources: cgroupResources(pod, container, input.nodeMemoryBytes),
     security: securityOf(input),
     stopSignal: container.lifecycle?.stopSignal,
+  };
+}
+
+function deviceMounts({ mounts }: DeviceAccess): Mount[] {
+  return mounts.map(({ containerPath, hostPath, readOnly }) => ({ containerPath, hostPath, readonly: readOnly }));
+}
+
+function devicesOf(granted: readonly DeviceAccess[]): Pick<ContainerConfig, "devices" | "cdiDevices"> {
+  if (granted.length === 0) return {};
+  return {
+    devices: granted.flatMap(({ devices }) => devices),
+    cdiDevices: granted.flatMap(({ cdiDevices }) => cdiDevices),
   };
 }
 

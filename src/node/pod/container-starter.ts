@@ -1,3 +1,4 @@
+import type { DeviceAccess } from "../devices/plugin.js";
 import { ConfigError, containerEnv } from "../env/container-env.js";
 import { noResources } from "../resize/pod-resources.js";
 import { containerConfig } from "./container-config.js";
@@ -140,6 +141,7 @@ async function configOf(
     facts: { podIps: ips, hostIps, allocatable },
   };
   const env = await containerEnv(pod, container.container, sources);
+  const devices = await devicesOf(context, record, container, signal);
   const target = (container.container as { readonly targetContainerName?: string }).targetContainerName;
   return containerConfig({
     pod,
@@ -155,8 +157,23 @@ async function configOf(
     clusterDomain: context.network.clusterDomain,
     nodeMemoryBytes: memoryBytes,
     recursiveReadOnly: record.recursiveReadOnly,
+    devices,
     targetId: target ? latest(record.state, target)?.id : undefined,
   });
+}
+
+async function devicesOf(
+  { devices }: NodeContext,
+  record: PodRecord,
+  { container }: PodContainer,
+  signal: AbortSignal,
+): Promise<readonly DeviceAccess[]> {
+  try {
+    return (await devices?.prepare(record.uid, container.name, signal)) ?? [];
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new ConfigError(`device plugin PreStartContainer rpc failed with err: ${wordsOf(error)}`, { cause: error });
+  }
 }
 
 export function ipsOf({ pod, state }: PodRecord, hostIps: readonly string[]): readonly string[] {

@@ -3,6 +3,7 @@ import type { Client, EventRecorder } from "../../client/index.js";
 import type { Clock } from "../../internal/clock.js";
 import type { Logger } from "../../internal/logger.js";
 import type { Runtime } from "../../runtime/index.js";
+import type { DeviceManager } from "../devices/device-manager.js";
 import type { PodObjects } from "../pod-objects.js";
 import type { ProbeManager } from "../probes/probe-manager.js";
 import type { PodCgroups } from "../resize/pod-cgroups.js";
@@ -44,6 +45,8 @@ export interface NodeContext {
   /** Absent where pods have no control group that is known. */
   readonly cgroups?: PodCgroups | undefined;
   readonly resizes: Resizes;
+  /** Absent where no device plugins are. */
+  readonly devices?: DeviceManager | undefined;
   readonly network: NetworkFacts;
   readonly signal: AbortSignal;
   services(): Iterable<Service>;

@@ -11,7 +11,7 @@ import { type NodeContext, podEvent } from "./context.js";
 import { podDns } from "./dns-config.js";
 import { type ContainerKill, type ContainerResize, type PodPlan, planPod } from "./plan.js";
 import type { PodRecord } from "./pod-record.js";
-import { podStatus } from "./pod-status.js";
+import { type PodVerdict, podStatus } from "./pod-status.js";
 import { backoffKey } from "./restart-backoff.js";
 import { runtimeHandler } from "./runtime-handler.js";
 import { readRuntimeState, runtimeAnnotations } from "./runtime-state.js";
@@ -51,7 +51,7 @@ export class PodSync {
     this.#blocked.clear();
     this.#resizeFailed = false;
     await this.refresh(signal);
-    if (!this.#admit()) return undefined;
+    if (!(await this.#admit(signal))) return undefined;
     if (this.#pastDeadline(next)) return undefined;
     if (record.status === undefined && this.#context.volumes !== undefined) this.report();
     await this.#askHandler(signal);
@@ -144,21 +144,30 @@ export class PodSync {
   }
 
   /** A pod that this host never saw may be turned away. */
-  #admit(): boolean {
+  async #admit(signal: AbortSignal): Promise<boolean> {
     const record = this.#record;
     if (this.#seen) return true;
     this.#seen = true;
-    if (record.allocation !== undefined) return true;
-    if (record.state.sandboxes.length > 0) {
-      this.#context.readmit(record);
-      return true;
-    }
-    const verdict = this.#context.admit(record);
+    const isNew = record.allocation === undefined && record.state.sandboxes.length === 0;
+    if (record.allocation === undefined && !isNew) this.#context.readmit(record);
+    if (record.state.containers.size > 0) return true;
+    const verdict = (isNew ? this.#context.admit(record) : undefined) ?? (await this.#allocateDevices(signal));
     if (verdict === undefined) return true;
     record.verdict = { ...verdict, message: `Pod was rejected: ${verdict.message}` };
     record.terminating = true;
     podEvent(this.#context, record.pod, "Warning", verdict.reason ?? "Failed", verdict.message ?? "");
     return false;
+  }
+
+  async #allocateDevices(signal: AbortSignal): Promise<PodVerdict | undefined> {
+    try {
+      await this.#context.devices?.allocate(this.#record.pod, signal);
+      return undefined;
+    } catch (error) {
+      signal.throwIfAborted();
+      const message = `Allocate failed due to ${wordsOf(error)}, which is unexpected`;
+      return { phase: "Failed", reason: "UnexpectedAdmissionError", message };
+    }
   }
 
   #pastDeadline(next: Soonest): boolean {

@@ -38,16 +38,18 @@ export function oomScoreAdj(pod: Pod, container: Container, nodeMemoryBytes: num
 
 /** What a pod needs in all: the larger of its init phase and its main phase, and its overhead. */
 export function podRequests(pod: Pod): { readonly cpuMillis: number; readonly memoryBytes: number } {
-  const of =
-    (name: string, read: (amount: string) => number) =>
-    ({ resources }: Pick<Container, "resources">): number => {
-      const amount = resources?.requests?.[name] ?? resources?.limits?.[name];
-      return amount === undefined ? 0 : read(amount);
-    };
   return {
-    cpuMillis: podTotal(pod, "cpu", specOf(pod).resources?.requests, of("cpu", quantityMilliValue), quantityMilliValue),
-    memoryBytes: podTotal(pod, "memory", specOf(pod).resources?.requests, of("memory", quantityValue), quantityValue),
+    cpuMillis: podRequest(pod, "cpu", quantityMilliValue),
+    memoryBytes: podRequest(pod, "memory", quantityValue),
   };
+}
+
+export function podRequest(pod: Pod, name: string, read: (amount: string) => number): number {
+  const of = ({ resources }: Pick<Container, "resources">): number => {
+    const amount = resources?.requests?.[name] ?? resources?.limits?.[name];
+    return amount === undefined ? 0 : read(amount);
+  };
+  return podTotal(pod, name, specOf(pod).resources?.requests, of, read);
 }
 
 /** What a pod may use in all; undefined: one of its containers has no limit, and so the pod has none. */

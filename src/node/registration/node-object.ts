@@ -2,6 +2,7 @@ import type { ContainerImage, Node, NodeAddress, NodeCondition, NodeStatus, Node
 import type { Clock } from "../../internal/clock.js";
 import { timestamp } from "../../internal/clock.js";
 import type { Runtime, RuntimeStatus, RuntimeVersion } from "../../runtime/index.js";
+import type { DeviceCount } from "../devices/device-pool.js";
 import type { PressureCondition } from "../eviction/thresholds.js";
 import type { NodeAgentOptions } from "../options.js";
 
@@ -90,18 +91,25 @@ export interface NodeStatusInput {
   /** Of the node's server; 0: none. */
   readonly serverPort: number;
   readonly pressure: ReadonlySet<PressureCondition>;
+  /** What device plugins gave the node, by resource. */
+  readonly devices: ReadonlyMap<string, DeviceCount>;
 }
 
 /** What the node tells of itself. */
 export async function nodeStatus(input: NodeStatusInput): Promise<NodeStatus> {
   const { options, serverPort, previous } = input;
   // Others advertise resources that the agent knows nothing of by adding them to the capacity: all of them are for pods.
-  const capacity = { ...previous?.capacity, ...resourcesOf(options) };
+  const capacity: Record<string, string> = { ...previous?.capacity, ...resourcesOf(options) };
+  const allocatable: Record<string, string> = { ...capacity, ...options.allocatable };
+  for (const [name, count] of input.devices) {
+    capacity[name] = String(count.capacity);
+    allocatable[name] = String(count.allocatable);
+  }
   const runtime = await runtimeStatusOf(input.runtime);
   return {
     addresses: addressesOf(options),
     capacity,
-    allocatable: { ...capacity, ...options.allocatable },
+    allocatable,
     conditions: conditionsOf(input, runtime),
     daemonEndpoints: { kubeletEndpoint: { Port: serverPort } },
     nodeInfo: systemInfo(input),

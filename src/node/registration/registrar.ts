@@ -3,6 +3,7 @@ import { type Clock, sleep } from "../../internal/clock.js";
 import type { Logger } from "../../internal/logger.js";
 import { type Random, randomInt } from "../../internal/random.js";
 import type { RuntimeVersion } from "../../runtime/index.js";
+import type { DeviceCount } from "../devices/device-pool.js";
 import type { PressureCondition } from "../eviction/thresholds.js";
 import type { NodeAgentOptions } from "../options.js";
 import { deepEqual } from "../pod/status-writer.js";
@@ -21,6 +22,7 @@ export interface RegistrarOptions {
   readonly logger: Logger;
   readonly serverPort: () => number;
   readonly pressure: () => ReadonlySet<PressureCondition>;
+  readonly devices: () => ReadonlyMap<string, DeviceCount>;
 }
 
 /** Keeps the Node object: makes it, brings it up to date, reports status when it differs and every five minutes. */
@@ -141,7 +143,7 @@ export class Registrar {
   }
 
   #status(previous: NodeStatus | undefined): Promise<NodeStatus> {
-    const { options, host, version, clock, serverPort, pressure } = this.#own;
+    const { options, host, version, clock, serverPort, pressure, devices } = this.#own;
     const { runtime } = options;
     return nodeStatus({
       options,
@@ -152,6 +154,7 @@ export class Registrar {
       previous,
       serverPort: serverPort(),
       pressure: pressure(),
+      devices: devices(),
     });
   }
 

@@ -53,7 +53,8 @@ Capability addCapabilities:[]string=1 dropCapabilities:[]string=2
 LinuxContainerResources cpuPeriod:int64=1 cpuQuota:int64=2 cpuShares:int64=3 memoryLimitInBytes:int64=4 oomScoreAdj:int64=5
 LinuxContainerSecurityContext capabilities:Capability=1 privileged:bool=2 namespaceOptions:NamespaceOption=3 runAsUser:Int64Value=5 runAsUsername=6 readonlyRootfs:bool=7 supplementalGroups:[]int64=8 noNewPrivs:bool=11 runAsGroup:Int64Value=12 maskedPaths:[]string=13 readonlyPaths:[]string=14 seccomp:SecurityProfile=15 apparmor:SecurityProfile=16 supplementalGroupsPolicy:SupplementalGroupsPolicy=17
 LinuxContainerConfig resources:LinuxContainerResources=1 securityContext:LinuxContainerSecurityContext=2
-ContainerConfig metadata:ContainerMetadata=1 image:ImageSpec=2 command:[]string=3 args:[]string=4 workingDir=5 envs:[]KeyValue=6 mounts:[]Mount=7 devices:[]Device=8 labels:map=9 annotations:map=10 logPath=11 stdin:bool=12 stdinOnce:bool=13 tty:bool=14 linux:LinuxContainerConfig=15 stopSignal:Signal=18
+CDIDevice name=1
+ContainerConfig metadata:ContainerMetadata=1 image:ImageSpec=2 command:[]string=3 args:[]string=4 workingDir=5 envs:[]KeyValue=6 mounts:[]Mount=7 devices:[]Device=8 labels:map=9 annotations:map=10 logPath=11 stdin:bool=12 stdinOnce:bool=13 tty:bool=14 linux:LinuxContainerConfig=15 cdiDevices:[]CDIDevice=17 stopSignal:Signal=18
 CreateContainerRequest podSandboxId=1 config:ContainerConfig=2 sandboxConfig:PodSandboxConfig=3
 CreateContainerResponse containerId=1
 ContainerRequest containerId=1

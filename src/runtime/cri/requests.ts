@@ -86,6 +86,7 @@ export function containerRequest(config: ContainerConfig): object {
       propagation: propagations[propagation],
     })),
     devices: config.devices ?? [],
+    cdiDevices: (config.cdiDevices ?? []).map((name) => ({ name })),
     labels: config.labels,
     annotations: config.annotations,
     logPath: config.logPath ?? "",
