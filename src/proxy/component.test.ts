@@ -332,6 +332,51 @@ describe("createProxy", () => {
       expect(metrics("/metrics")?.text).toContain("# TYPE process_resident_memory_bytes gauge\n");
     });
 
+    test("tell how long changes took to get into effect, but not those of before", async () => {
+      const { clock, client, figure } = await startWithPages();
+      const began = clock.now();
+      const changed = async (suffix: string, ms: number): Promise<void> => {
+        const slice = makeSlice("web", suffix, [{ addresses: ["10.0.0.1"] }]);
+        const time = { "endpoints.kubernetes.io/last-change-trigger-time": new Date(ms).toISOString() };
+        await client.create(endpointSlices, { ...slice, metadata: { ...slice.metadata, annotations: time } });
+      };
+      await client.create(services, makeService("web"));
+      await clock.advance(5000);
+      await changed("a", began - 1000);
+      await changed("b", began + 2000);
+      await clock.advance(200);
+      expect(figure("kubeproxy_network_programming_duration_seconds_count")).toBe("1");
+      expect(Number(figure("kubeproxy_network_programming_duration_seconds_sum"))).toBeCloseTo(3, 0);
+      expect(figure('kubeproxy_network_programming_duration_seconds_bucket{le="2"}')).toBe("0");
+      expect(figure('kubeproxy_network_programming_duration_seconds_bucket{le="4"}')).toBe("1");
+    });
+
+    test("tell of what changed while something else is put into effect", async () => {
+      const { clock, client, backend, figure, health } = await startWithPages();
+      await clock.advance(1000);
+      let finish = (): void => {};
+      const slow = new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+      const sync = backend.sync.bind(backend);
+      backend.sync = async (update) => {
+        await slow;
+        await sync(update);
+      };
+      await client.create(services, makeService("web"));
+      await clock.advance(1000);
+      await client.create(services, makeService("other", { clusterIP: "10.96.0.11" }));
+      await clock.advance(58_000);
+      expect(figure("kubeproxy_sync_proxy_rules_service_changes_pending")).toBe("2");
+      expect(health("/livez")?.code).toBe(200);
+      await clock.advance(2000);
+      expect(health("/livez")?.code).toBe(503);
+      finish();
+      await clock.advance(1000);
+      expect(figure("kubeproxy_sync_proxy_rules_service_changes_pending")).toBe("0");
+      expect(health("/livez")?.code).toBe(200);
+    });
+
     test("are served again where that failed, and no more at the end", async () => {
       let attempts = 0;
       let closed = 0;

@@ -92,7 +92,7 @@ class ServiceProxy implements Component {
       nodeName,
       zone,
       onChange,
-      onSeen: (kind, key) => this.#status.seen(kind, key),
+      onSeen: (kind, key, sinceMs) => this.#status.seen(kind, key, sinceMs),
       onNode: (node) => this.#status.node(node),
     });
     const pages = this.#servePages();
@@ -142,6 +142,7 @@ class ServiceProxy implements Component {
   async #sync(tracker: ServiceTracker, signal: AbortSignal): Promise<boolean> {
     const { backend } = this.#options;
     const { table, changed } = tracker.take();
+    this.#status.taking();
     this.#changed = false;
     const full = this.#full;
     if (!full && changed.size === 0) {

@@ -8,6 +8,9 @@ import { externallyAccessible, type ServiceTable } from "./proxy.js";
 /** What a node gets from cluster-autoscaler before it goes. */
 const toBeDeleted = "ToBeDeletedByClusterAutoscaler";
 
+/** How many changes are reckoned with in one sync. */
+const maxChanges = 10_000;
+
 export interface ProxyStatusOptions {
   readonly clock: Clock;
   /** The backend's name. */
@@ -25,9 +28,9 @@ export class ProxyStatus {
   readonly #healthTimeoutMs: number;
   readonly #startMs: number;
   readonly #figures: ProxyFigures;
-  /** Services whose own, and whose endpoints', changes are not yet in effect. */
-  readonly #pending = { services: new Set<string>(), endpoints: new Set<string>() };
-  #queuedSinceMs: number | undefined;
+  /** Changes that nobody works on yet, and those that are being put into effect. */
+  #waiting = noChanges();
+  #taken = noChanges();
   #lastUpdatedMs: number | undefined;
   #nodeEligible = true;
 
@@ -39,12 +42,17 @@ export class ProxyStatus {
     this.#figures = proxyFigures(mode);
   }
 
-  /** A service, or the endpoints of one, changed. */
-  seen(kind: "services" | "endpoints", serviceKey: string): void {
-    this.#pending[kind].add(serviceKey);
+  /** A service, or the endpoints of one, changed; of these, since when they are so, if that is known. */
+  seen(kind: "services" | "endpoints", serviceKey: string, sinceMs?: number): void {
+    const waiting = this.#waiting;
+    waiting[kind].add(serviceKey);
     this.#figures.changes[kind].add();
     const now = this.#clock.now();
-    this.#queuedSinceMs ??= now;
+    // What was so before this proxy ran tells nothing about it.
+    if (sinceMs !== undefined && sinceMs > this.#startMs && waiting.changedMs.length < maxChanges) {
+      waiting.changedMs.push(sinceMs);
+    }
+    waiting.queuedMs ??= now;
     this.#figures.lastQueued.set(now / 1000);
   }
 
@@ -55,23 +63,33 @@ export class ProxyStatus {
     this.#nodeEligible = !going;
   }
 
+  /** All that was seen so far is now to be put into effect. */
+  taking(): void {
+    const [taken, waiting] = [this.#taken, this.#waiting];
+    this.#waiting = noChanges();
+    for (const key of waiting.services) taken.services.add(key);
+    for (const key of waiting.endpoints) taken.endpoints.add(key);
+    taken.changedMs.push(...waiting.changedMs.slice(0, maxChanges - taken.changedMs.length));
+    taken.queuedMs ??= waiting.queuedMs;
+  }
+
   /** The host follows the table since now; getting there took so long. `full`: everything was looked at. */
   synced(table: ServiceTable, tookMs: number, full: boolean): void {
     const figures = this.#figures;
-    this.upToDate();
     figures.duration.observe(tookMs / 1000);
     (full ? figures.fullDuration : figures.partialDuration)?.observe(tookMs / 1000);
     figures.lastSync.set(this.#clock.now() / 1000);
     figures.noLocal.set(withoutLocal(table, "internal"), ["internal"]);
     figures.noLocal.set(withoutLocal(table, "external"), ["external"]);
+    this.upToDate();
   }
 
-  /** Nothing is left to do. */
+  /** What was taken is in effect. */
   upToDate(): void {
-    this.#queuedSinceMs = undefined;
-    this.#lastUpdatedMs = this.#clock.now();
-    this.#pending.services.clear();
-    this.#pending.endpoints.clear();
+    const now = this.#clock.now();
+    for (const sinceMs of this.#taken.changedMs) this.#figures.delay.observe((now - sinceMs) / 1000);
+    this.#taken = noChanges();
+    this.#lastUpdatedMs = now;
   }
 
   failed(full: boolean): void {
@@ -83,7 +101,8 @@ export class ProxyStatus {
   readonly health: Pages = (path) => {
     if (path !== "/healthz" && path !== "/livez") return undefined;
     const now = this.#clock.now();
-    const late = this.#queuedSinceMs !== undefined && now - this.#queuedSinceMs >= this.#healthTimeoutMs;
+    const queuedMs = this.#taken.queuedMs ?? this.#waiting.queuedMs;
+    const late = queuedMs !== undefined && now - queuedMs >= this.#healthTimeoutMs;
     const healthy = !late && (path === "/livez" || this.#nodeEligible);
     const code = healthy ? 200 : 503;
     this.#figures.probes[path === "/livez" ? "livez" : "healthz"].add([String(code)]);
@@ -102,12 +121,27 @@ export class ProxyStatus {
   };
 
   #metricsPage(): Page {
-    this.#figures.pending.services.set(this.#pending.services.size);
-    this.#figures.pending.endpoints.set(this.#pending.endpoints.size);
+    for (const kind of ["services", "endpoints"] as const) {
+      this.#figures.pending[kind].set(new Set([...this.#taken[kind], ...this.#waiting[kind]]).size);
+    }
     const lines = this.#figures.metrics.lines();
     writeProcess(lines, this.#startMs);
     return { code: 200, text: `${lines.join("\n")}\n`, contentType: "text/plain; version=0.0.4; charset=utf-8" };
   }
+}
+
+interface Changes {
+  /** Services that changed, and those whose endpoints did. */
+  readonly services: Set<string>;
+  readonly endpoints: Set<string>;
+  /** When endpoints became what they are. */
+  readonly changedMs: number[];
+  /** When the first of all was seen. */
+  queuedMs: number | undefined;
+}
+
+function noChanges(): Changes {
+  return { services: new Set(), endpoints: new Set(), changedMs: [], queuedMs: undefined };
 }
 
 type ProxyFigures = ReturnType<typeof proxyFigures>;
@@ -133,6 +167,11 @@ function proxyFigures(mode: string) {
     partialDuration: incremental
       ? duration("partial_proxy_rules_duration", "How long that took where only changes were looked at.")
       : undefined,
+    delay: metrics.histogram(
+      "kubeproxy_network_programming_duration_seconds",
+      "How long it took from a change of a service or pod until it was in effect.",
+      delayBounds(),
+    ),
     lastSync: metrics.gauge(name("last_timestamp_seconds"), "When services were last put into effect."),
     lastQueued: metrics.gauge(name("last_queued_timestamp_seconds"), "When something last changed."),
     changes: {
@@ -158,6 +197,13 @@ function proxyFigures(mode: string) {
       livez: metrics.counter("kubeproxy_proxy_livez_total", "Answers of /livez by code.", ["code"]),
     },
   };
+}
+
+/** Quarters of a second, seconds, five seconds and half minutes, up to five minutes. */
+function delayBounds(): readonly number[] {
+  const steps = (start: number, width: number, count: number): readonly number[] =>
+    Array.from({ length: count }, (_, step) => start + step * width);
+  return [0, ...steps(0.25, 0.25, 2), ...steps(1, 1, 59), ...steps(60, 5, 12), ...steps(120, 30, 7)];
 }
 
 /** How many ports have endpoints, and none for traffic that must stay on the node. */

@@ -16,6 +16,7 @@ import { portsOfService } from "./service-ports.js";
 
 const serviceNameLabel = "kubernetes.io/service-name";
 const zoneLabel = "topology.kubernetes.io/zone";
+const triggerAnnotation = "endpoints.kubernetes.io/last-change-trigger-time";
 /** Headless services have nothing to forward, and those with the second label have a proxy of their own. */
 const cared = "!service.kubernetes.io/headless,!service.kubernetes.io/service-proxy-name";
 const bySlicesService = "proxy-service";
@@ -27,8 +28,8 @@ export interface ServiceTrackerOptions {
   readonly zone?: string | undefined;
   /** Called, synchronously, when `take` would give something new. May be called more often than there is news. */
   readonly onChange: () => void;
-  /** Told of each change of a Service, and of endpoints of one, by the service's `namespace/name`. */
-  readonly onSeen?: ((kind: "services" | "endpoints", serviceKey: string) => void) | undefined;
+  /** Told of each change of a Service, and of endpoints of one, by the service's `namespace/name`; of these, since when they are so, if known. */
+  readonly onSeen?: ((kind: "services" | "endpoints", serviceKey: string, sinceMs?: number) => void) | undefined;
   /** Told of the node, and of its absence once it is gone. */
   readonly onNode?: ((node: Node | undefined) => void) | undefined;
 }
@@ -60,7 +61,7 @@ export class ServiceTracker {
       indexers: { [bySlicesService]: (slice) => serviceOf(slice) },
     });
     this.#services.addHandler(this.#marking("services", (service) => [keyOf(service)]));
-    this.#slices.addHandler(this.#marking("endpoints", serviceOf));
+    this.#slices.addHandler(this.#marking("endpoints", serviceOf, changedAt));
     if (options.zone === undefined || options.onNode !== undefined) {
       const own = factory.informer(nodes, { fieldSelector: `metadata.name=${escapeFieldValue(nodeName)}` });
       own.addHandler({
@@ -109,16 +110,17 @@ export class ServiceTracker {
   #marking<T extends KubeObject>(
     kind: "services" | "endpoints",
     keysOf: (object: T) => readonly string[],
+    sinceOf: (object: T) => number | undefined = () => undefined,
   ): InformerHandler<T> {
-    const mark = (keys: Iterable<string>): void => {
+    const mark = (keys: Iterable<string>, sinceMs?: number): void => {
       for (const key of keys) {
         this.#dirty.add(key);
-        this.#options.onSeen?.(kind, key);
+        this.#options.onSeen?.(kind, key, sinceMs);
       }
     };
     return {
-      add: (object) => mark(keysOf(object)),
-      update: (old, object) => mark(new Set([...keysOf(old), ...keysOf(object)])),
+      add: (object) => mark(keysOf(object), sinceOf(object)),
+      update: (old, object) => mark(new Set([...keysOf(old), ...keysOf(object)]), sinceOf(object)),
       delete: (object) => mark(keysOf(object)),
       batch: () => {
         if (this.#dirty.size > 0) this.#options.onChange();
@@ -141,4 +143,11 @@ export class ServiceTracker {
 function serviceOf({ metadata }: EndpointSlice): readonly string[] {
   const name = new Map(Object.entries(metadata.labels ?? {})).get(serviceNameLabel);
   return name === undefined || name === "" ? [] : [`${metadata.namespace ?? ""}/${name}`];
+}
+
+/** When what the slice was last written for happened, in ms since the epoch, if it says so. */
+function changedAt({ metadata }: EndpointSlice): number | undefined {
+  const text = new Map(Object.entries(metadata.annotations ?? {})).get(triggerAnnotation);
+  const time = text === undefined ? Number.NaN : Date.parse(text);
+  return Number.isNaN(time) ? undefined : time;
 }

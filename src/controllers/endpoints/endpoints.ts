@@ -22,6 +22,7 @@ import {
   ServicePods,
   targetPortOn,
 } from "./service-pods.js";
+import { TriggerTimes, withTrigger } from "./trigger-times.js";
 
 const headlessLabel = "service.kubernetes.io/headless";
 const managedByLabel = "endpoints.kubernetes.io/managed-by";
@@ -38,6 +39,7 @@ export const endpointsController: Controller = defineStatefulController<Service>
   prepare: (context, enqueue) => {
     const behind = new ServicePods(context, enqueue);
     const informer = context.informer(endpoints);
+    const triggers = new TriggerTimes();
     // Somebody else's change or deletion is mended.
     const same = (object: {
       metadata: { namespace?: string; name: string; labels?: { readonly [key: string]: string } };
@@ -50,19 +52,22 @@ export const endpointsController: Controller = defineStatefulController<Service>
       const service = behind.services.get(key);
       const current = informer.get(key);
       if (service === undefined) {
+        triggers.forget(key);
         if (current?.metadata.labels?.[managedByLabel] !== undefined)
           await deleteExactly(client, endpoints, current, { signal });
         return;
       }
       if (!hasSelector(service) || service.metadata.deletionTimestamp !== undefined) return;
-      const { subsets, truncated } = subsetsOf(service, behind.behind(service));
+      const pods = behind.behind(service);
+      const { subsets, truncated } = subsetsOf(service, pods);
       const labels = {
         ...service.metadata.labels,
         [managedByLabel]: "endpoint-controller",
         ...(isHeadless(service) ? { [headlessLabel]: "" } : {}),
       };
       const { [overCapacity]: _, ...others } = current?.metadata.annotations ?? {};
-      const annotations = { ...others, ...(truncated ? { [overCapacity]: "truncated" } : {}) };
+      const kept = { ...others, ...(truncated ? { [overCapacity]: "truncated" } : {}) };
+      const annotations = withTrigger(kept, triggers.next(key, service, pods));
       if (current === undefined) {
         const { namespace, name } = service.metadata;
         const metadata = { name, ...(namespace === undefined ? {} : { namespace }), labels, annotations };
@@ -77,7 +82,7 @@ export const endpointsController: Controller = defineStatefulController<Service>
       const unchanged =
         equalJson(current.subsets ?? [], subsets) &&
         equalJson(current.metadata.labels ?? {}, labels) &&
-        equalJson(current.metadata.annotations ?? {}, annotations);
+        equalJson(current.metadata.annotations ?? {}, kept);
       if (!unchanged) {
         await client.update(
           endpoints,

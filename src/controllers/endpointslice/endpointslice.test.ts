@@ -198,3 +198,30 @@ describe("a service's families", () => {
     expect(await slices(scenario)).toEqual({ IPv4: [] });
   });
 });
+
+test("what is written says since when that is so which it is written for", async () => {
+  const scenario = await begin();
+  await scenario.settle();
+  const annotations = async (): Promise<readonly (string | undefined)[]> => {
+    const [slice] = await scenario.list(endpointSlices);
+    const [legacy] = await scenario.list(endpoints);
+    const key = "endpoints.kubernetes.io/last-change-trigger-time";
+    return [slice?.metadata.annotations?.[key], legacy?.metadata.annotations?.[key]];
+  };
+  const { metadata } = (await scenario.list(services))[0] ?? {};
+  expect(await annotations()).toEqual([metadata?.creationTimestamp, metadata?.creationTimestamp]);
+  const became = (status: string, at: string): object => ({
+    status: { conditions: [{ type: "Ready", status, lastTransitionTime: at }] },
+  });
+  await scenario.create(pods, pod("a"));
+  await scenario.create(pods, pod("b"));
+  await scenario.settle();
+  await scenario.change(pods, "a", became("False", "2026-01-01T00:00:09Z"), "status");
+  await scenario.change(pods, "b", became("False", "2026-01-01T00:00:05Z"), "status");
+  await scenario.settle();
+  expect(await annotations()).toEqual(["2026-01-01T00:00:05Z", "2026-01-01T00:00:05Z"]);
+  // A label tells of no time.
+  await scenario.change(services, "web", { metadata: { labels: { team: "b" } } });
+  await scenario.settle();
+  expect(await annotations()).toEqual([undefined, undefined]);
+});

@@ -7,6 +7,7 @@ import {
 } from "../../api/index.js";
 import type { ControllerContext } from "../controller.js";
 import type { ReconcileContext } from "../define-controller.js";
+import { withTrigger } from "../endpoints/trigger-times.js";
 import { equalJson } from "../shared/hash.js";
 import { OwnWrites } from "../shared/own-writes.js";
 import { controllerReference } from "../shared/owners.js";
@@ -59,7 +60,10 @@ export interface SliceWrites {
   readonly owner: KubeObject;
   readonly ownerResource: ResourceType;
   readonly labels: Readonly<Record<string, string>>;
+  /** Absent: they are left alone. */
   readonly annotations?: Readonly<Record<string, string>>;
+  /** Given, slices that are written say by an annotation when that was so which they are written for. */
+  readonly trigger?: { readonly time: string | undefined };
   readonly slices: OwnSlices;
   /** How the event about a failure begins. */
   readonly failure: string;
@@ -70,12 +74,16 @@ export async function writeSlices(
   { client, events, signal }: ReconcileContext,
   key: string,
   { create, update, remove }: SliceChanges,
-  { owner, ownerResource, labels, annotations, slices, failure }: SliceWrites,
+  { owner, ownerResource, labels, annotations, trigger, slices, failure }: SliceWrites,
 ): Promise<void> {
   const follows = ({ metadata }: EndpointSlice): boolean =>
     equalJson(metadata.labels, labels) &&
     (annotations === undefined || equalJson(metadata.annotations ?? {}, annotations));
-  const marks = annotations === undefined ? { labels } : { labels, annotations };
+  const marks = (now?: EndpointSlice): Pick<EndpointSlice["metadata"], "labels" | "annotations"> => {
+    const wanted = annotations ?? now?.metadata.annotations;
+    const marked = trigger === undefined ? wanted : withTrigger(wanted, trigger.time);
+    return marked === undefined ? { labels } : { labels, annotations: marked };
+  };
   const updates = new Map(update.map(({ slice, endpoints }) => [slice, endpoints]));
   for (const slice of slices.of(key)) {
     if (!updates.has(slice) && !remove.includes(slice) && !follows(slice)) updates.set(slice, slice.endpoints ?? []);
@@ -86,7 +94,7 @@ export async function writeSlices(
       const metadata = {
         generateName: `${name}-`,
         ...(namespace === undefined ? {} : { namespace }),
-        ...marks,
+        ...marks(),
         ownerReferences: [controllerReference(owner, ownerResource)],
       };
       const { addressType, ports } = group;
@@ -101,7 +109,7 @@ export async function writeSlices(
       slices.wrote(key, await client.create(endpointSlices, slice, { signal }));
     }
     for (const [slice, endpoints] of updates) {
-      const next = { ...slice, metadata: { ...slice.metadata, ...marks }, endpoints };
+      const next = { ...slice, metadata: { ...slice.metadata, ...marks(slice) }, endpoints };
       slices.wrote(key, await client.update(endpointSlices, next, { signal }));
     }
     for (const slice of remove) {

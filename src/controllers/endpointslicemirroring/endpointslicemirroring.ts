@@ -10,6 +10,7 @@ import {
 import type { Controller } from "../controller.js";
 import { defineStatefulController } from "../define-controller.js";
 import { hasSelector } from "../endpoints/service-pods.js";
+import { triggerAnnotation } from "../endpoints/trigger-times.js";
 import { type PortGroup, planSlices } from "../endpointslice/slices.js";
 import { followSlices, managedBy, serviceName, writeSlices } from "../endpointslice/write-slices.js";
 import { canonicalJson } from "../shared/hash.js";
@@ -18,10 +19,7 @@ const manager = "endpointslicemirroring-controller.k8s.io";
 const skipMirror = "endpointslice.kubernetes.io/skip-mirror";
 const leader = "control-plane.alpha.kubernetes.io/leader";
 /** Of annotations, those that are about the Endpoints alone. */
-const ownAnnotations = [
-  "kubectl.kubernetes.io/last-applied-configuration",
-  "endpoints.kubernetes.io/last-change-trigger-time",
-];
+const ownAnnotations = ["kubectl.kubernetes.io/last-applied-configuration", triggerAnnotation];
 const maxPerSubset = 1000;
 
 /** Copies the Endpoints that people keep by hand, for services without a selector, into EndpointSlices. */
