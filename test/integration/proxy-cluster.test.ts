@@ -8,11 +8,15 @@ import { makeNetnsHost, type NetnsHost, podCidr } from "./support/netns-host.js"
 describe("services of an API server, by iptables", () => {
   let host: NetnsHost;
   let cp: ControlPlane;
+  let closeWaitBefore = "";
+  const closeWait = async (): Promise<string> =>
+    (await host.exec("sysctl", ["-n", "net.netfilter.nf_conntrack_tcp_timeout_close_wait"])).stdout.trim();
   const stop = new AbortController();
   let running: Promise<void>;
 
   beforeAll(async () => {
     host = await makeNetnsHost();
+    closeWaitBefore = await closeWait();
     cp = await startControlPlane({ controllers: [], scheduler: false });
     const backend = new IptablesProxy({ exec: host.exec, clusterCidr: podCidr });
     const proxy = createProxy({
@@ -32,6 +36,7 @@ describe("services of an API server, by iptables", () => {
     await running;
     const { stdout } = await host.exec("iptables-save", []);
     expect(stdout).not.toContain("KUBE-");
+    expect(await closeWait()).toBe(closeWaitBefore);
     await cp.stop();
     await host[Symbol.asyncDispose]();
   });
@@ -58,6 +63,7 @@ describe("services of an API server, by iptables", () => {
     });
     const ip = service.spec?.clusterIP ?? "";
     expect(ip).toMatch(/^10\./);
+    expect(await closeWait()).toBe("3600");
     await expect.poll(() => dial(ip), { timeout: 10_000 }).toBe("refused");
     await cp.client.create(endpointSlices, slice(["10.244.0.3"]));
     await expect.poll(() => dial(ip), { timeout: 10_000 }).toBe("pod 1");

@@ -1,5 +1,6 @@
 import { type Clock, type ClockTimer, realClock } from "../../internal/clock.js";
 import { type Logger, silentLogger } from "../../internal/logger.js";
+import { ConntrackTimeouts } from "../conntrack-timeouts.js";
 import { type Exec, hostExec } from "../exec.js";
 import type { ProxyBackend, ProxyServicePort, ServiceTableUpdate } from "../proxy.js";
 import { membersOf, type SetMember } from "./ip-sets.js";
@@ -27,6 +28,7 @@ export class IpvsProxy implements ProxyBackend {
   #wanted = new Map<string, Wanted>();
   #nodeAddresses: readonly string[] = [];
   #known = false;
+  readonly #timeouts: ConntrackTimeouts;
   #disposed = false;
   #drain: ClockTimer | undefined;
   /** Draining and syncing both edit servers: one after the other. */
@@ -38,6 +40,7 @@ export class IpvsProxy implements ProxyBackend {
     this.#logger = options.logger ?? silentLogger;
     const exec: Exec = options.exec ?? hostExec();
     this.#host = new IpvsHost(exec, this.#logger, options);
+    this.#timeouts = new ConntrackTimeouts(exec, this.#logger);
   }
 
   sync(update: ServiceTableUpdate, signal?: AbortSignal): Promise<void> {
@@ -53,7 +56,10 @@ export class IpvsProxy implements ProxyBackend {
     if (this.#disposed) return;
     this.#disposed = true;
     this.#drain?.cancel();
-    await this.#exclusively(() => this.#host.clean());
+    await this.#exclusively(async () => {
+      await this.#host.clean();
+      await this.#timeouts.release();
+    });
   }
 
   async #sync({ table, changed }: ServiceTableUpdate, signal?: AbortSignal): Promise<void> {
@@ -78,6 +84,7 @@ export class IpvsProxy implements ProxyBackend {
       gone,
       signal,
     );
+    if (all) await this.#timeouts.hold(signal);
     this.#wanted = next;
     this.#known = true;
     this.#drainLater();

@@ -1,6 +1,7 @@
 import { parseCidr } from "../../api/index.js";
 import type { Logger } from "../../internal/logger.js";
 import { ConntrackCleaner } from "../conntrack.js";
+import { ConntrackTimeouts } from "../conntrack-timeouts.js";
 import { type Exec, hostExec } from "../exec.js";
 import type { ProxyBackend, ServiceTableUpdate } from "../proxy.js";
 import type { MasqueradeMark } from "./masquerade-mark.js";
@@ -42,6 +43,7 @@ export class FamilyProxy implements ProxyBackend {
   readonly name: string;
   readonly #families: readonly FamilyRules[];
   readonly #conntrack: ConntrackCleaner;
+  readonly #timeouts: ConntrackTimeouts;
   #disposed = false;
 
   constructor(
@@ -52,6 +54,7 @@ export class FamilyProxy implements ProxyBackend {
     const exec = options.exec ?? hostExec();
     this.name = name;
     this.#conntrack = new ConntrackCleaner(exec, options.logger);
+    this.#timeouts = new ConntrackTimeouts(exec, options.logger);
     this.#families = (options.families ?? [4]).map((family) =>
       make(family, exec, {
         podCidr: options.clusterCidr?.split(",").find((cidr) => parseCidr(cidr)?.family === family),
@@ -64,6 +67,7 @@ export class FamilyProxy implements ProxyBackend {
   async sync(update: ServiceTableUpdate, signal?: AbortSignal): Promise<void> {
     if (this.#disposed) throw new Error(`the ${this.name} proxy was disposed`);
     for (const family of this.#families) await family.sync(update, signal);
+    if (update.changed === undefined) await this.#timeouts.hold(signal);
     await this.#conntrack.follow(update, signal);
   }
 
@@ -76,5 +80,6 @@ export class FamilyProxy implements ProxyBackend {
     if (this.#disposed) return;
     this.#disposed = true;
     for (const family of this.#families) await family.clean();
+    await this.#timeouts.release();
   }
 }
