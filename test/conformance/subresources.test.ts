@@ -167,6 +167,15 @@ describeApi("eviction", controlPlane, (api) => {
     expect(await failure(evict(at, { deleteOptions: { preconditions } }))).toMatchObject({ code: 409 });
   });
 
+  const closed = {
+    observedGeneration: 1,
+    disruptionsAllowed: 0,
+    currentHealthy: 2,
+    desiredHealthy: 1,
+    expectedPods: 2,
+  };
+  const denied = { type: "DisruptionAllowed", status: "False", lastTransitionTime: "2026-01-01T00:00:00Z" };
+
   test("spends a disruption of the budget, and waits when there is none", async () => {
     const at = await pod(api, { node: "n1" });
     const status = {
@@ -197,6 +206,21 @@ describeApi("eviction", controlPlane, (api) => {
       name: "was not looked at yet",
       status: { observedGeneration: 0, disruptionsAllowed: 1, currentHealthy: 1, desiredHealthy: 1, expectedPods: 1 },
       cause: "The disruption budget b is still being processed by the server.",
+    },
+    {
+      name: "could not be counted",
+      status: { ...closed, conditions: [{ ...denied, reason: "SyncFailed", message: "no scale" }] },
+      cause: "The disruption budget b does not allow evicting pods currently because it failed sync: no scale",
+    },
+    {
+      name: "is closed by somebody",
+      status: { ...closed, conditions: [{ ...denied, reason: "Frozen", message: "not today" }] },
+      cause: "The disruption budget b does not allow evicting pods currently (Frozen): not today",
+    },
+    {
+      name: "is closed for no reason",
+      status: closed,
+      cause: "The disruption budget b does not allow evicting pods currently",
     },
   ])("is to be tried again where the budget $name", async ({ status, cause }) => {
     const at = await pod(api, { node: "n1" });

@@ -161,24 +161,21 @@ function spent(budget: PodDisruptionBudget, pod: string, now: string): PodDisrup
   const allowed = status?.disruptionsAllowed ?? 0;
   if (allowed < 0) {
     throw statusErrors.forbidden(
-      { group: "policy", resource: "poddisruptionbudgets" },
+      { group: "policy", resource: "poddisruptionbudget" },
       name,
       "pdb disruptions allowed is negative",
     );
   }
   if (Object.keys(status?.disruptedPods ?? {}).length > maxDisruptedPods) {
     throw statusErrors.forbidden(
-      { group: "policy", resource: "poddisruptionbudgets" },
+      { group: "policy", resource: "poddisruptionbudget" },
       name,
       "DisruptedPods map too big - too many evictions not confirmed by PDB controller",
     );
   }
   if (allowed === 0) {
     throw statusErrors.tooManyRequests("Cannot evict pod as it would violate the pod's disruption budget.", 0, [
-      {
-        reason: "DisruptionBudget",
-        message: `The disruption budget ${name} needs ${status?.desiredHealthy ?? 0} healthy pods and has ${status?.currentHealthy ?? 0} currently`,
-      },
+      { reason: "DisruptionBudget", message: whyNone(budget) },
     ]);
   }
   return {
@@ -189,4 +186,18 @@ function spent(budget: PodDisruptionBudget, pod: string, now: string): PodDisrup
       disruptedPods: { ...status?.disruptedPods, [pod]: now },
     },
   };
+}
+
+function whyNone({ metadata: { name }, status }: PodDisruptionBudget): string {
+  const { currentHealthy = 0, desiredHealthy = 0, conditions = [] } = status ?? {};
+  const said = conditions.find(
+    ({ type, status, message }) => type === "DisruptionAllowed" && status === "False" && message,
+  );
+  const closed = `The disruption budget ${name} does not allow evicting pods currently`;
+  // Where that failed the numbers are not to be relied on.
+  if (said?.reason === "SyncFailed") return `${closed} because it failed sync: ${said.message}`;
+  if (currentHealthy <= desiredHealthy) {
+    return `The disruption budget ${name} needs ${desiredHealthy} healthy pods and has ${currentHealthy} currently`;
+  }
+  return said === undefined ? closed : `${closed} (${said.reason}): ${said.message}`;
 }

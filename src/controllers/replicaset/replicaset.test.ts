@@ -89,6 +89,19 @@ test("adopts orphans that match and lets go of what no longer does", async () =>
   expect(await scenario.list(pods, "app=web")).toHaveLength(2);
 });
 
+test("a pod that names its set without being controlled by it is adopted, and names it once", async () => {
+  const scenario = await begin();
+  const { metadata } = await scenario.create(replicaSets, makeReplicaSet("web", 1));
+  const owner = { apiVersion: "apps/v1", kind: "ReplicaSet", name: "web", uid: metadata.uid };
+  const pod = makePod("orphan", { labels });
+  await scenario.create(pods, { ...pod, metadata: { ...pod.metadata, ownerReferences: [owner] } });
+  await scenario.settle();
+  expect(await scenario.list(pods)).toHaveLength(1);
+  expect((await scenario.get(pods, "orphan"))?.metadata.ownerReferences).toEqual([
+    { ...owner, controller: true, blockOwnerDeletion: true },
+  ]);
+});
+
 test("a refused creation stops the batch, shows as a condition and an event, and is tried again", async () => {
   const scenario = await begin();
   let refused = 0;

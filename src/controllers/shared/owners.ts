@@ -108,11 +108,16 @@ async function adopt<T extends KubeObject>(options: ClaimOptions<T>, object: T):
   const { client, resource, owner, ownerResource, signal, finalizers = [] } = options;
   const { uid, resourceVersion, ownerReferences = [], finalizers: had = [] } = object.metadata;
   const added = finalizers.filter((finalizer) => !had.includes(finalizer));
+  const reference = controllerReference(owner, ownerResource);
+  // It may name the owner already, as one that does not control it.
+  const isOwned = ownerReferences.some((one) => one.uid === reference.uid);
   const body = {
     metadata: {
       uid,
       resourceVersion,
-      ownerReferences: [...ownerReferences, controllerReference(owner, ownerResource)],
+      ownerReferences: isOwned
+        ? ownerReferences.map((one) => (one.uid === reference.uid ? reference : one))
+        : [...ownerReferences, reference],
       ...(added.length === 0 ? {} : { finalizers: [...had, ...added] }),
     },
   };
