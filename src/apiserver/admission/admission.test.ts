@@ -422,6 +422,23 @@ describe("ResourceQuota", () => {
     expect(said).toBe(message === "" ? "" : `pods "web" is forbidden: ${message}`);
   });
 
+  test("takes what an update brings into its scope for new", async () => {
+    const matchExpressions = [{ scopeName: "VolumeAttributesClass", operator: "In", values: ["gold"] }];
+    const { plugin } = setup(quota({ "requests.storage": "1Gi" }, {}, { scopeSelector: { matchExpressions } }));
+    const claim = (volumeAttributesClassName: string): JsonObject => ({
+      metadata: { name: "web", namespace: "a" },
+      spec: { volumeAttributesClassName, resources: { requests: { storage: "2Gi" } } },
+    });
+    const change = (from: string, to: string): Promise<string> => {
+      const more = { resource: "persistentvolumeclaims", operation: "UPDATE", oldObject: claim(from) } as const;
+      return outcome(() => plugin.validate?.(request(claim(to), more)));
+    };
+    expect(await change("silver", "gold")).toBe(
+      'persistentvolumeclaims "web" is forbidden: exceeded quota: q, requested: requests.storage=2Gi, used: requests.storage=0, limited: requests.storage=1Gi',
+    );
+    expect([await change("gold", "gold"), await change("gold", "silver")]).toEqual(["", ""]);
+  });
+
   test("writes nothing in a dry run", async () => {
     const { plugin, written } = setup(quota({ pods: "2" }, { pods: "0" }));
     await plugin.validate?.(request(pod(), { dryRun: true }));

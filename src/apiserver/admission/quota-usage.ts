@@ -1,4 +1,6 @@
 import type { JsonObject, PersistentVolumeClaim, ResourceQuota, Service } from "../../api/index.js";
+import { attributesClassesOf } from "../../api/kinds/core/attributes-classes.js";
+import { qosClass } from "../../api/kinds/core/qos.js";
 import { parseQuantity, Quantity } from "../../api/quantity.js";
 import { metadataOf, podSpecOf, specOf } from "./objects.js";
 import { podRequests } from "./pod-resources.js";
@@ -83,23 +85,27 @@ export function inScope(quota: ResourceQuota, resource: string, object: JsonObje
   }));
   const all = [...scopes, ...(quota.spec?.scopeSelector?.matchExpressions ?? [])];
   return all.every(({ scopeName, operator, values = [] }) => {
-    if (resource !== "pods") return false;
+    const byClass = scopeName === "VolumeAttributesClass";
+    if (resource !== (byClass ? "persistentvolumeclaims" : "pods")) return false;
     const value = scopeValue(scopeName, object);
-    if (operator === "Exists") return value !== undefined;
-    if (operator === "DoesNotExist") return value === undefined;
+    const found = byClass
+      ? attributesClassesOf(object as Partial<PersistentVolumeClaim>)
+      : value === undefined
+        ? []
+        : [value];
+    if (operator === "Exists") return found.length > 0;
+    if (operator === "DoesNotExist") return found.length === 0;
+    // Where there are several, one that fits is enough.
     return operator === "In"
-      ? value !== undefined && values.includes(value)
-      : value === undefined || !values.includes(value);
+      ? found.some((one) => values.includes(one))
+      : found.length === 0 || found.some((one) => !values.includes(one));
   });
 }
 
 /** undefined: the pod is not in that scope. */
 function scopeValue(scope: string, object: JsonObject): string | undefined {
   const spec = podSpecOf(object);
-  const bestEffort = (spec.containers ?? []).every(
-    ({ resources }) =>
-      Object.keys(resources?.requests ?? {}).length + Object.keys(resources?.limits ?? {}).length === 0,
-  );
+  const bestEffort = qosClass(spec) === "BestEffort";
   const terminating = spec.activeDeadlineSeconds !== undefined;
   switch (scope) {
     case "BestEffort":

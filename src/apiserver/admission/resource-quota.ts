@@ -33,10 +33,11 @@ export function resourceQuota(deps: ResourceQuotaDeps): AdmissionPlugin {
         .list(resourceQuotas, request.namespace)
         .filter((quota) => inScope(quota, request.resource, object));
       if (quotas.length === 0) return;
-      const delta = deltaOf(request, object);
-      const touched = quotas.filter((quota) => limited(quota, delta).length > 0 || mustSay(quota, request).length > 0);
-      for (const quota of touched) confirmSaid(quota, request);
-      for (const quota of touched) await take(deps, request, quota, delta);
+      const touched = quotas
+        .map((quota) => ({ quota, delta: deltaOf(quota, request, object) }))
+        .filter(({ quota, delta }) => limited(quota, delta).length > 0 || mustSay(quota, request).length > 0);
+      for (const { quota } of touched) confirmSaid(quota, request);
+      for (const { quota, delta } of touched) await take(deps, request, quota, delta);
     },
   };
 }
@@ -44,9 +45,10 @@ export function resourceQuota(deps: ResourceQuotaDeps): AdmissionPlugin {
 /** Kinds whose use can grow by an update. */
 const growing: ReadonlySet<string> = new Set(["persistentvolumeclaims", "services", "pods"]);
 
-function deltaOf(request: AdmissionRequest, object: JsonObject): Usage {
+function deltaOf(quota: ResourceQuota, request: AdmissionRequest, object: JsonObject): Usage {
   const usage = usageOf(request.group, request.resource, object);
-  if (request.oldObject === undefined) return usage;
+  // What comes into a scope by an update is new there.
+  if (request.oldObject === undefined || !inScope(quota, request.resource, request.oldObject)) return usage;
   const before = usageOf(request.group, request.resource, request.oldObject);
   const delta = new Map<string, Quantity>();
   for (const [name, amount] of usage) {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { pods, replicaSets, resourceQuotas, services } from "../../api/index.js";
+import { persistentVolumeClaims, pods, replicaSets, resourceQuotas, services } from "../../api/index.js";
 import { inScope, usageOf } from "../../apiserver/admission/quota-usage.js";
 import { makePod } from "../../testing/builders.js";
 import { Scenario } from "../../testing/controller-scenario.js";
@@ -83,4 +83,49 @@ test("counts anew when something goes that is counted by its name alone, also wh
   await scenario.settle();
   expect(await used()).toEqual({ "count/replicasets.apps": "0" });
   await scenario.stop();
+});
+
+test("a claim counts for the quotas of all classes of attributes that it has to do with", async () => {
+  const scenario = new Scenario({ controllers: [resourceQuotaController({ inScope, usageOf })] });
+  await scenario.start();
+  for (const [name, operator, values] of [
+    ["gold", "In", ["gold"]],
+    ["others", "NotIn", ["gold"]],
+    ["any", "Exists", undefined],
+    ["none", "DoesNotExist", undefined],
+  ] as const) {
+    const matchExpressions = [{ scopeName: "VolumeAttributesClass", operator, ...(values && { values }) }];
+    await scenario.create(resourceQuotas, {
+      apiVersion: "v1",
+      kind: "ResourceQuota",
+      metadata: { name, namespace: "default" },
+      spec: { hard: { persistentvolumeclaims: "1", "requests.storage": "5Gi" }, scopeSelector: { matchExpressions } },
+    });
+  }
+  const used = async () =>
+    (await scenario.list(resourceQuotas))
+      .map(({ metadata, status }) => `${metadata.name} ${status?.used?.["persistentvolumeclaims"]}`)
+      .sort();
+  await scenario.create(persistentVolumeClaims, {
+    apiVersion: "v1",
+    kind: "PersistentVolumeClaim",
+    metadata: { name: "c", namespace: "default" },
+    spec: {
+      accessModes: ["ReadWriteOnce"],
+      storageClassName: "",
+      volumeAttributesClassName: "silver",
+      resources: { requests: { storage: "1Gi" } },
+    },
+  });
+  // Admission would have charged for it.
+  await scenario.restart();
+  expect(await used()).toEqual(["any 1", "gold 0", "none 0", "others 1"]);
+  await scenario.change(
+    persistentVolumeClaims,
+    "c",
+    { status: { currentVolumeAttributesClassName: "gold" } },
+    "status",
+  );
+  await scenario.settle();
+  expect(await used()).toEqual(["any 1", "gold 1", "none 0", "others 1"]);
 });

@@ -4,6 +4,7 @@ import {
   type JsonObject,
   type KubeObject,
   keyOf,
+  type PersistentVolumeClaim,
   type Pod,
   persistentVolumeClaims,
   pods,
@@ -15,6 +16,7 @@ import {
   secrets,
   services,
 } from "../../api/index.js";
+import { attributesClassesOf } from "../../api/kinds/core/attributes-classes.js";
 import { Quantity as Amount, type Quantity } from "../../api/quantity.js";
 import type { Informer } from "../../client/index.js";
 import type { Controller, ControllerContext, RunningController } from "../controller.js";
@@ -88,9 +90,7 @@ class QuotaController implements RunningController {
     for (const resource of counted) {
       context.informer(resource).addHandler({
         update: (old, object) => {
-          const ended = resource === pods && isFinished(object as Pod) && !isFinished(old as Pod);
-          if (ended || (resource === services && old.metadata.generation !== object.metadata.generation))
-            this.#recount(object);
+          if (changesUse(resource, old, object)) this.#recount(object);
         },
         ...recountOf,
       });
@@ -150,6 +150,18 @@ class QuotaController implements RunningController {
     }
     return { requeueAfterMs: resyncMs };
   }
+}
+
+/** Whether an object may count for less than before, or for other quotas: more of the same is charged by admission. */
+function changesUse(resource: ResourceType, old: KubeObject, object: KubeObject): boolean {
+  const isNew = old.metadata.generation !== object.metadata.generation;
+  if (resource === pods) return isNew || (isFinished(object as Pod) && !isFinished(old as Pod));
+  if (resource === services) return isNew;
+  if (resource !== persistentVolumeClaims) return false;
+  return !equalJson(
+    attributesClassesOf(old as PersistentVolumeClaim),
+    attributesClassesOf(object as PersistentVolumeClaim),
+  );
 }
 
 function isCountedByName(resource: ResourceType, names: ReadonlySet<string>): boolean {
