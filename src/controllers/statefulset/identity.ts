@@ -1,8 +1,12 @@
 import {
+  apiVersionOf,
   type New,
+  type OwnerReference,
   type PersistentVolumeClaim,
   type Pod,
   type PodTemplateSpec,
+  pods,
+  type ResourceType,
   type StatefulSet,
   statefulSets,
 } from "../../api/index.js";
@@ -87,8 +91,8 @@ export function makeClaims(set: StatefulSet, ordinal: number): readonly New<Pers
 }
 
 /**
- * The owners that a claim should have by the set's retention policy: the set, where it goes with the set; its pod, where it
- * goes with a pod that is scaled away. Owners of others' making stay. The same array when nothing changes.
+ * The owners that a claim should have by the set's retention policy: its pod, where it goes with a pod that is scaled away; else the
+ * set, where it goes with the set. Owners of others' making stay. The same array when nothing changes.
  */
 export function claimOwners(
   set: StatefulSet,
@@ -98,16 +102,32 @@ export function claimOwners(
 ): PersistentVolumeClaim["metadata"]["ownerReferences"] {
   const { whenDeleted = "Retain", whenScaled = "Retain" } = set.spec?.persistentVolumeClaimRetentionPolicy ?? {};
   const owners = claim.metadata.ownerReferences ?? [];
-  // A claim that somebody else controls is managed by them.
-  const controller = controllerOf(claim);
-  if (controller !== undefined && controller.uid !== set.metadata.uid) return claim.metadata.ownerReferences;
+  // Also those of their names that are gone.
+  const ours = (owner: OwnerReference): boolean =>
+    isReferenceTo(owner, set, statefulSets) || (pod !== undefined && isReferenceTo(owner, pod, pods));
   const wanted = [];
-  if (condemned && whenScaled === "Delete" && pod !== undefined) {
-    const { name, uid } = pod.metadata;
-    wanted.push({ apiVersion: "v1", kind: "Pod", name, uid });
-  } else if (!condemned && whenDeleted === "Delete") wanted.push(controllerReference(set, statefulSets));
-  const ours = (uid: string): boolean => uid === set.metadata.uid || uid === pod?.metadata.uid;
-  const has = owners.filter(({ uid }) => ours(uid));
+  const controller = controllerOf(claim);
+  // A claim that somebody else controls is managed by them.
+  if (controller === undefined || ours(controller)) {
+    if (condemned && whenScaled === "Delete" && pod !== undefined) wanted.push(controllerReference(pod, pods));
+    else if (whenDeleted === "Delete") wanted.push(controllerReference(set, statefulSets));
+  }
+  const has = owners.filter(ours);
   const same = has.length === wanted.length && wanted.every(({ uid }) => has.some((owner) => owner.uid === uid));
-  return same ? claim.metadata.ownerReferences : [...owners.filter(({ uid }) => !ours(uid)), ...wanted];
+  return same ? claim.metadata.ownerReferences : [...owners.filter((owner) => !ours(owner)), ...wanted];
+}
+
+/** Whether a claim goes with an earlier pod of this name: one made now would lose it. */
+export function goesWithEarlierPod(set: StatefulSet, claim: PersistentVolumeClaim, name: string): boolean {
+  if (set.spec?.persistentVolumeClaimRetentionPolicy?.whenScaled !== "Delete") return false;
+  const pod = { metadata: { name } };
+  return (claim.metadata.ownerReferences ?? []).some((owner) => isReferenceTo(owner, pod, pods));
+}
+
+function isReferenceTo(
+  { apiVersion, kind, name }: OwnerReference,
+  object: { readonly metadata: { readonly name: string } },
+  resource: ResourceType,
+): boolean {
+  return apiVersion === apiVersionOf(resource) && kind === resource.kind && name === object.metadata.name;
 }

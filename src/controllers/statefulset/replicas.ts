@@ -1,5 +1,6 @@
 import {
   isStatusError,
+  keyOf,
   type Pod,
   type PodTemplateSpec,
   persistentVolumeClaims,
@@ -10,7 +11,19 @@ import type { ReconcileContext } from "../define-controller.js";
 import { scaledValue } from "../shared/int-or-percent.js";
 import { isNamespaceTerminating, messageOf } from "../shared/pod-control.js";
 import { availableAt, isFinished, isReady, isTerminating } from "../shared/pods.js";
-import { claimOwners, makeClaims, makeOrdinalPod, ordinalOf, podName, revisionLabel, startOf } from "./identity.js";
+import {
+  claimOwners,
+  goesWithEarlierPod,
+  makeClaims,
+  makeOrdinalPod,
+  ordinalOf,
+  podName,
+  revisionLabel,
+  startOf,
+} from "./identity.js";
+
+/** Nobody says here when a claim has gone. */
+const lookAgainMs = 1_000;
 
 export interface Revisions {
   /** Names of revisions, as on pods. */
@@ -148,6 +161,7 @@ export class Replicas {
     const { name: revision, template } = this.#revisionFor(ordinal);
     const pod = makeOrdinalPod(this.#set, template, revision, ordinal);
     const name = podName(this.#set, ordinal);
+    if (this.#losesClaim(ordinal, name)) return this.#context.enqueue(keyOf(this.#set), lookAgainMs);
     await this.#createClaims(ordinal, name);
     try {
       await client.create(pods, pod, { signal });
@@ -159,6 +173,14 @@ export class Replicas {
       if (!signal.aborted) events.event(this.#set, "Warning", "FailedCreate", message);
       throw error;
     }
+  }
+
+  #losesClaim(ordinal: number, pod: string): boolean {
+    const claims = this.#context.informer(persistentVolumeClaims);
+    return makeClaims(this.#set, ordinal).some(({ metadata: { namespace, name } }) => {
+      const claim = claims.get(`${namespace}/${name}`);
+      return claim !== undefined && goesWithEarlierPod(this.#set, claim, pod);
+    });
   }
 
   async #createClaims(ordinal: number, pod: string): Promise<void> {

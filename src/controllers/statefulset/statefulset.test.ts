@@ -139,3 +139,41 @@ test("claims go with pods that are scaled away, where the policy says so", async
   await scenario.advance(2000);
   expect(await scenario.list(persistentVolumeClaims)).toEqual([]);
 });
+
+test.each([
+  [{ whenScaled: "Retain", whenDeleted: "Retain" }, "-", "-"],
+  [{ whenScaled: "Retain", whenDeleted: "Delete" }, "StatefulSet db", "StatefulSet db"],
+  [{ whenScaled: "Delete", whenDeleted: "Retain" }, "-", "Pod db-1"],
+  [{ whenScaled: "Delete", whenDeleted: "Delete" }, "StatefulSet db", "Pod db-1"],
+])("who controls claims by policy %j: %s, and %s once its pod is scaled away", async (policy, kept, scaled) => {
+  const scenario = await begin(2, {
+    volumeClaimTemplates: [claimTemplate],
+    persistentVolumeClaimRetentionPolicy: policy,
+  });
+  await scenario.change(pods, "db-1", { metadata: { finalizers: ["a.example/held"] } });
+  await scenario.change(statefulSets, "db", { spec: { replicas: 1 } });
+  await scenario.settle();
+  const owners = async () =>
+    (await scenario.list(persistentVolumeClaims)).map(({ metadata }) => {
+      const owner = metadata.ownerReferences?.find(({ controller }) => controller === true);
+      return owner === undefined ? "-" : `${owner.kind} ${owner.name}`;
+    });
+  expect(await owners()).toEqual([kept, scaled]);
+  expect(scenario.problems).toEqual([]);
+});
+
+test("a pod does not take up a claim that goes with the one before it", async () => {
+  const persistentVolumeClaimRetentionPolicy = { whenScaled: "Delete", whenDeleted: "Retain" };
+  const scenario = await begin(2, { volumeClaimTemplates: [claimTemplate], persistentVolumeClaimRetentionPolicy });
+  const old = (await scenario.get(persistentVolumeClaims, "data-db-1"))?.metadata.uid;
+  await scenario.change(persistentVolumeClaims, "data-db-1", { metadata: { finalizers: ["a.example/held"] } });
+  await scenario.change(statefulSets, "db", { spec: { replicas: 1 } });
+  await scenario.advance(2000);
+  await scenario.change(statefulSets, "db", { spec: { replicas: 2 } });
+  await scenario.advance(3000);
+  expect(await scenario.get(pods, "db-1")).toBeUndefined();
+  await scenario.change(persistentVolumeClaims, "data-db-1", { metadata: { finalizers: [] } });
+  await scenario.advance(3000);
+  expect(await scenario.get(pods, "db-1")).toBeDefined();
+  expect((await scenario.get(persistentVolumeClaims, "data-db-1"))?.metadata.uid).not.toBe(old);
+});
