@@ -164,6 +164,23 @@ test("suspending ends its pods without counting them, resuming begins anew", asy
   expect(await conditionsOf(scenario)).toContain("Complete=True CompletionsReached");
 });
 
+test("what others write into the status meanwhile stays there", async () => {
+  const scenario = await begin({ parallelism: 1 }, (one) => readyStatus(one.clock));
+  const custom = { type: "Custom", status: "True", lastTransitionTime: "2026-01-01T00:00:00Z" };
+  let raced = false;
+  scenario.api.intercept = async ({ verb, resource, subresource }) => {
+    if (raced || verb !== "update" || resource !== "jobs" || subresource !== "status") return;
+    raced = true;
+    await scenario.change(jobs, "work", { status: { conditions: [custom] } }, "status");
+  };
+  const [pod] = await scenario.list(pods);
+  const conditions = [{ type: "Ready", status: "False", lastTransitionTime: "2026-01-01T00:00:00Z" }];
+  await scenario.change(pods, pod?.metadata.name ?? "", { status: { conditions } }, "status");
+  await scenario.advance(2000);
+  expect((await scenario.get(jobs, "work"))?.status).toMatchObject({ active: 1, ready: 0, conditions: [custom] });
+  expect(scenario.problems).toEqual([]);
+});
+
 test("a deadline ends the job and its pods; a finished job goes after its time to live", async () => {
   const scenario = await begin({ activeDeadlineSeconds: 30, ttlSecondsAfterFinished: 60 }, (one) =>
     readyStatus(one.clock),

@@ -5,8 +5,9 @@ import { equalJson } from "./hash.js";
 type WithStatus = KubeObject & { readonly status?: unknown };
 
 /**
- * Writes the status, and annotations beside it, where they differ from what the object has. Only its controller writes a status, so
- * a conflict is about something else: the status is then put on the newest version. Undefined when the object is gone.
+ * Writes the status, and annotations beside it, where they differ from what the object has. Where only something else has changed
+ * in between, the status is put on the newest version; where somebody else wrote the status, it is a Conflict, for the status is to be
+ * worked out anew from theirs. Undefined when the object is gone.
  */
 export async function writeStatus<T extends WithStatus>(
   client: Client,
@@ -29,6 +30,7 @@ export async function writeStatus<T extends WithStatus>(
       if (!isStatusError(error, "Conflict") || tries >= 5) throw error;
       const fresh = await getOrUndefined(client, resource, object, signal);
       if (fresh === undefined || fresh.metadata.uid !== object.metadata.uid) return undefined;
+      if (!equalJson(fresh.status ?? {}, object.status ?? {})) throw error;
       current = fresh;
     }
   }
