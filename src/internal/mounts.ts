@@ -30,6 +30,11 @@ export async function unmountBelow(path: string): Promise<void> {
   for (const point of [...(await mountPointsBelow(path))].reverse()) await unmount(point).catch(() => undefined);
 }
 
+/** Puts what an open file of this process is at a path, whatever has the file's name by now. */
+export async function bindFile(fd: number, target: string): Promise<void> {
+  await execute("mount", ["--no-canonicalize", "--bind", `/proc/${process.pid}/fd/${fd}`, target], { env });
+}
+
 /** Puts memory in place of a folder, if that was not done before. Rejects when this process may not. */
 export async function mountMemory(folder: string, sizeBytes: number | undefined): Promise<void> {
   if ((await mountPointsBelow(folder)).includes(folder)) return;

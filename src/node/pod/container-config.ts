@@ -5,7 +5,7 @@ import type { ContainerConfig, ContainerResources, ContainerSecurity, Image, Mou
 import type { DeviceAccess } from "../devices/plugin.js";
 import { ConfigError } from "../env/container-env.js";
 import { expand } from "../env/expand.js";
-import { type MountedVolumes, subPathOf } from "../volumes/volume-manager.js";
+import type { MountedVolumes, SubPathMount } from "../volumes/volume-manager.js";
 import { cpuPeriodUs, cpuQuotaUs, cpuShares } from "./cgroup-units.js";
 import { type PodContainer, podLabel, specOf } from "./containers.js";
 import { oomScoreAdj } from "./qos.js";
@@ -19,7 +19,14 @@ export interface ContainerConfigInput {
   readonly image: Image;
   readonly env: ReadonlyMap<string, string>;
   /** Undefined on a node that keeps nothing on disk. */
-  readonly disk?: { readonly podDir: string; readonly volumes: MountedVolumes } | undefined;
+  readonly disk?:
+    | {
+        readonly podDir: string;
+        readonly volumes: MountedVolumes;
+        /** Where a part of a volume is. */
+        subPath(mount: SubPathMount): Promise<string>;
+      }
+    | undefined;
   readonly podIps: readonly string[];
   readonly clusterDomain: string;
   readonly nodeMemoryBytes: number;
@@ -102,12 +109,13 @@ async function diskOf(
   const { container } = input.container;
   if (disk === undefined) return undefined;
   const mounts: Mount[] = [];
-  for (const mount of container.volumeMounts ?? []) {
+  for (const [index, mount] of (container.volumeMounts ?? []).entries()) {
     const path = disk.volumes.paths.get(mount.name);
     if (path === undefined)
       throw new ConfigError(`cannot find volume "${mount.name}" to mount into container "${container.name}"`);
     const subPath = mount.subPathExpr ? expand(mount.subPathExpr, required(lookup)) : mount.subPath;
-    const hostPath = subPath ? await subPathOf(path, subPath).catch(subPathProblem(container, mount.name)) : path;
+    const part = { volume: mount.name, volumePath: path, container: container.name, index, subPath: subPath ?? "" };
+    const hostPath = subPath ? await disk.subPath(part).catch(subPathProblem(container, mount.name)) : path;
     const propagation = mount.mountPropagation;
     const recursive = recursiveReadOnly(mount, input.recursiveReadOnly);
     if (recursive === undefined) {

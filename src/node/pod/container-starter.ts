@@ -132,6 +132,7 @@ async function configOf(
   signal: AbortSignal,
 ): Promise<Awaited<ReturnType<typeof containerConfig>>> {
   const pod = record.allocated;
+  const { volumes } = context;
   await context.servicesReady(signal);
   const { hostIps, allocatable, memoryBytes } = context.facts();
   const ips = ipsOf(record, hostIps);
@@ -150,9 +151,13 @@ async function configOf(
     image,
     env,
     disk:
-      context.volumes === undefined || record.volumes === undefined
+      volumes === undefined || record.volumes === undefined
         ? undefined
-        : { podDir: context.volumes.podDir(record.uid), volumes: record.volumes },
+        : {
+            podDir: volumes.podDir(record.uid),
+            volumes: record.volumes,
+            subPath: (mount) => volumes.subPath(record.uid, mount),
+          },
     podIps: ips,
     clusterDomain: context.network.clusterDomain,
     nodeMemoryBytes: memoryBytes,

@@ -1,4 +1,4 @@
-import { chmod, chown, lstat, mkdir, readlink, realpath, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
   type EmptyDirVolumeSource,
@@ -19,6 +19,7 @@ import type { PodObjects } from "../pod-objects.js";
 import { writeAtomically } from "./atomic-writer.js";
 import { memorySize } from "./memory-size.js";
 import { projectVolume } from "./projection.js";
+import { bindSubPath, removeSubPaths, subPathFolder, subPathOf } from "./sub-path.js";
 import { TokenSource } from "./token-source.js";
 
 export interface MountedVolumes {
@@ -28,6 +29,15 @@ export interface MountedVolumes {
   readonly readOnly: ReadonlySet<string>;
   /** When content must be looked at again though nothing told so. */
   readonly renewAtMs: number;
+}
+
+export interface SubPathMount {
+  readonly volume: string;
+  readonly volumePath: string;
+  readonly container: string;
+  /** Among the container's mounts. */
+  readonly index: number;
+  readonly subPath: string;
 }
 
 /** Why a pod's volume cannot be had; the message is that of the FailedMount event. */
@@ -40,7 +50,7 @@ export interface VolumeManagerOptions {
   readonly client: Client;
   readonly objects: PodObjects;
   readonly clock: Clock;
-  /** Whether what is to be in memory is, or in folders like everything else. Needs the right to mount. */
+  /** Whether this process may mount, and so what is to be in memory is, or in folders like everything else. Needs the right to mount. */
   readonly inMemory: boolean;
   /** Memory of the node that pods may use, in bytes. */
   readonly allocatableMemoryBytes: number;
@@ -84,6 +94,18 @@ export class VolumeManager {
     return join(this.podDir(podUid), "volumes", "kubernetes.io~empty-dir", volume);
   }
 
+  /**
+   * Where a part of a volume of the pod is, for the mount of that number in a container; made where it does not exist. Rejects when it leads
+   * out of the volume.
+   */
+  async subPath(podUid: string, mount: SubPathMount): Promise<string> {
+    const { volume, volumePath, container, index, subPath } = mount;
+    if (!this.#options.inMemory) return subPathOf(volumePath, subPath);
+    const target = join(this.podDir(podUid), subPathFolder, volume, container, String(index));
+    await bindSubPath(volumePath, subPath, target);
+    return target;
+  }
+
   /** Makes or refreshes all volumes; idempotent. Rejects with VolumeError. */
   async mount(pod: Pod, facts: DownwardFacts, signal: AbortSignal): Promise<MountedVolumes> {
     const volumes = specOf(pod).volumes ?? [];
@@ -118,6 +140,7 @@ export class VolumeManager {
 
   async #remove(podUid: string, path: string, signal: AbortSignal): Promise<void> {
     this.#tokens.forget(podUid);
+    await removeSubPaths(this.podDir(podUid));
     await this.#options.csi.tearDown(podUid, signal);
     for (const point of await mountPointsBelow(path)) if (inMemoryVolume.test(point)) await unmount(point);
     for (const point of this.#mounted) if (point.startsWith(`${path}/`)) this.#mounted.delete(point);
@@ -240,32 +263,5 @@ async function hostPath({ path, type }: HostPathVolumeSource): Promise<string> {
   const check = Object.hasOwn(checks, type) ? checks[type] : undefined;
   if (check === undefined) throw new Error(`${type} is an invalid volume type`);
   if (!check[0]) throw new Error(`hostPath type check failed: ${path} is not ${check[1]}`);
-  return path;
-}
-
-/**
- * The host path of a mount's subPath, made as a folder where it does not exist. Every step is looked at so that no link in
- * the volume leads out of it.
- */
-export async function subPathOf(volumePath: string, subPath: string): Promise<string> {
-  if (subPath.startsWith("/")) throw new Error(`subPath ${JSON.stringify(subPath)} must not be an absolute path`);
-  const steps = subPath.split("/").filter((step) => step !== "" && step !== ".");
-  if (steps.includes("..")) throw new Error(`subPath ${JSON.stringify(subPath)} must not contain '..'`);
-  let path = volumePath;
-  for (const step of steps) {
-    path = join(path, step);
-    let found = await lstat(path).catch(() => undefined);
-    if (found?.isSymbolicLink()) {
-      // Only the atomic writer's own links may be followed: those of configMaps and secrets.
-      const target = await readlink(path);
-      if (!target.startsWith("..data/") && !target.startsWith("..2")) {
-        throw new Error(`subPath ${JSON.stringify(subPath)} leads through a symbolic link`);
-      }
-      path = await realpath(path);
-      if (!path.startsWith(`${await realpath(volumePath)}/`)) throw new Error(`subPath leads out of the volume`);
-      found = await lstat(path);
-    }
-    if (found === undefined) await mkdir(path, { mode: 0o755 });
-  }
   return path;
 }

@@ -93,5 +93,26 @@ export const kernel: Scenario = {
         expect(lines.at(-2)).toMatch(/\/projected\/new: Read-only file system$/);
       },
     },
+    {
+      name: "a part of a volume is reached by links within it, written by whom the volume lets, and never outside it",
+      async run({ kubectl }) {
+        await eventually(
+          async () => ((await kubectl.run("logs parts -c main")).stdout === "found\nfound\nown\n" ? true : undefined),
+          "it found its parts",
+        );
+        const { metadata, status } = await kubectl.json("get pod parts");
+        for (const name of ["out", "up"]) {
+          const { state } = status.containerStatuses.find((one: { readonly name: string }) => one.name === name);
+          expect(state.waiting.reason).toBe("CreateContainerConfigError");
+          expect(state.waiting.message).toMatch(/failed to prepare subPath .* leads out of the volume$/);
+        }
+        expect(await hostMounts(metadata.uid)).toHaveLength(4);
+        await kubectl.ok("delete pod parts --timeout=40s");
+        await eventually(
+          async () => ((await hostMounts(metadata.uid)).length === 0 ? true : undefined),
+          "no mount is left",
+        );
+      },
+    },
   ],
 };
