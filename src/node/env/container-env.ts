@@ -1,7 +1,8 @@
-import type { ConfigMap, Container, EnvVar, Pod, Secret, Service } from "../../api/index.js";
+import type { ConfigMap, Container, EnvVar, FileKeySelector, Pod, Secret, Service } from "../../api/index.js";
 import { specOf } from "../pod/containers.js";
 import type { PodObjects } from "../pod-objects.js";
 import { type DownwardFacts, fieldValue, resourceValue } from "./downward.js";
+import { parseEnvFile } from "./env-file.js";
 import { expand } from "./expand.js";
 import { serviceEnv, servicesFor } from "./service-env.js";
 
@@ -9,6 +10,8 @@ export interface EnvSources {
   readonly objects: PodObjects;
   readonly services: Iterable<Service>;
   readonly facts: DownwardFacts;
+  /** The text of a file in a volume; undefined: there is none. Absent on a node that keeps nothing on disk. */
+  readonly file?: ((volume: string, path: string) => Promise<string | undefined>) | undefined;
 }
 
 /** Something that a container refers to is not there (yet); the message is what its status says. */
@@ -45,13 +48,14 @@ async function resolveValue(
   pod: Pod,
   container: Container,
   { value, valueFrom }: EnvVar,
-  { objects, facts }: EnvSources,
+  { objects, facts, file }: EnvSources,
   lookup: (name: string) => string | undefined,
 ): Promise<string | undefined> {
   if (valueFrom === undefined) return expand(value ?? "", lookup);
   const namespace = pod.metadata.namespace ?? "";
   if (valueFrom.fieldRef) return fieldValue(pod, valueFrom.fieldRef.fieldPath, facts);
   if (valueFrom.resourceFieldRef) return resourceValue(pod, valueFrom.resourceFieldRef, container, facts);
+  if (valueFrom.fileKeyRef) return file === undefined ? undefined : fileValue(valueFrom.fileKeyRef, file);
   const ref = valueFrom.configMapKeyRef ?? valueFrom.secretKeyRef;
   if (ref === undefined) return undefined;
   const isSecret = valueFrom.configMapKeyRef === undefined;
@@ -64,6 +68,23 @@ async function resolveValue(
   if (ref.optional) return undefined;
   if (data === undefined) throw new ConfigError(`${isSecret ? "secret" : "configmap"} "${name}" not found`);
   throw new ConfigError(`couldn't find key ${ref.key} in ${isSecret ? "Secret" : "ConfigMap"} ${namespace}/${name}`);
+}
+
+async function fileValue(
+  { volumeName, path, key, optional }: FileKeySelector,
+  file: NonNullable<EnvSources["file"]>,
+): Promise<string | undefined> {
+  let found: string | undefined;
+  try {
+    const text = await file(volumeName, path);
+    if (text === undefined && !optional) throw new Error("no such file");
+    found = text === undefined ? undefined : parseEnvFile(text).get(key);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(`couldn't parse env file ${path} of volume ${volumeName}: ${why}`, { cause: error });
+  }
+  if (found !== undefined || optional) return found;
+  throw new ConfigError(`environment variable key ${JSON.stringify(key)} not found in file ${JSON.stringify(path)}`);
 }
 
 function textOf(configMap: ConfigMap | undefined): Map<string, string> | undefined {

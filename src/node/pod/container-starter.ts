@@ -1,6 +1,8 @@
 import type { DeviceAccess } from "../devices/plugin.js";
 import { ConfigError, containerEnv } from "../env/container-env.js";
+import { maxEnvFileBytes } from "../env/env-file.js";
 import { noResources } from "../resize/pod-resources.js";
+import { readInVolume } from "../volumes/sub-path.js";
 import { containerConfig } from "./container-config.js";
 import { oldStatus } from "./container-statuses.js";
 import { fieldPathOf, type PodContainer, podLabel } from "./containers.js";
@@ -140,6 +142,13 @@ async function configOf(
     objects: context.objects,
     services: context.services(),
     facts: { podIps: ips, hostIps, allocatable },
+    file:
+      volumes === undefined
+        ? undefined
+        : async (volume: string, path: string) => {
+            const folder = record.volumes?.paths.get(volume);
+            return folder === undefined ? undefined : readInVolume(folder, path, maxEnvFileBytes);
+          },
   };
   const env = await containerEnv(pod, container.container, sources);
   const devices = await devicesOf(context, record, container, signal);

@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { chmod, type FileHandle, mkdir, open, realpath, rm, rmdir, stat, writeFile } from "node:fs/promises";
+import { chmod, type FileHandle, mkdir, open, readFile, realpath, rm, rmdir, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { bindFile, mountPointsBelow, unmount } from "../../internal/mounts.js";
 
@@ -46,6 +46,26 @@ export async function subPathOf(volumePath: string, subPath: string): Promise<st
   return realpath(`/proc/self/fd/${part.fd}`);
 }
 
+/** The text of a file in a volume, wherever links within the volume lead; undefined: there is none. Rejects when it is larger than `maxBytes`. */
+export async function readInVolume(volumePath: string, path: string, maxBytes: number): Promise<string | undefined> {
+  let part: FileHandle;
+  try {
+    part = await openSubPath(volumePath, path, false);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
+  }
+  await using found = part;
+  const stats = await found.stat();
+  if (!stats.isFile()) throw new Error("not a file");
+  if (stats.size > maxBytes) throw new Error(`larger than ${maxBytes} bytes`);
+  return readFile(`/proc/self/fd/${found.fd}`, "utf8");
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}
+
 /** Takes all parts of volumes of a pod off. Rejects, with nothing removed, when one stays mounted. */
 export async function removeSubPaths(podDir: string): Promise<void> {
   const folder = join(podDir, subPathFolder);
@@ -55,13 +75,13 @@ export async function removeSubPaths(podDir: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
 }
 
-async function openSubPath(volumePath: string, subPath: string): Promise<FileHandle> {
+async function openSubPath(volumePath: string, subPath: string, make = true): Promise<FileHandle> {
   const steps = await resolved(volumePath, subPathSteps(subPath), subPath);
   const { mode } = await stat(volumePath);
   let at = await open(volumePath, pathOnly);
   try {
     for (const step of steps) {
-      const next = await openStep(at, step, mode & 0o7777);
+      const next = await openStep(at, step, make ? mode & 0o7777 : undefined);
       await at.close();
       at = next;
       if ((await at.stat()).isSymbolicLink()) {
@@ -93,13 +113,13 @@ async function resolved(volumePath: string, steps: readonly string[], subPath: s
   return [...steps];
 }
 
-/** One step, of an open folder whatever its path is by now. */
-async function openStep(folder: FileHandle, step: string, mode: number): Promise<FileHandle> {
+/** One step, of an open folder whatever its path is by now; made with `mode` where it does not exist, if there is one. */
+async function openStep(folder: FileHandle, step: string, mode: number | undefined): Promise<FileHandle> {
   const path = `/proc/self/fd/${folder.fd}/${step}`;
   try {
     return await open(path, nofollow);
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+    if (mode === undefined || !isMissing(error)) throw error;
   }
   await mkdir(path, { mode: 0o700 });
   const made = await open(path, nofollow);
