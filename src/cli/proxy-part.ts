@@ -43,7 +43,7 @@ async function openBackend(
   }
   if (flags.backend === "ipvs") {
     const { IpvsProxy } = await import("../proxy/ipvs/index.js");
-    return new IpvsProxy({ logger, clusterCidr });
+    return new IpvsProxy({ logger, clusterCidr, families });
   }
   if (flags.backend === "nftables") {
     const { NftablesProxy } = await import("../proxy/nftables/index.js");

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
 import { IpvsProxy } from "../../src/proxy/ipvs/index.js";
-import { proxyChecks } from "../../src/testing/proxy-checks.js";
+import { checksOf } from "./support/ipvs-checks.js";
 import { makeNetnsHost } from "./support/netns-host.js";
 import { runInUml } from "./support/uml.js";
 import type { GuestResult } from "./support/uml-ipvs-script.js";
@@ -11,6 +11,7 @@ const path = (relative: string): string => fileURLToPath(new URL(relative, impor
 const modules = [
   ..."ip_vs ip_vs_rr veth bridge dummy nf_conntrack nf_conntrack_netlink nf_nat iptable_nat iptable_filter".split(" "),
   ..."xt_comment xt_mark xt_MASQUERADE xt_nat xt_conntrack xt_addrtype xt_set xt_tcpudp ipt_REJECT".split(" "),
+  ..."ipv6 ip6_tables ip6table_nat ip6table_filter ip6t_REJECT".split(" "),
   ..."ip_set ip_set_hash_ip ip_set_hash_ipport ip_set_hash_ipportip ip_set_hash_ipportnet ip_set_bitmap_port".split(
     " ",
   ),
@@ -29,7 +30,8 @@ describe("IpvsProxy as a ProxyBackend (real IPVS in User-Mode Linux)", () => {
   }, 600_000);
 
   const names = [
-    ...proxyChecks.map(({ name }) => name),
+    ...checksOf(4).map(({ name }) => name),
+    ...checksOf(6).map(({ name }) => `${name}, over IPv6`),
     "a removed endpoint is gone from the kernel once it has no connections",
   ];
   for (const name of names) {

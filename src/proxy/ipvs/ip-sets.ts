@@ -39,19 +39,28 @@ const setTypes: Readonly<Record<SetName, string>> = {
   "KUBE-IPVS-IPS": "hash:ip",
 };
 
-export function isSetName(name: string): name is SetName {
-  return Object.hasOwn(setTypes, name);
+const maxElements = 262_144;
+const maxNameLength = 31;
+
+/** The name on the host: as kube-proxy's, sets of the two families have different ones. */
+export function hostName(name: SetName, family: 4 | 6): string {
+  return family === 4 ? name : name.replace(/^KUBE-/, "KUBE-6-").slice(0, maxNameLength);
 }
 
-const maxElements = 262_144;
+/** Our names by the host's, of one family. */
+function namesOf(family: 4 | 6): ReadonlyMap<string, SetName> {
+  return new Map((Object.keys(setTypes) as SetName[]).map((name) => [hostName(name, family), name]));
+}
 
 /** `SET MEMBER`, as ipset writes it. */
 export type SetMember = `${SetName} ${string}`;
 
 /** Creates what is missing; what is there stays as it is. */
-export function createLines(): readonly string[] {
-  return Object.entries(setTypes).map(([name, type]) => {
-    const size = type === "bitmap:port" ? "range 0-65535" : `family inet hashsize 1024 maxelem ${maxElements}`;
+export function createLines(family: 4 | 6): readonly string[] {
+  const inet = family === 4 ? "inet" : "inet6";
+  return [...namesOf(family)].map(([name, own]) => {
+    const type = setTypes[own];
+    const size = type === "bitmap:port" ? "range 0-65535" : `family ${inet} hashsize 1024 maxelem ${maxElements}`;
     return `create ${name} ${type} ${size}`;
   });
 }
@@ -98,30 +107,41 @@ function canonicalRange(range: string): string {
   const prefix = parseCidr(range);
   if (prefix === undefined) return range;
   const ip = formatIp({ family: prefix.family, value: prefix.first });
-  return prefix.prefixLength === 32 ? ip : `${ip}/${prefix.prefixLength}`;
+  return prefix.prefixLength === (prefix.family === 4 ? 32 : 128) ? ip : `${ip}/${prefix.prefixLength}`;
 }
 
-/** Reads `ipset save` for our sets. */
-export function parseMembers(text: string): ReadonlySet<SetMember> {
+/** Reads `ipset save` for our sets of a family. */
+export function parseMembers(text: string, family: 4 | 6): ReadonlySet<SetMember> {
+  const names = namesOf(family);
   const members = new Set<SetMember>();
   for (const line of text.split("\n")) {
-    const [verb, name = "", member] = line.trim().split(" ");
-    if (verb === "add" && member !== undefined && isSetName(name)) members.add(`${name} ${member}`);
+    const [verb, onHost = "", member] = line.trim().split(" ");
+    const name = names.get(onHost);
+    if (verb === "add" && member !== undefined && name !== undefined) members.add(`${name} ${member}`);
   }
   return members;
 }
 
-/** Our sets that exist. */
-export function parseSetNames(text: string): readonly SetName[] {
+/** Our sets of a family that exist, by the host's names. */
+export function parseSetNames(text: string, family: 4 | 6): readonly string[] {
+  const names = namesOf(family);
   return text
     .split("\n")
     .map((line) => line.trim())
-    .filter(isSetName);
+    .filter((name) => names.has(name));
 }
 
-export function memberLines(has: ReadonlySet<SetMember>, wants: ReadonlySet<SetMember>): readonly string[] {
+export function memberLines(
+  has: ReadonlySet<SetMember>,
+  wants: ReadonlySet<SetMember>,
+  family: 4 | 6,
+): readonly string[] {
+  const onHost = (member: SetMember): string => {
+    const [name, ...rest] = member.split(" ");
+    return [hostName(name as SetName, family), ...rest].join(" ");
+  };
   const lines: string[] = [];
-  for (const member of has) if (!wants.has(member)) lines.push(`del ${member}`);
-  for (const member of wants) if (!has.has(member)) lines.push(`add ${member}`);
+  for (const member of has) if (!wants.has(member)) lines.push(`del ${onHost(member)}`);
+  for (const member of wants) if (!has.has(member)) lines.push(`add ${onHost(member)}`);
   return lines;
 }

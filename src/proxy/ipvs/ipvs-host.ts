@@ -1,3 +1,4 @@
+import { parseCidr, parseIp } from "../../api/index.js";
 import type { Logger } from "../../internal/logger.js";
 import { ConntrackCleaner } from "../conntrack.js";
 import type { Exec } from "../exec.js";
@@ -28,6 +29,7 @@ export class IpvsHost {
   readonly #addresses: VirtualAddresses;
   readonly #conntrack: ConntrackCleaner;
   readonly #rules: RuleOptions;
+  readonly #family: 4 | 6;
   #servers: VirtualServers = new Map();
   #members: ReadonlySet<SetMember> = new Set();
   #held: ReadonlySet<string> = new Set();
@@ -35,14 +37,16 @@ export class IpvsHost {
   #nodeAddresses: ReadonlySet<string> | undefined;
   readonly #fixedAddresses: readonly string[] | undefined;
 
-  constructor(exec: Exec, logger: Logger, options: IpvsProxyOptions) {
+  constructor(family: 4 | 6, exec: Exec, logger: Logger, options: IpvsProxyOptions) {
+    this.#family = family;
     this.#exec = exec;
-    this.#iptables = new IptablesTools(exec, 4, options.variant ?? "iptables");
-    this.#addresses = new VirtualAddresses(exec);
+    this.#iptables = new IptablesTools(exec, family, options.variant ?? "iptables");
+    this.#addresses = new VirtualAddresses(exec, family);
     this.#conntrack = new ConntrackCleaner(exec, logger);
-    this.#fixedAddresses = options.nodeAddresses;
+    this.#fixedAddresses = options.nodeAddresses?.filter((address) => parseIp(address)?.family === family);
     this.#rules = {
-      clusterCidr: options.clusterCidr?.split(",").find((cidr) => !cidr.includes(":")),
+      family,
+      clusterCidr: options.clusterCidr?.split(",").find((cidr) => parseCidr(cidr)?.family === family),
       masqueradeAll: options.masqueradeAll ?? false,
       mark: options.masqueradeMark ?? "0x4000",
     };
@@ -56,8 +60,9 @@ export class IpvsHost {
 
   /** Finds out what is there, and makes the ground on which services stand. Gives the addresses for node ports. */
   async read(signal?: AbortSignal): Promise<readonly string[]> {
-    this.#servers = parseServers(await this.#ipvsadm(["-Sn"], undefined, signal));
-    // Without conntrack nothing that IPVS forwards can be masqueraded; the others end what leads to removed endpoints.
+    this.#servers = parseServers(await this.#ipvsadm(["-Sn"], undefined, signal), this.#family);
+    // Without conntrack nothing that IPVS forwards can be masqueraded; the others end what leads to removed endpoints. Whether the node
+    // forwards IPv6 is left to whoever set it up: it would no longer heed routers' advertisements.
     await must(
       this.#exec,
       "sysctl",
@@ -66,7 +71,7 @@ export class IpvsHost {
         "net.ipv4.vs.conntrack=1",
         "net.ipv4.vs.expire_nodest_conn=1",
         "net.ipv4.vs.expire_quiescent_template=1",
-        "net.ipv4.ip_forward=1",
+        ...(this.#family === 4 ? ["net.ipv4.ip_forward=1"] : []),
       ],
       { signal },
     );
@@ -74,8 +79,8 @@ export class IpvsHost {
     const { held, node } = await this.#addresses.list(signal);
     this.#held = held;
     this.#nodeAddresses = this.#fixedAddresses === undefined ? node : undefined;
-    await this.#ipset(createLines(), signal);
-    this.#members = parseMembers(await must(this.#exec, "ipset", ["save"], { signal }));
+    await this.#ipset(createLines(this.#family), signal);
+    this.#members = parseMembers(await must(this.#exec, "ipset", ["save"], { signal }), this.#family);
     await this.#writeRules(signal);
     return this.#fixedAddresses ?? [...node];
   }
@@ -93,7 +98,7 @@ export class IpvsHost {
     // An address is served as soon as it is there, so it comes last and goes first.
     const stale = [...this.#held].filter((ip) => !addresses.has(ip));
     await this.#addresses.change([], stale, signal);
-    await this.#ipset(memberLines(this.#members, members), signal);
+    await this.#ipset(memberLines(this.#members, members, this.#family), signal);
     this.#members = members;
     const keys = changed ?? new Set([...this.#servers.keys(), ...servers.keys()]);
     const { lines, after } = difference(this.#servers, servers, keys);
@@ -106,13 +111,14 @@ export class IpvsHost {
 
   /** Whether the host still has what was applied, and the addresses that it was made for. */
   async intact(signal?: AbortSignal): Promise<boolean> {
-    if (!sameServers(this.#servers, parseServers(await this.#ipvsadm(["-Sn"], undefined, signal)))) return false;
+    const servers = parseServers(await this.#ipvsadm(["-Sn"], undefined, signal), this.#family);
+    if (!sameServers(this.#servers, servers)) return false;
     const { held, node } = await this.#addresses.list(signal);
     if ([...this.#held].some((ip) => !held.has(ip))) return false;
     const known = this.#nodeAddresses;
     if (known !== undefined && (known.size !== node.size || [...node].some((ip) => !known.has(ip)))) return false;
-    const members = parseMembers(await must(this.#exec, "ipset", ["save"], { signal }));
-    if (memberLines(members, this.#members).length > 0) return false;
+    const members = parseMembers(await must(this.#exec, "ipset", ["save"], { signal }), this.#family);
+    if (memberLines(members, this.#members, this.#family).length > 0) return false;
     for (const table of tables) {
       const saved = parseSaved(table, await this.#iptables.save(table, signal));
       const chains = ipvsChains(this.#rules).filter((chain) => chain.table === table);
@@ -160,7 +166,7 @@ export class IpvsHost {
     }
     for (const input of renderEdits([edits])) await this.#iptables.restore(input);
     const { code, stdout } = await this.#exec("ipset", ["list", "-n"]);
-    const lines = code === 0 ? parseSetNames(stdout).map((name) => `destroy ${name}`) : [];
+    const lines = code === 0 ? parseSetNames(stdout, this.#family).map((name) => `destroy ${name}`) : [];
     await this.#ipset(lines, undefined);
     this.#servers = new Map();
     this.#members = new Set();

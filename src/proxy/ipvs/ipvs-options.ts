@@ -7,7 +7,9 @@ import type { MasqueradeMark } from "../netfilter/masquerade-mark.js";
 export interface IpvsProxyOptions {
   /** How programs are run; default `hostExec()`. For a node in a network namespace: `hostExec({ netns })`. */
   readonly exec?: Exec | undefined;
-  /** The range of all pods. What comes to a cluster IP from elsewhere is masqueraded. Absent: only what the node itself sends. */
+  /** The address families to care for. Default IPv4 only. */
+  readonly families?: readonly (4 | 6)[] | undefined;
+  /** The range of all pods; for two families two with a comma between. What comes to a cluster IP from elsewhere is masqueraded. Absent: only what the node itself sends. */
   readonly clusterCidr?: string | undefined;
   /** Masquerades all traffic to cluster IPs. Default false. */
   readonly masqueradeAll?: boolean | undefined;
@@ -15,7 +17,7 @@ export interface IpvsProxyOptions {
   readonly masqueradeMark?: MasqueradeMark | undefined;
   /** A scheduler of IPVS whose module the kernel has: `rr` (default), `wrr`, `lc`, `wlc`, `sh`, `mh` ... */
   readonly scheduler?: string | undefined;
-  /** Where node ports are served. Absent: all IPv4 addresses of the node; a change is noticed by `check`. */
+  /** Where node ports are served. Absent: all addresses of the node; a change is noticed by `check`. */
   readonly nodeAddresses?: readonly string[] | undefined;
   /** How often it is looked whether endpoints that take no new connections have any left. Default 15 s. */
   readonly drainPeriodMs?: number | undefined;

@@ -1,12 +1,13 @@
 import type { MasqueradeMark } from "../netfilter/masquerade-mark.js";
 import { type Jump, jump } from "../netfilter/saved-rules.js";
 import type { TableName } from "../netfilter/table-edit.js";
-import type { SetName } from "./ip-sets.js";
+import { hostName, type SetName } from "./ip-sets.js";
 
 export interface RuleOptions {
   readonly clusterCidr: string | undefined;
   readonly masqueradeAll: boolean;
   readonly mark: MasqueradeMark;
+  readonly family: 4 | 6;
 }
 
 export const ipvsJumps: readonly Jump[] = [
@@ -27,15 +28,21 @@ interface FixedChain {
   readonly rules: readonly string[];
 }
 
-const to = (set: SetName, by = "dst,dst"): string => `-m set --match-set ${set} ${by}`;
+type ToSet = (set: SetName, by?: string) => string;
+
+const matching =
+  (family: 4 | 6): ToSet =>
+  (set, by = "dst,dst") =>
+    `-m set --match-set ${hostName(set, family)} ${by}`;
 const say = (text: string): string => `-m comment --comment "${text}"`;
 
 /** All rules: services differ in the sets only, so that these are written once. */
 export function ipvsChains(options: RuleOptions): readonly FixedChain[] {
-  return [...natChains(options), ...filterChains(options.mark)];
+  const to = matching(options.family);
+  return [...natChains(options, to), ...filterChains(options.mark, to)];
 }
 
-function natChains({ clusterCidr, masqueradeAll, mark }: RuleOptions): readonly FixedChain[] {
+function natChains({ clusterCidr, masqueradeAll, mark }: RuleOptions, to: ToSet): readonly FixedChain[] {
   const cluster = "Kubernetes service cluster ip + port for masquerade purpose";
   const external = "Kubernetes service external ip + port for masquerade and filter purpose";
   const masquerade: string[] = [];
@@ -92,7 +99,7 @@ function natChains({ clusterCidr, masqueradeAll, mark }: RuleOptions): readonly 
   ];
 }
 
-function filterChains(mark: MasqueradeMark): readonly FixedChain[] {
+function filterChains(mark: MasqueradeMark, to: ToSet): readonly FixedChain[] {
   const served = (["KUBE-LOAD-BALANCER", "KUBE-CLUSTER-IP", "KUBE-EXTERNAL-IP", "KUBE-EXTERNAL-IP-LOCAL"] as const).map(
     (set) => `${to(set)} -j RETURN`,
   );

@@ -10,9 +10,11 @@ interface Link {
 /** The device that makes virtual addresses local to the node, so that packets to them come to IPVS at all. */
 export class VirtualAddresses {
   readonly #exec: Exec;
+  readonly #family: 4 | 6;
 
-  constructor(exec: Exec) {
+  constructor(exec: Exec, family: 4 | 6) {
     this.#exec = exec;
+    this.#family = family;
   }
 
   /** A dummy device; where the kernel has none, a bridge without ports. */
@@ -23,16 +25,18 @@ export class VirtualAddresses {
     if (dummy.code !== 0) await must(this.#exec, "ip", ["link", "add", virtualDevice, "type", "bridge"], { signal });
   }
 
-  /** IPv4 addresses: those of the device, and the node's others that are not loopback. */
+  /** Addresses of the family: those of the device, and the node's others that are neither loopback nor of one link only. */
   async list(
     signal?: AbortSignal,
   ): Promise<{ readonly held: ReadonlySet<string>; readonly node: ReadonlySet<string> }> {
-    const links: readonly Link[] = JSON.parse(await must(this.#exec, "ip", ["-j", "-4", "addr", "show"], { signal }));
+    const links: readonly Link[] = JSON.parse(
+      await must(this.#exec, "ip", ["-j", `-${this.#family}`, "addr", "show"], { signal }),
+    );
     const held = new Set<string>();
     const node = new Set<string>();
     for (const { ifname, addr_info = [] } of links) {
       for (const { local } of addr_info) {
-        if (local === undefined || local.startsWith("127.")) continue;
+        if (local === undefined || /^(127\.|::1$|fe[89ab])/.test(local)) continue;
         if (ifname === virtualDevice) held.add(local);
         else node.add(local);
       }
@@ -41,8 +45,10 @@ export class VirtualAddresses {
   }
 
   async change(add: Iterable<string>, remove: Iterable<string>, signal?: AbortSignal): Promise<void> {
-    const lines = [...add].map((ip) => `addr replace ${ip}/32 dev ${virtualDevice}`);
-    lines.push(...[...remove].map((ip) => `addr del ${ip}/32 dev ${virtualDevice}`));
+    // Every node has them: nobody is to be asked for them first.
+    const [bits, atOnce] = this.#family === 4 ? [32, ""] : [128, " nodad"];
+    const lines = [...add].map((ip) => `addr replace ${ip}/${bits} dev ${virtualDevice}${atOnce}`);
+    lines.push(...[...remove].map((ip) => `addr del ${ip}/${bits} dev ${virtualDevice}`));
     if (lines.length > 0) await must(this.#exec, "ip", ["-batch", "-"], { stdin: `${lines.join("\n")}\n`, signal });
   }
 

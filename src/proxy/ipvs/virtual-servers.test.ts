@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { difference, finishedServers, parseServers, sameServers } from "./virtual-servers.js";
+import { difference, finishedServers, parseServers, sameServers, serverKey } from "./virtual-servers.js";
 
 const saved = `-A -t 10.96.0.10:80 -s rr
 -a -t 10.96.0.10:80 -r 10.244.0.2:8080 -m -w 1
@@ -74,6 +74,18 @@ describe("virtual servers", () => {
     expect(servers.get("-u 10.96.0.10:53")?.persistence).toBe(100);
     expect(sameServers(servers, parseServers(saved))).toBe(true);
     expect(sameServers(servers, parseServers(saved.replace("-w 0", "-w 1")))).toBe(false);
+  });
+
+  test("are read of one family at a time", () => {
+    const both = `${saved}-A -t [fd00:96::10]:80 -s rr -p 9 -M 128
+-a -t [fd00:96::10]:80 -r [fd00:244::2]:8080 -m -w 1
+`;
+    expect([...parseServers(both).keys()]).toEqual([...parseServers(saved).keys()]);
+    const six = parseServers(both, 6);
+    expect([...six.keys()]).toEqual([serverKey("TCP", "fd00:96::10", 80)]);
+    expect([...six.values()]).toMatchObject([
+      { ip: "fd00:96::10", port: 80, persistence: 9, real: new Map([["[fd00:244::2]:8080", 1]]) },
+    ]);
   });
 
   for (const { name, has, wants, lines } of cases) {

@@ -8,7 +8,7 @@ export interface VirtualServer {
   readonly scheduler: string;
   /** Seconds; 0: none. */
   readonly persistence: number;
-  /** Weights by `ip:port`. */
+  /** Weights by `ip:port`, `[ip]:port` of IPv6. */
   readonly real: ReadonlyMap<string, number>;
 }
 
@@ -18,7 +18,11 @@ export type VirtualServers = Map<string, VirtualServer>;
 const flags: Readonly<Record<ProxyProtocol, string>> = { TCP: "-t", UDP: "-u", SCTP: "--sctp-service" };
 
 export function serverKey(protocol: ProxyProtocol, ip: string, port: number): string {
-  return `${flags[protocol]} ${ip}:${port}`;
+  return `${flags[protocol]} ${socketText(ip, port)}`;
+}
+
+function socketText(ip: string, port: number): string {
+  return ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;
 }
 
 /** What one service port is served at. `nodeAddresses` are for node ports. */
@@ -30,7 +34,7 @@ export function virtualServersOf(
   const result: VirtualServers = new Map();
   const { protocol } = service;
   const add = (ip: string, port: number, traffic: "internal" | "external"): void => {
-    const real = new Map(endpointsFor(service, traffic).map((one) => [`${one.ip}:${one.port}`, 1]));
+    const real = new Map(endpointsFor(service, traffic).map((one) => [socketText(one.ip, one.port), 1]));
     const persistence = service.affinitySeconds ?? 0;
     const key = serverKey(protocol, ip, port);
     if (!result.has(key)) result.set(key, { protocol, ip, port, scheduler, persistence, real });
@@ -42,8 +46,8 @@ export function virtualServersOf(
   return result;
 }
 
-/** Reads `ipvsadm -Sn`. */
-export function parseServers(text: string): VirtualServers {
+/** Reads `ipvsadm -Sn` for the servers of a family. */
+export function parseServers(text: string, family: 4 | 6 = 4): VirtualServers {
   const result: VirtualServers = new Map();
   for (const line of text.split("\n")) {
     const words = line.trim().split(/\s+/);
@@ -53,13 +57,13 @@ export function parseServers(text: string): VirtualServers {
     };
     const found = (["TCP", "UDP", "SCTP"] as const).find((one) => words.includes(flags[one]));
     const address = found && after(flags[found]);
-    if (found === undefined || address === undefined) continue;
+    if (found === undefined || address?.startsWith("[") !== (family === 6)) continue;
     const key = `${flags[found]} ${address}`;
     const colon = address.lastIndexOf(":");
     if (words[0] === "-A") {
       result.set(key, {
         protocol: found,
-        ip: address.slice(0, colon),
+        ip: address.slice(0, colon).replace(/[[\]]/g, ""),
         port: Number(address.slice(colon + 1)),
         scheduler: after("-s") ?? "",
         persistence: Number(after("-p") ?? 0),

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { IpvsProxy } from "../../../src/proxy/ipvs/index.js";
 import { type ProxySubject, proxyChecks, runProxyCheck } from "../../../src/testing/proxy-checks.js";
-import { type NetnsHost, netnsSubject, podCidr } from "./netns-host.js";
+import { checksOf } from "./ipvs-checks.js";
+import { type NetnsHost, netnsSubject, podCidr, podCidrOf6 } from "./netns-host.js";
 
 export interface GuestResult {
   readonly name: string;
@@ -14,32 +15,38 @@ export interface GuestResult {
 const { RESULT = "", AGENT = "", ONLY } = process.env;
 let host: NetnsHost | undefined;
 
-const subject = await netnsSubject({
-  agentScript: AGENT,
-  network: "routed",
-  here: true,
-  virtualRoutes: "unreachable",
-  // A guest on a busy machine is slow, and few packets get no answer here.
-  timeoutMs: 5000,
-  createBackend(made) {
-    host = made;
-    return new IpvsProxy({ exec: made.exec, variant: "iptables-legacy", clusterCidr: podCidr, drainPeriodMs: 200 });
-  },
-  async flush({ exec }) {
-    await exec("ipvsadm", ["-C"]);
-    for (const table of ["filter", "nat"]) await exec("iptables-legacy", ["-t", table, "-F"]);
-    await exec("ip", ["link", "del", "kube-ipvs0"]);
-  },
-  async leftovers({ exec }) {
-    const { stdout: servers } = await exec("ipvsadm", ["-Sn"]);
-    const { stdout: sets } = await exec("ipset", ["list", "-n"]);
-    const { stdout: links } = await exec("ip", ["-o", "link"]);
-    const rules = await Promise.all(["filter", "nat"].map((table) => exec("iptables-legacy-save", ["-t", table])));
-    return [servers, sets, links, ...rules.map(({ stdout }) => stdout)]
-      .flatMap((text) => text.split("\n"))
-      .filter((line) => /^-A -|KUBE-|kube-/.test(line) || /^-a /.test(line));
-  },
-});
+const subjectOf = (family: 4 | 6): Promise<ProxySubject> =>
+  netnsSubject({
+    family,
+    agentScript: AGENT,
+    network: "routed",
+    here: true,
+    virtualRoutes: "unreachable",
+    // A guest on a busy machine is slow, and few packets get no answer here.
+    timeoutMs: 5000,
+    createBackend(made) {
+      host = made;
+      const clusterCidr = family === 4 ? podCidr : podCidrOf6;
+      const options = { families: [family], variant: "iptables-legacy", clusterCidr, drainPeriodMs: 200 } as const;
+      return new IpvsProxy({ exec: made.exec, ...options });
+    },
+    async flush({ exec }) {
+      await exec("ipvsadm", ["-C"]);
+      for (const table of ["filter", "nat"])
+        await exec(family === 4 ? "iptables-legacy" : "ip6tables-legacy", ["-t", table, "-F"]);
+      await exec("ip", ["link", "del", "kube-ipvs0"]);
+    },
+    async leftovers({ exec }) {
+      const { stdout: servers } = await exec("ipvsadm", ["-Sn"]);
+      const { stdout: sets } = await exec("ipset", ["list", "-n"]);
+      const { stdout: links } = await exec("ip", ["-o", "link"]);
+      const save = family === 4 ? "iptables-legacy-save" : "ip6tables-legacy-save";
+      const rules = await Promise.all(["filter", "nat"].map((table) => exec(save, ["-t", table])));
+      return [servers, sets, links, ...rules.map(({ stdout }) => stdout)]
+        .flatMap((text) => text.split("\n"))
+        .filter((line) => /^-A -|KUBE-|kube-/.test(line) || /^-a /.test(line));
+    },
+  });
 
 async function ipvs(...args: readonly string[]): Promise<string> {
   return (await host?.exec("ipvsadm", args))?.stdout ?? "";
@@ -73,17 +80,24 @@ const more: readonly { readonly name: string; run(subject: ProxySubject): Promis
 ];
 
 const results: GuestResult[] = [];
-const all = [...proxyChecks.map((check) => ({ name: check.name, run: () => runProxyCheck(check, subject) })), ...more];
-for (const { name, run } of all) {
-  if (ONLY !== undefined && !name.includes(ONLY)) continue;
-  const started = performance.now();
-  try {
-    await run(subject);
-    results.push({ name, ms: performance.now() - started });
-  } catch (error) {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    results.push({ name, ms: performance.now() - started, error: text });
+for (const family of [4, 6] as const) {
+  const subject = await subjectOf(family);
+  const all = [
+    ...checksOf(family).map((check) => ({ name: check.name, run: () => runProxyCheck(check, subject) })),
+    ...(family === 4 ? more : []),
+  ];
+  for (const { name: what, run } of all) {
+    const name = family === 4 ? what : `${what}, over IPv6`;
+    if (ONLY !== undefined && !name.includes(ONLY)) continue;
+    const started = performance.now();
+    try {
+      await run(subject);
+      results.push({ name, ms: performance.now() - started });
+    } catch (error) {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      results.push({ name, ms: performance.now() - started, error: text });
+    }
   }
+  await subject.dispose();
 }
-await subject.dispose();
 await writeFile(RESULT, JSON.stringify(results));
