@@ -16,6 +16,7 @@ program
   .command("up")
   .description("Bring up a cluster on this machine, and take it down on Ctrl-C.")
   .option("--real", "etcd, containerd and iptables instead of processes on loopback addresses (Linux, root)", false)
+  .option("--dual-stack", "with --real: nodes, pods and Services have IPv4 and IPv6", false)
   .option("--host", "with --real: one node, on this host itself, instead of nodes in network namespaces", false)
   .option("--no-demo", "do not deploy the demo")
   .option("--kubeconfig <path>", "where to write the kubeconfig")

@@ -26,8 +26,9 @@ export async function nodePart(access: PartAccess, flags: NodeFlags): Promise<Co
   const { client, logger, ca, clientCertificate, clientKey } = access;
   const rootDir = resolve(flags.root);
   const { runtime, release } = await openRuntime(flags, rootDir, access);
+  const own = flags.address.split(",");
   const addresses: readonly NodeAddress[] = [
-    { type: "InternalIP", address: flags.address },
+    ...own.map((address) => ({ type: "InternalIP", address })),
     { type: "Hostname", address: flags.name },
   ];
   const tls =
@@ -54,7 +55,7 @@ export async function nodePart(access: PartAccess, flags: NodeFlags): Promise<Co
     // Without a certificate of its own there is nothing to serve with.
     ...(tls === undefined
       ? {}
-      : { server: { address: flags.address, port: flags.port, tls, authorization: "webhook" } }),
+      : { server: { address: own[0] ?? flags.address, port: flags.port, tls, authorization: "webhook" } }),
   });
   return {
     name: agent.name,

@@ -3,6 +3,7 @@ import { InvalidArgumentError } from "commander";
 export interface UpOptions {
   readonly real: boolean;
   readonly host: boolean;
+  readonly dualStack: boolean;
   readonly demo: boolean;
   readonly kubeconfig?: string | undefined;
   readonly port?: number | undefined;

@@ -15,7 +15,7 @@ import { provision } from "./provision.js";
 import type { Choices, UpCluster } from "./up.js";
 import type { UpOptions } from "./up-options.js";
 
-const serviceCidr = "10.96.0.0/12";
+const serviceCidrs = { single: "10.96.0.0/12", dual: "10.96.0.0/12,fdc0:96::/108" } as const;
 const apiPort = 6443;
 
 /** A cluster of real parts: etcd, a containerd and a kernel's packet filter for each node, each node a network namespace. */
@@ -27,6 +27,7 @@ export async function bringUpReal(
   events: Required<Pick<SupervisorEvents, "ready">>,
 ): Promise<UpCluster> {
   await provision(chosen.store ?? "etcd", chosen.proxy ?? "iptables", (text) => process.stdout.write(`${text}\n`));
+  const serviceCidr = serviceCidrs[options.dualStack ? "dual" : "single"];
   const host = await createRealHost({
     stateDir: join(dataDir.path, "real"),
     nodes: Array.from({ length: options.host ? 1 : options.nodes }, (_, index) => ({ name: `node-${index + 1}` })),
@@ -72,7 +73,7 @@ async function bringUpOn(host: RealHost, store: OpenedStore, parts: RealParts): 
     host: host.hostAddress,
     port: options.port ?? apiPort,
     insecurePort: options.insecurePort,
-    serviceCidr,
+    serviceCidr: serviceCidrs[options.dualStack ? "dual" : "single"],
     // Nodes in namespaces have no way out, nor have their questions.
     dns: { upstreams: options.host ? undefined : [] },
     parts: async (context) => (await Promise.all(host.nodes.map((node) => nodeParts(node, context, parts)))).flat(),
@@ -98,11 +99,12 @@ async function bringUpOn(host: RealHost, store: OpenedStore, parts: RealParts): 
 async function nodeParts(node: RealNode, context: ClusterContext, parts: RealParts): Promise<readonly Component[]> {
   const { pki, api, dns } = context;
   const { chosen, logger, options } = parts;
-  const { name, address, rootDir } = node;
+  const { name, rootDir, six } = node;
+  const addresses = [node.address, six?.address ?? []].flat();
   const server = api.https.url;
   const agentConfig = join(rootDir, "kubeconfig");
   const proxyConfig = join(rootDir, "proxy-kubeconfig");
-  const pair = await pki.node(name, { ipAddresses: [address] });
+  const pair = await pki.node(name, { ipAddresses: addresses });
   await writeKubeconfig(agentConfig, await kubeconfigFor(pki, server, `system:node:${name}`, pair));
   await writeKubeconfig(proxyConfig, await kubeconfigFor(pki, server, "system:kube-proxy", pki.proxy));
   const cli = [process.execPath, process.argv[1] ?? "coxswain"];
@@ -114,9 +116,9 @@ async function nodeParts(node: RealNode, context: ClusterContext, parts: RealPar
       "--cri-socket",
       node.criSocket,
       "--address",
-      address,
+      addresses.join(),
       "--pod-cidr",
-      node.podCidr,
+      [node.podCidr, six?.podCidr ?? []].flat().join(),
       "--cgroup-root",
       node.cgroupRoot,
     ],

@@ -60,6 +60,9 @@ function choices(options: UpOptions): { [K in keyof Choices]: NonNullable<Choice
   if (proxy === "userspace" && runtime !== "process")
     throw new UsageError("--proxy userspace serves the pods of --runtime process");
   if (options.host && !real) throw new UsageError("--host goes with --real");
+  if (options.dualStack && (!real || options.host)) {
+    throw new UsageError("--dual-stack goes with --real, without --host: it needs networks of its own making");
+  }
   if (process.platform !== "linux" && runtime !== "fake")
     throw new UsageError("running pods needs Linux; here only --runtime fake works");
   return { runtime, proxy, store };

@@ -7,7 +7,10 @@ import type { Runtime } from "../runtime/index.js";
 import { afterBootstrap, type ClusterContext, type ClusterOptions, identities } from "./cluster.js";
 
 export interface MachineOptions {
-  /** By which the API server and other nodes reach this machine; the node's API listens there. */
+  /**
+   * By which the API server and other nodes reach this machine; one of each family with a comma between them, if it has both. The node's
+   * API listens at the first one.
+   */
   readonly address: string;
   /** Folder for volumes, logs and state. */
   readonly rootDir: string;
@@ -17,7 +20,7 @@ export interface MachineOptions {
   readonly proxy?: ProxyBackend | undefined;
   /** Of the node. Default: the host's. */
   readonly name?: string | undefined;
-  /** The addresses of this node's pods; absent: the network's own business. */
+  /** The addresses of this node's pods, one block of each family with a comma between them; absent: the network's own business. */
   readonly podCidr?: string | undefined;
   /** Name servers of pods. Default: the cluster's own, if it has one. */
   readonly clusterDns?: readonly string[] | undefined;
@@ -54,9 +57,10 @@ async function agent(options: MachineOptions, context: ClusterContext, nodeName:
   const { clock, random, logger, pki, clientFor, dns } = context;
   const { address, rootDir, runtime, podCidr, cgroupRoot, port = 10_250 } = options;
   const { eviction, imageCollection } = options;
-  const pair = await pki.node(nodeName, { ipAddresses: [address] });
+  const own = address.split(",");
+  const pair = await pki.node(nodeName, { ipAddresses: own });
   const addresses: readonly NodeAddress[] = [
-    { type: "InternalIP", address },
+    ...own.map((each) => ({ type: "InternalIP", address: each })),
     { type: "Hostname", address: nodeName },
   ];
   return createNodeAgent({
@@ -76,7 +80,7 @@ async function agent(options: MachineOptions, context: ClusterContext, nodeName:
     eviction,
     imageCollection,
     server: {
-      address,
+      address: own[0] ?? address,
       port,
       tls: { key: pair.key, cert: pair.certificate, clientCa: pki.ca.certificate },
       authorization: "webhook",

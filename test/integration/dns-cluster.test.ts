@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parseIp } from "../../src/api/index.js";
 import type { ScenarioCluster } from "./scenario/scenario.js";
 import { eventually } from "./support/cli-program.js";
 import { startRealCluster } from "./support/cluster-real.js";
@@ -13,7 +14,7 @@ describe("names in a real cluster", () => {
   let kubectl: Kubectl;
 
   beforeAll(async () => {
-    cluster = await startRealCluster();
+    cluster = await startRealCluster(["--dual-stack"]);
     await cluster.kubectl.ok(["create", "namespace", namespace]);
     kubectl = cluster.kubectl.in(namespace);
     await kubectl.ok("apply -f -", { stdin: objects(cluster) });
@@ -72,6 +73,27 @@ describe("names in a real cluster", () => {
     expect(stdout.trim()).toBe(`front.headless.${at}`);
   });
 
+  test("services and pods of both families: by name, by address, and on every node's port", async () => {
+    const ip = await ipOf("service", "both", ".spec.clusterIPs[1]");
+    expect(await ipOf("service", "both", ".spec.ipFamilies[*]")).toBe("IPv4 IPv6");
+    await finds(`both.${at}`, "a", await ipOf("service", "both", ".spec.clusterIP"));
+    await finds(`both.${at}`, "aaaa", ip);
+    await finds(reverse(ip), "ptr", `name = both.${at}`);
+    const podIp = await ipOf("pod", "named", ".status.podIPs[1].ip");
+    await finds(`both-headless.${at}`, "aaaa", podIp);
+    await finds(reverse(podIp), "ptr", `.both-headless.${at}`);
+    const port = await ipOf("service", "both", ".spec.ports[0].nodePort");
+    const nodes = await ipOf("nodes", "node-1", ".status.addresses[1].address");
+    for (const host of [ip, nodes]) {
+      const url = `http://[${host}]:${host === ip ? 80 : port}/`;
+      const said = await inPod("querier", "timeout", "5", "wget", "-q", "-O", "-", url);
+      expect(said.stdout, `${url}: ${said.stderr}`).toContain("front");
+    }
+    const { stdout } = await inPod("named", "cat", "/etc/hosts");
+    expect(stdout).toMatch(new RegExp(`^${podIp}\t`, "m"));
+    expect(await kubectl.ok("exec querier -- env")).toMatch(/^POD_IPS=10\.\S+,fdc0:\S+$/m);
+  });
+
   test("a service of another name", async () => {
     const said = await finds(`alias.${at}`, "a", await ipOf("service", "regular", ".spec.clusterIP"));
     expect(said).toContain(`canonical name = regular.${at}`);
@@ -109,6 +131,10 @@ describe("names in a real cluster", () => {
 });
 
 function reverse(ip: string): string {
+  if (ip.includes(":")) {
+    const digits = (parseIp(ip)?.value ?? 0n).toString(16).padStart(32, "0");
+    return `${[...digits].reverse().join(".")}.ip6.arpa`;
+  }
   return `${ip.split(".").reverse().join(".")}.in-addr.arpa`;
 }
 
@@ -119,7 +145,8 @@ function objects({ images }: ScenarioCluster): string {
     metadata: { name, labels },
     spec: { terminationGracePeriodSeconds: 1, ...spec },
   });
-  const sleeper = { containers: [{ name: "main", image: images.shell, command: ["sleep", "100000"] }] };
+  const env = [{ name: "POD_IPS", valueFrom: { fieldRef: { fieldPath: "status.podIPs" } } }];
+  const sleeper = { containers: [{ name: "main", image: images.shell, command: ["sleep", "100000"], env }] };
   const service = (name: string, spec: object): object => ({
     apiVersion: "v1",
     kind: "Service",
@@ -143,6 +170,8 @@ function objects({ images }: ScenarioCluster): string {
       selector,
     ),
     service("regular", { selector, ports }),
+    service("both", { selector, ports, type: "NodePort", ipFamilyPolicy: "RequireDualStack" }),
+    service("both-headless", { selector, clusterIP: "None", ipFamilyPolicy: "PreferDualStack" }),
     service("headless", { selector, ports: headlessPorts, clusterIP: "None" }),
     service("alias", { type: "ExternalName", externalName: `regular.${at}` }),
   ];

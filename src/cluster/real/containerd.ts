@@ -123,8 +123,8 @@ function networkConfig({ plan, runDir, networkName }: ContainerdOptions): object
         ipam: {
           type: "host-local",
           dataDir: join(runDir, "ipam"),
-          ranges: [[{ subnet: plan.podCidr }]],
-          routes: [{ dst: "0.0.0.0/0" }],
+          ranges: [plan.podCidr, plan.six?.podCidr ?? []].flat().map((subnet) => [{ subnet }]),
+          routes: [{ dst: "0.0.0.0/0" }, ...(plan.six === undefined ? [] : [{ dst: "::/0" }])],
         },
       },
       { type: "portmap", capabilities: { portMappings: true }, snat: true },

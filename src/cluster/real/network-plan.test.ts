@@ -19,6 +19,16 @@ test("nodes have addresses and pods of their own, and hosts never share", () => 
   for (const host of hosts) expect(host.hostLink.length).toBeLessThan(16);
 });
 
+test("a second block of services gives nodes and pods addresses of IPv6", () => {
+  const nodes = Array.from({ length: 200 }, (_, index) => ({ name: `n${index}` }));
+  const plan = planNetwork(3, nodes, "10.96.0.0/12,fdc0:96::/108");
+  expect(plan).toMatchObject({ serviceCidr: "10.96.0.0/12", six: { serviceCidr: "fdc0:96::/108" } });
+  const own = plan.nodes.flatMap(({ six }) => [six?.address, six?.podCidr]);
+  expect(new Set([...own, plan.six?.hostAddress]).size).toBe(401);
+  expect(own.slice(0, 2)).toEqual(["fdc0:183::10", "fdc0:183:0:1::/64"]);
+  expect(planNetwork(3, nodes, "10.96.0.0/12").nodes[0]).not.toHaveProperty("six");
+});
+
 test.each([
   { one: "10.0.0.0/8", other: "10.180.0.0/16", expected: true },
   { one: "10.180.3.0/24", other: "10.180.0.0/16", expected: true },

@@ -12,6 +12,8 @@ export interface NodePlan {
   readonly bridge: string;
   readonly address: string;
   readonly podCidr: string;
+  /** Absent: the node has addresses of IPv4 alone. */
+  readonly six?: { readonly address: string; readonly podCidr: string } | undefined;
 }
 
 export interface NetworkPlan {
@@ -25,6 +27,8 @@ export interface NetworkPlan {
   /** Everything but services. */
   readonly cidr: string;
   readonly serviceCidr: string;
+  /** The same of IPv6, where services have a block of it. */
+  readonly six?: { readonly hostAddress: string; readonly cidr: string; readonly serviceCidr: string } | undefined;
   readonly nodes: readonly NodePlan[];
 }
 
@@ -40,10 +44,15 @@ export const maxHosts = 60;
 export const maxNodes = 200;
 const firstSecondOctet = 180;
 
-/** Of `10.180.0.0/16` and the following ones: .0 is between the nodes, the others are the nodes' pods. */
-export function planNetwork(index: number, nodes: readonly NodeRequest[], serviceCidr: string): NetworkPlan {
+/**
+ * Of `10.180.0.0/16` and the following ones: .0 is between the nodes, the others are the nodes' pods. Of IPv6 the same with
+ * `fdc0:180::/48` and the following ones, where `serviceCidrs` has a second block.
+ */
+export function planNetwork(index: number, nodes: readonly NodeRequest[], serviceCidrs: string): NetworkPlan {
   const prefix = prefixOf(index);
+  const [serviceCidr = "", sixServices] = serviceCidrs.split(",");
   const start = `10.${firstSecondOctet + index}`;
+  const startOf6 = `fdc0:${firstSecondOctet + index}`;
   return {
     prefix,
     lan: `${prefix}-lan`,
@@ -51,8 +60,19 @@ export function planNetwork(index: number, nodes: readonly NodeRequest[], servic
     hostAddress: `${start}.0.1`,
     cidr: `${start}.0.0/16`,
     serviceCidr,
+    ...(sixServices === undefined
+      ? {}
+      : { six: { hostAddress: `${startOf6}::1`, cidr: `${startOf6}::/48`, serviceCidr: sixServices } }),
     nodes: nodes.map(({ name, podCidr }, position) => ({
       name,
+      ...(sixServices === undefined
+        ? {}
+        : {
+            six: {
+              address: `${startOf6}::${(position + 16).toString(16)}`,
+              podCidr: `${startOf6}:0:${(position + 1).toString(16)}::/64`,
+            },
+          }),
       netns: `${prefix}-node-${name}`,
       bridge: "cni0",
       address: `${start}.0.${position + 10}`,

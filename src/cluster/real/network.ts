@@ -12,6 +12,11 @@ const forwardingScript = `echo 1 >/proc/sys/net/ipv4/ip_forward
 bridges=/proc/sys/net/bridge/bridge-nf-call-iptables
 if [ -e $bridges ]; then echo 1 >$bridges; fi
 `;
+/** Of a node that has IPv6. */
+const forwarding6Script = `echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
+bridges=/proc/sys/net/bridge/bridge-nf-call-ip6tables
+if [ -e $bridges ]; then echo 1 >$bridges; fi
+`;
 
 /**
  * Makes the nodes' namespaces and what joins them: a bridge in a namespace of its own, so that no rule of the host's
@@ -19,7 +24,7 @@ if [ -e $bridges ]; then echo 1 >$bridges; fi
  * not know of pods and services it refuses instead of sending it on.
  */
 export async function buildNetwork(plan: NetworkPlan): Promise<void> {
-  const { lan, hostLink, hostAddress, nodes } = plan;
+  const { lan, hostLink, hostAddress, nodes, six } = plan;
   if (lan === undefined) return buildOnHost(plan);
   const names = [lan, ...nodes.flatMap(({ netns }) => netns ?? [])];
   await batch(names.map((name) => `netns add ${name}`));
@@ -27,6 +32,8 @@ export async function buildNetwork(plan: NetworkPlan): Promise<void> {
     `link add ${hostLink} type veth peer name host netns ${lan}`,
     ...refusals(plan).map(({ cidr, metric }) => `route add unreachable ${cidr} metric ${metric}`),
     `addr add ${hostAddress}/24 dev ${hostLink}`,
+    // Nobody else is there who could have it: nodad.
+    ...(six === undefined ? [] : [`addr add ${six.hostAddress}/64 dev ${hostLink} nodad`]),
     `link set ${hostLink} up`,
   ]);
   await batch(
@@ -45,7 +52,13 @@ export async function buildNetwork(plan: NetworkPlan): Promise<void> {
     lan,
   );
   await Promise.all(nodes.map((_, index) => buildNode(plan, index)));
-  await batch(nodes.map(({ podCidr, address }) => `route add ${podCidr} via ${address} dev ${hostLink}`));
+  await batch(
+    nodes
+      .flatMap((node) => [node, node.six ?? []].flat())
+      .map(({ podCidr, address }) => {
+        return `route add ${podCidr} via ${address} dev ${hostLink}`;
+      }),
+  );
 }
 
 /** Services are routed to the bridge, so that what no rule translates goes nowhere. */
@@ -62,7 +75,7 @@ async function buildOnHost(plan: NetworkPlan): Promise<void> {
   await run(["sh", "-ec", forwardingScript]);
 }
 
-async function buildNode({ nodes, serviceCidr }: NetworkPlan, index: number): Promise<void> {
+async function buildNode({ nodes, serviceCidr, six }: NetworkPlan, index: number): Promise<void> {
   const node = nodes[index];
   if (node?.netns === undefined) return;
   const others = nodes.filter((other) => other !== node);
@@ -74,10 +87,19 @@ async function buildNode({ nodes, serviceCidr }: NetworkPlan, index: number): Pr
       // Translation comes after routing: without a route a service's address would be refused before it is looked up.
       `route add ${serviceCidr} dev eth0`,
       ...others.map(({ podCidr, address }) => `route add ${podCidr} via ${address}`),
+      ...(six === undefined || node.six === undefined
+        ? []
+        : [
+            `addr add ${node.six.address}/64 dev eth0 nodad`,
+            `route add ${six.serviceCidr} dev eth0`,
+            ...others.flatMap((other) =>
+              other.six ? [`route add ${other.six.podCidr} via ${other.six.address}`] : [],
+            ),
+          ]),
     ],
     node.netns,
   );
-  await run([...enter(node.netns), "sh", "-ec", forwardingScript]);
+  await run([...enter(node.netns), "sh", "-ec", `${forwardingScript}${six === undefined ? "" : forwarding6Script}`]);
 }
 
 /** Takes down all that `buildNetwork` made of it, however far it came. */
@@ -86,7 +108,7 @@ export async function removeNetwork(plan: NetworkPlan): Promise<void> {
   for (const name of names) await attempt(["ip", "netns", "del", name]);
   await attempt(["ip", "link", "del", plan.hostLink]);
   for (const { cidr, metric } of refusals(plan)) {
-    await attempt(["ip", "route", "del", "unreachable", cidr, "metric", String(metric)]);
+    await attempt(["ip", family(cidr), "route", "del", "unreachable", cidr, "metric", String(metric)]);
   }
 }
 
@@ -109,11 +131,21 @@ export async function hostNetworks(): Promise<readonly string[]> {
   });
 }
 
+interface Refusal {
+  readonly cidr: string;
+  readonly metric: number;
+}
+
 /** What the host must not send anywhere else. A metric of its own lets two clusters have the same services. */
-function refusals({ cidr, serviceCidr, nodes, hostLink }: NetworkPlan): readonly { cidr: string; metric: number }[] {
+function refusals({ cidr, serviceCidr, six, nodes, hostLink }: NetworkPlan): readonly Refusal[] {
   const metric = lastMetric + indexOf(hostLink);
   const others = nodes.map(({ podCidr }) => podCidr).filter((podCidr) => !overlap(podCidr, cidr));
-  return [cidr, serviceCidr, ...others].map((each) => ({ cidr: each, metric }));
+  const ofSix = six === undefined ? [] : [six.cidr, six.serviceCidr];
+  return [cidr, serviceCidr, ...others, ...ofSix].map((each) => ({ cidr: each, metric }));
+}
+
+function family(cidr: string): "-4" | "-6" {
+  return cidr.includes(":") ? "-6" : "-4";
 }
 
 function indexOf(hostLink: string): number {

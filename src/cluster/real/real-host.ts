@@ -1,5 +1,6 @@
 import { access, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { parseCidr } from "../../api/index.js";
 import { type Logger, silentLogger } from "../../internal/logger.js";
 import { abandoned, type ClaimRecord, claim, exclusively, hostSettings, openStateDir, runDirOf } from "./claim.js";
 import { planOf, removeHost } from "./cleanup.js";
@@ -18,7 +19,10 @@ export interface RealHostOptions {
   readonly nodes: readonly NodeRequest[];
   /** True: the host itself is the one node, with its own network and firewall. Default: a namespace for each node. */
   readonly onHost?: boolean | undefined;
-  /** Of the cluster's services; nodes send it nowhere. Default 10.96.0.0/12. */
+  /**
+   * Of the cluster's services; nodes send it nowhere. With a block of IPv6 behind it and a comma between, nodes and pods have addresses of
+   * both families, which the host itself as a node cannot. Default 10.96.0.0/12.
+   */
   readonly serviceCidr?: string | undefined;
   /** Where etcd keeps its data; it stays. Default: below stateDir. False: no etcd. */
   readonly etcdDataDir?: string | false | undefined;
@@ -33,6 +37,8 @@ export interface RealNode {
   /** How other nodes and the host reach it. */
   readonly address: string;
   readonly podCidr: string;
+  /** Absent: it has IPv4 alone. */
+  readonly six?: { readonly address: string; readonly podCidr: string } | undefined;
   /** `/run/netns/...`; absent where the node is the host itself. */
   readonly netns?: string | undefined;
   readonly criSocket: string;
@@ -67,6 +73,7 @@ export async function createRealHost(options: RealHostOptions): Promise<RealHost
   const stateDir = resolve(options.stateDir);
   const { nodes, serviceCidr = defaultServiceCidr } = options;
   if (options.onHost && nodes.length !== 1) throw new Error("the host itself can be one node only");
+  checkServiceCidr(serviceCidr, options.onHost === true);
   await checkMachine(nodes);
   const record = await exclusively(async () => {
     for (const left of await abandoned(stateDir)) await removeHost(left);
@@ -154,7 +161,7 @@ class HostBuild {
   }
 
   async #startNode(plan: NodePlan, registryUrl: string): Promise<RealNode> {
-    const { name, netns, address, podCidr } = plan;
+    const { name, netns, address, podCidr, six } = plan;
     const folder = join(this.#record.stateDir, "nodes", name);
     const rootDir = join(folder, "agent");
     await mkdir(rootDir, { recursive: true });
@@ -177,6 +184,7 @@ class HostBuild {
       name,
       address,
       podCidr,
+      six,
       netns: netns === undefined ? undefined : join(netnsFolder, netns),
       criSocket: socket,
       cgroupRoot: `/${this.#plan.prefix}/${name}`,
@@ -191,6 +199,14 @@ class HostBuild {
     await work();
     this.#options.onReady?.(name, performance.now() - began);
   }
+}
+
+function checkServiceCidr(serviceCidr: string, onHost: boolean): void {
+  const families = serviceCidr.split(",").map((cidr) => parseCidr(cidr)?.family);
+  if (families.join() !== "4" && families.join() !== "4,6") {
+    throw new Error(`${serviceCidr} is not a block of IPv4, alone or with one of IPv6 behind it`);
+  }
+  if (onHost && families.length > 1) throw new Error("the host itself as a node has IPv4 alone");
 }
 
 async function checkMachine(nodes: readonly NodeRequest[]): Promise<void> {
