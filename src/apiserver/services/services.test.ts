@@ -1,9 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { builtinDescriptions } from "../../api/describe/index.js";
-import { ipAddresses, type Service, type ServiceSpec, serviceCIDRs, services } from "../../api/index.js";
+import {
+  endpointSlices,
+  ipAddresses,
+  type Service,
+  type ServiceSpec,
+  serviceCIDRs,
+  services,
+} from "../../api/index.js";
 import { builtinStrategies } from "../../api/kinds/index.js";
 import { type Client, createClient } from "../../client/index.js";
 import { MemoryStore } from "../../store/index.js";
+import { ensureKubernetesService } from "../bootstrap/system-objects.js";
 import { ApiServer } from "../server.js";
 import { ipRange, serviceIpRanges } from "./ip-range.js";
 import { serviceHooks } from "./service-hooks.js";
@@ -437,4 +445,21 @@ describe("the families of a service that changes", () => {
     await expect(create("b", taken)).rejects.toThrow("provided IP is already allocated");
     expect(Object.values(await holders())).toEqual(["a", "a"]);
   });
+});
+
+it("the Service kubernetes has the first address of the first range, and endpoints of its family", async () => {
+  await end();
+  await start("fd00:96::/112,10.96.0.0/16");
+  const serviceCidrs = ["fd00:96::/112", "10.96.0.0/16"];
+  const addresses = [{ ip: "fd00:10::1", port: 6443 }];
+  await ensureKubernetesService(client.transport, { serviceCidrs, clusterIp: "fd00:96::1", addresses });
+  const key = { namespace: "default", name: "kubernetes" };
+  expect((await client.get(services, key)).spec).toMatchObject({
+    clusterIPs: ["fd00:96::1"],
+    ipFamilies: ["IPv6"],
+    ipFamilyPolicy: "SingleStack",
+  });
+  expect(await client.get(endpointSlices, key)).toMatchObject({ addressType: "IPv6" });
+  expect((await client.get(serviceCIDRs, { name: "kubernetes" })).spec?.cidrs).toEqual(serviceCidrs);
+  expect((await create("web", prefer)).spec?.ipFamilies).toEqual([v6, v4]);
 });
