@@ -8,13 +8,17 @@ const established = "net.netfilter.nf_conntrack_tcp_timeout_established";
 function kernel(values: Map<string, string>): { readonly exec: Exec; readonly writes: string[] } {
   const writes: string[] = [];
   const exec: Exec = async (_, args) => {
-    const [name = "", value] = (args.at(-1) ?? "").split("=");
-    if (!values.has(name)) return { code: 255, stdout: "", stderr: `cannot stat ${name}` };
-    if (value !== undefined) {
-      writes.push(`${name}=${value}`);
-      values.set(name, value);
+    let stdout = "";
+    for (const arg of args.filter((each) => !each.startsWith("-"))) {
+      const [name = "", value] = arg.split("=");
+      if (!values.has(name)) return { code: 255, stdout: "", stderr: `cannot stat ${name}` };
+      if (value === undefined) stdout += `${values.get(name)}\n`;
+      else {
+        writes.push(arg);
+        values.set(name, value);
+      }
     }
-    return { code: 0, stdout: `${values.get(name)}\n`, stderr: "" };
+    return { code: 0, stdout, stderr: "" };
   };
   return { exec, writes };
 }

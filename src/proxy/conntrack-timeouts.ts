@@ -25,12 +25,10 @@ export class ConntrackTimeouts {
   /** Makes them what they should be. Best effort: what fails is logged, once. */
   async hold(signal?: AbortSignal): Promise<void> {
     try {
-      for (const [name, seconds] of wanted) {
-        const now = Number((await this.#sysctl(["-n", name], signal)).trim());
-        if (now === seconds) continue;
-        await this.#sysctl(["-q", "-w", `${name}=${seconds}`], signal);
-        if (!this.#before.has(name)) this.#before.set(name, now);
-      }
+      const now = await this.#read(signal);
+      const other = [...now].filter(([name, seconds]) => wanted.get(name) !== seconds);
+      await this.#write(new Map(other.map(([name]) => [name, wanted.get(name) ?? 0])), signal);
+      for (const [name, seconds] of other) if (!this.#before.has(name)) this.#before.set(name, seconds);
     } catch (error) {
       if (signal?.aborted) throw error;
       if (!this.#warned) this.#logger.warn("timeouts of TCP connections could not be set", { error });
@@ -40,15 +38,25 @@ export class ConntrackTimeouts {
 
   /** Gives back those that are still what `hold` made them. */
   async release(): Promise<void> {
+    if (this.#before.size === 0) return;
     try {
-      for (const [name, seconds] of this.#before) {
-        const now = Number((await this.#sysctl(["-n", name])).trim());
-        if (now === wanted.get(name)) await this.#sysctl(["-q", "-w", `${name}=${seconds}`]);
-      }
+      const now = await this.#read();
+      await this.#write(new Map([...this.#before].filter(([name]) => now.get(name) === wanted.get(name))));
     } catch (error) {
       this.#logger.warn("timeouts of TCP connections could not be given back", { error });
     }
     this.#before.clear();
+  }
+
+  async #read(signal?: AbortSignal): Promise<ReadonlyMap<string, number>> {
+    const names = [...wanted.keys()];
+    const lines = (await this.#sysctl(["-n", ...names], signal)).split("\n");
+    return new Map(names.map((name, index) => [name, Number(lines[index])]));
+  }
+
+  async #write(values: ReadonlyMap<string, number>, signal?: AbortSignal): Promise<void> {
+    if (values.size === 0) return;
+    await this.#sysctl(["-q", "-w", ...[...values].map(([name, seconds]) => `${name}=${seconds}`)], signal);
   }
 
   async #sysctl(args: readonly string[], signal?: AbortSignal): Promise<string> {
