@@ -48,6 +48,15 @@ export type { AuthorizationContext } from "./authz/default-authorizer.js";
 export { type WebhookAuthorizerOptions, webhookAuthorizer } from "./authz/webhook.js";
 export type { ConvertFunction, ConvertObjects, CustomResourcesOptions } from "./crd/index.js";
 export { CustomResources, crds } from "./crd/index.js";
+export {
+  type EncryptionKey,
+  type EncryptionProvider,
+  type EncryptionRule,
+  parseEncryptionConfiguration,
+} from "./encryption/configuration.js";
+export type { EncryptedStore } from "./encryption/encrypted-store.js";
+export { encryptedStore } from "./encryption/make-store.js";
+export { type ReloadOptions, reloadEncryption } from "./encryption/reload.js";
 export type { InFlightLimits } from "./http/in-flight.js";
 export { type WebhookConnection, WebhookError, webhookClient } from "./outbound/webhook.js";
 export { type OwnResource, ownResource } from "./own/own-resource.js";

@@ -10,9 +10,10 @@ import { type AuditFlags, auditFromFlags } from "./audit-flags.js";
 import { type AuthenticationFlags, authenticationOf } from "./authentication-flags.js";
 import { type AuthorizationFlags, authorizationOf } from "./authorization-flags.js";
 import { consoleLogger } from "./console-logger.js";
+import { type EncryptionFlags, encryptedByFlags } from "./encryption-flags.js";
 import { type OpenedStore, openStore } from "./open-store.js";
 
-export interface ApiServerFlags extends AuthenticationFlags, AuthorizationFlags, AuditFlags {
+export interface ApiServerFlags extends AuthenticationFlags, AuthorizationFlags, AuditFlags, EncryptionFlags {
   readonly store: "memory" | "embedded" | "etcd";
   readonly etcd: string;
   readonly data: string;
@@ -42,7 +43,7 @@ export function apiServerPart(flags: ApiServerFlags): Component {
       const store = await open(flags, data, logger);
       try {
         const cluster = await startCluster({
-          store: store.store,
+          store: await encryptedByFlags(store.store, flags, { signal, logger }),
           pki: folderPkiStorage(join(data, "pki")),
           host: flags.host,
           port: flags.port,

@@ -14,7 +14,7 @@ import {
 } from "../apiserver/index.js";
 import { accessFrom, loadKubeconfig } from "../client/kubeconfig.js";
 import { realClock } from "../internal/clock.js";
-import { UsageError } from "./up-options.js";
+import { parseBoolean, UsageError } from "./up-options.js";
 
 /** The flags of one backend, by the names that commander makes of them. */
 type DeliveryFlags<Name extends "Log" | "Webhook"> = {
@@ -55,7 +55,7 @@ export function addAuditFlags(command: Command): Command {
     .option("--audit-log-maxage <days>", "how long its backups are kept; 0 is for ever", parseNumber, 0)
     .option("--audit-log-maxbackup <n>", "how many of them; 0 is all", parseNumber, 0)
     .option("--audit-log-maxsize <megabytes>", "how large it becomes before it is one; 0 is 100", parseNumber, 0)
-    .option("--audit-log-compress [bool]", "pack its backups with gzip", parseBool, false);
+    .option("--audit-log-compress [bool]", "pack its backups with gzip", parseBoolean, false);
   addDeliveryFlags(command, "log", { mode: "blocking", batch: 1, wait: "0s", throttle: false });
   command
     .option("--audit-webhook-config-file <path>", "a kubeconfig of whoever else they are sent to")
@@ -85,10 +85,10 @@ function addDeliveryFlags(
     .option(flag("batch-buffer-size <n>"), "events kept in mode batch; later ones are lost", parsePositive, 10_000)
     .option(flag("batch-max-size <n>"), "events written together", parsePositive, defaults.batch)
     .addOption(waitOption(flag("batch-max-wait <duration>"), "how long one waits for others", defaults.wait))
-    .option(flag("batch-throttle-enable [bool]"), "limit batches by the second", parseBool, defaults.throttle)
+    .option(flag("batch-throttle-enable [bool]"), "limit batches by the second", parseBoolean, defaults.throttle)
     .option(flag("batch-throttle-qps <n>"), "to so many", parseRate, 10)
     .option(flag("batch-throttle-burst <n>"), "and so many at once after a rest", parsePositive, 15)
-    .option(flag("truncate-enabled [bool]"), "limit the size of events", parseBool, false)
+    .option(flag("truncate-enabled [bool]"), "limit the size of events", parseBoolean, false)
     .option(flag("truncate-max-event-size <bytes>"), "above which they lose their objects", parsePositive, 100 * 1024)
     .option(flag("truncate-max-batch-size <bytes>"), "of all written together", parsePositive, 10 * 1024 * 1024)
     .addOption(new Option(flag("version <version>"), "of the events").choices([version]).default(version));
@@ -218,12 +218,6 @@ function parseRate(text: string): number {
   const value = Number(text);
   if (!/^\d+(\.\d+)?$/.test(text) || value === 0) throw new InvalidArgumentError("must be a positive number");
   return value;
-}
-
-/** As upstream's flags are, with a value or without. */
-function parseBool(text: string): boolean {
-  if (text !== "true" && text !== "false") throw new InvalidArgumentError("true or false is expected");
-  return text === "true";
 }
 
 function parseWait(text: string): number {

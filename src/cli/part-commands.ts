@@ -12,6 +12,7 @@ import { addAuthorizationFlags } from "./authorization-flags.js";
 import { consoleLogger } from "./console-logger.js";
 import { type ControllerManagerFlags, controllerManagerPart } from "./controller-manager-part.js";
 import { type DnsFlags, dnsPart } from "./dns-part.js";
+import { addEncryptionFlags } from "./encryption-flags.js";
 import { parseListenAddress } from "./listen-address.js";
 import { type NodeFlags, nodePart } from "./node-part.js";
 import { type ProxyFlags, proxyPart } from "./proxy-part.js";
@@ -64,7 +65,7 @@ export function addPartCommands(program: Command): void {
     .option("--no-priority-and-fairness", "limit reads and writes by number alone, whoever asks")
     .option("--kubeconfig <path>", "where to write the administrator's kubeconfig; absent: in the data folder")
     .option("-v, --verbose", "log what it does", false);
-  const withFlags = addAuditFlags(addAuthorizationFlags(addAuthenticationFlags(apiServer)));
+  const withFlags = addEncryptionFlags(addAuditFlags(addAuthorizationFlags(addAuthenticationFlags(apiServer))));
   withFlags.action((flags: ApiServerFlags) => runPart(apiServerPart(flags)));
   part(program, "controller-manager", "Run the controllers.")
     .option("--controllers <names>", "which, separated by commas; * is all, -name leaves one out", "*")

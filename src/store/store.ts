@@ -78,6 +78,8 @@ export interface StoreEntry {
   readonly revision: number;
   /** Of the write that created it. */
   readonly createRevision: number;
+  /** The value is kept in a way that is to be given up, as with an old key: an update that changes nothing is to be written all the same. */
+  readonly stale?: boolean;
 }
 
 export interface CallOptions {

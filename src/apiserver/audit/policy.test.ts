@@ -19,6 +19,11 @@ describe("parseAuditPolicy", () => {
 
   const resources = "rules[0].resources[0]";
   it.each([
+    [
+      "fields that are null",
+      policy("omitStages: null\nrules:\n- level: null\n  users: null"),
+      "rules[0].level: Required",
+    ],
     ["no rule", policy("rules: []"), "rules: Required value: without a rule nothing is recorded"],
     [
       "another version",

@@ -1,4 +1,4 @@
-import { refuse, type Shape, shapeErrors } from "../../api/configuration-shape.js";
+import { refuse, type Shape, shapeErrors, withoutNulls } from "../../api/configuration-shape.js";
 import { DecodeError } from "../../api/decode/decode-error.js";
 import { decodeYaml } from "../../api/decode/yaml.js";
 import { type FieldError, invalid, notSupported, required } from "../../api/field-error.js";
@@ -75,7 +75,10 @@ const shape: Shape = {
 export function parseAuditPolicy(text: string): AuditPolicy {
   const document = decoded(text);
   const errors = shapeErrors(document, shape, "");
-  const { apiVersion, kind, ...policy } = (document ?? {}) as AuditPolicy & { apiVersion?: string; kind?: string };
+  const { apiVersion, kind, ...policy } = (withoutNulls(document) ?? {}) as AuditPolicy & {
+    apiVersion?: string;
+    kind?: string;
+  };
   if (apiVersion !== auditApiVersion) errors.unshift(notSupported("apiVersion", apiVersion ?? "", [auditApiVersion]));
   if (kind !== "Policy") errors.unshift(notSupported("kind", kind ?? "", ["Policy"]));
   refuse(errors);

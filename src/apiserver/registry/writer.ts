@@ -108,8 +108,9 @@ export class ObjectWriter {
       // Nothing to write, but the answer must be about what is there now.
       const newest = await this.#store.get(current.key, { signal });
       if (newest === undefined) throw new StoreError("not-found", "deleted meanwhile");
-      if (newest.revision === current.revision) return { stored: current, outcome: "unchanged" };
-      throw new StoreError("conflict", "changed meanwhile", { current: newest });
+      if (newest.revision !== current.revision)
+        throw new StoreError("conflict", "changed meanwhile", { current: newest });
+      if (newest.stale !== true) return { stored: current, outcome: "unchanged" };
     }
     const lease = await this.#leases.leaseFor(endpoint.description.strategy.ttlSeconds);
     this.#cache.writes.expect(current.key, value, decision.object);
