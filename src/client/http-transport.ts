@@ -14,6 +14,7 @@ import {
   type WatchEvent,
 } from "../api/index.js";
 import { type Clock, realClock, sleep } from "../internal/clock.js";
+import type { CredentialSource, Credentials } from "./credentials.js";
 import { parseResourceList } from "./discovery-document.js";
 import { type HttpCall, httpCall } from "./request-path.js";
 import { WatchDecoder } from "./watch-decoder.js";
@@ -31,6 +32,8 @@ export interface HttpTransportOptions {
   readonly tlsServerName?: string | undefined;
   /** A bearer token; called for every request, so that one which is renewed is picked up. */
   readonly token?: (() => string | undefined | Promise<string | undefined>) | undefined;
+  /** Renewed while the client works; what they have comes before `token`, `clientCertificate` and `clientKey`. */
+  readonly credentials?: CredentialSource | undefined;
   readonly basicAuth?: { readonly username: string; readonly password: string } | undefined;
   readonly impersonate?:
     | (Pick<UserInfo, "uid" | "extra"> & { readonly user: string; readonly groups?: readonly string[] })
@@ -56,6 +59,10 @@ export class HttpTransport implements Transport, AsyncDisposable {
   readonly #origin: string;
   readonly #prefix: string;
   #agents: Promise<Agents> | undefined;
+  /** The certificate that the agents show. */
+  #shown: string | undefined;
+  /** Of certificates that were shown before: what is under way goes on. */
+  readonly #retired = new Set<Promise<Agents>>();
 
   constructor(options: HttpTransportOptions) {
     this.#options = options;
@@ -113,8 +120,10 @@ export class HttpTransport implements Transport, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const agents = await this.#agents;
-    await Promise.all([agents?.short.destroy(), agents?.watch.destroy()]);
+    for (const made of [this.#agents, ...this.#retired]) {
+      const agents = await made;
+      await Promise.all([agents?.short.destroy(), agents?.watch.destroy()]);
+    }
   }
 
   async #send(
@@ -124,10 +133,20 @@ export class HttpTransport implements Transport, AsyncDisposable {
     accept = "application/json",
   ): Promise<Dispatcher.ResponseData> {
     const { maxRetries = 10 } = this.#options;
+    let renewed = false;
     for (let tries = 0; ; tries++) {
-      const response = await this.#dispatch(call, signal, kind, accept);
+      const credentials = await this.#options.credentials?.current();
+      const response = await this.#dispatch(call, signal, kind, accept, credentials);
       if (response.statusCode < 300) return response;
       const error = await errorOf(response);
+      if (response.statusCode === 401 && credentials !== undefined) {
+        this.#options.credentials?.refused(credentials);
+        // Once: who is still not known with new ones will not be with the next.
+        if (!renewed) {
+          renewed = true;
+          continue;
+        }
+      }
       const seconds = retryAfter(response);
       const again = (response.statusCode === 429 || response.statusCode === 503) && seconds !== undefined;
       if (!again || tries >= maxRetries) throw error;
@@ -141,16 +160,16 @@ export class HttpTransport implements Transport, AsyncDisposable {
     signal: AbortSignal | undefined,
     kind: keyof Agents,
     accept: string,
+    credentials: Credentials | undefined,
   ): Promise<Dispatcher.ResponseData> {
     signal?.throwIfAborted();
-    this.#agents ??= makeAgents(this.#options);
-    const agents = await this.#agents;
+    const agents = await this.#agentsFor(credentials);
     try {
       return await agents[kind].request({
         origin: this.#origin,
         method: call.method,
         path: `${this.#prefix}${call.path}`,
-        headers: await this.#headers(call, accept),
+        headers: await this.#headers(call, accept, credentials),
         body: call.body ?? null,
         signal: signal ?? null,
       });
@@ -162,11 +181,32 @@ export class HttpTransport implements Transport, AsyncDisposable {
     }
   }
 
-  async #headers(call: HttpCall, accept: string): Promise<Record<string, string | string[]>> {
+  #agentsFor({ clientCertificate, clientKey }: Credentials = {}): Promise<Agents> {
+    const before = this.#agents;
+    if (before !== undefined && this.#shown === clientCertificate) return before;
+    if (before !== undefined) this.#retire(before);
+    this.#shown = clientCertificate;
+    const own = clientCertificate === undefined ? {} : { clientCertificate, clientKey };
+    this.#agents = makeAgents({ ...this.#options, ...own });
+    return this.#agents;
+  }
+
+  #retire(made: Promise<Agents>): void {
+    this.#retired.add(made);
+    const closed = made.then(({ short, watch }) => Promise.all([short.close(), watch.close()]));
+    // Whatever is left of it goes with the transport.
+    closed.then(() => this.#retired.delete(made)).catch(() => {});
+  }
+
+  async #headers(
+    call: HttpCall,
+    accept: string,
+    credentials: Credentials | undefined,
+  ): Promise<Record<string, string | string[]>> {
     const { token, basicAuth, impersonate, userAgent = "coxswain" } = this.#options;
     const headers: Record<string, string | string[]> = { accept, "user-agent": userAgent };
     if (call.contentType !== undefined) headers["content-type"] = call.contentType;
-    const bearer = await token?.();
+    const bearer = credentials?.token ?? (await token?.());
     if (bearer) headers["authorization"] = `Bearer ${bearer}`;
     else if (basicAuth !== undefined) {
       const { username, password } = basicAuth;

@@ -102,9 +102,19 @@ test.each([
   ["no YAML", "a: [", "the kubeconfig is no YAML"],
   ["a list", "[]", "the kubeconfig is no mapping"],
   [
-    "a plugin",
+    "a plugin of an API that nobody knows",
     "clusters: [{name: c, cluster: {server: 'https://h'}}]\nusers: [{name: u, user: {exec: {command: x}}}]\ncontexts: [{name: x, context: {cluster: c, user: u}}]\ncurrent-context: x",
-    'user "u": exec plugins are not supported',
+    'user "u": exec plugin: invalid apiVersion ""',
+  ],
+  [
+    "a plugin that says not whether it asks people",
+    "clusters: [{name: c, cluster: {server: 'https://h'}}]\nusers: [{name: u, user: {exec: {command: x, apiVersion: client.authentication.k8s.io/v1}}}]\ncontexts: [{name: x, context: {cluster: c, user: u}}]\ncurrent-context: x",
+    'user "u": exec: interactiveMode must be specified',
+  ],
+  [
+    "a provider",
+    "clusters: [{name: c, cluster: {server: 'https://h'}}]\nusers: [{name: u, user: {auth-provider: {name: x}}}]\ncontexts: [{name: x, context: {cluster: c, user: u}}]\ncurrent-context: x",
+    'user "u": auth-provider plugins are not supported',
   ],
 ])("a kubeconfig is refused in one sentence: %s", async (_, text, message) => {
   const access = async () => accessFrom(await parseKubeconfig(text));

@@ -11,6 +11,7 @@ export type {
   WriteOptions,
 } from "./client.js";
 export { createClient } from "./client.js";
+export type { CredentialSource, Credentials } from "./credentials.js";
 export type { EventDetails, EventRecorder, EventRecorderOptions, EventType } from "./event-recorder.js";
 export { createEventRecorder, discardEvents, referenceTo } from "./event-recorder.js";
 export { createEventSeriesRecorder } from "./event-series-recorder.js";

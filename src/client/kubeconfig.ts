@@ -1,4 +1,6 @@
 import { realClock } from "../internal/clock.js";
+import type { CredentialSource } from "./credentials.js";
+import type { ExecPlugin } from "./exec-credentials.js";
 import type { HttpTransportOptions } from "./http-transport.js";
 
 interface Named<T> {
@@ -12,6 +14,7 @@ export interface KubeconfigCluster {
   readonly "certificate-authority-data"?: string;
   readonly "insecure-skip-tls-verify"?: boolean;
   readonly "tls-server-name"?: string;
+  readonly extensions?: readonly { readonly name: string; readonly extension: unknown }[];
 }
 
 export interface KubeconfigUser {
@@ -27,7 +30,7 @@ export interface KubeconfigUser {
   readonly "as-groups"?: readonly string[];
   readonly "as-uid"?: string;
   readonly "as-user-extra"?: { readonly [key: string]: readonly string[] };
-  readonly exec?: unknown;
+  readonly exec?: ExecPlugin;
   readonly "auth-provider"?: unknown;
 }
 
@@ -76,7 +79,12 @@ export async function parseKubeconfig(text: string, folder = "."): Promise<Kubec
     currentContext: typeof root["current-context"] === "string" ? root["current-context"] : "",
     clusters: new Map(clusters.map(({ name, value }) => [name, absolute(value, ["certificate-authority"])])),
     users: new Map(
-      users.map(({ name, value }) => [name, absolute(value, ["client-certificate", "client-key", "tokenFile"])]),
+      users.map(({ name, value }) => {
+        const user = absolute(value, ["client-certificate", "client-key", "tokenFile"]);
+        // A command without a folder is looked for in PATH.
+        const inFolder = user.exec?.command?.includes("/") ? absolute(user.exec, ["command"]) : user.exec;
+        return [name, inFolder === undefined ? user : { ...user, exec: inFolder }];
+      }),
     ),
     contexts: new Map(entries<KubeconfigContext>(root, "contexts", "context").map(({ name, value }) => [name, value])),
   };
@@ -118,18 +126,19 @@ export async function accessFrom(
   const cluster = kubeconfig.clusters.get(chosen.cluster);
   if (cluster === undefined) throw new KubeconfigError(`context "${context}": no cluster named "${chosen.cluster}"`);
   const user = kubeconfig.users.get(chosen.user) ?? {};
-  for (const plugin of ["exec", "auth-provider"] as const) {
-    if (user[plugin] !== undefined)
-      throw new KubeconfigError(`user "${chosen.user}": ${plugin} plugins are not supported`);
+  if (user["auth-provider"] !== undefined) {
+    throw new KubeconfigError(`user "${chosen.user}": auth-provider plugins are not supported`);
   }
+  const ca = await pem(cluster["certificate-authority-data"], cluster["certificate-authority"]);
   const options: HttpTransportOptions = {
     server: cluster.server,
-    ca: await pem(cluster["certificate-authority-data"], cluster["certificate-authority"]),
+    ca,
     clientCertificate: await pem(user["client-certificate-data"], user["client-certificate"]),
     clientKey: await pem(user["client-key-data"], user["client-key"]),
     insecure: cluster["insecure-skip-tls-verify"],
     tlsServerName: cluster["tls-server-name"],
     token: tokenOf(user),
+    ...(user.exec === undefined ? {} : { credentials: await pluginOf(user.exec, chosen.user, cluster, ca) }),
     ...(user.username === undefined ? {} : { basicAuth: { username: user.username, password: user.password ?? "" } }),
     ...(user.as === undefined ? {} : { impersonate: impersonation(user.as, user) }),
   };
@@ -195,6 +204,32 @@ function impersonation(user: string, entry: KubeconfigUser): NonNullable<HttpTra
     ...(uid === undefined ? {} : { uid }),
     ...(extra === undefined ? {} : { extra }),
   };
+}
+
+const execExtension = "client.authentication.k8s.io/exec";
+
+async function pluginOf(
+  plugin: ExecPlugin,
+  name: string,
+  cluster: KubeconfigCluster,
+  ca: string | undefined,
+): Promise<CredentialSource> {
+  const { ExecPluginError, execCredentials, runPluginProcess } = await import("./exec-credentials.js");
+  const config = cluster.extensions?.find((one) => one.name === execExtension)?.extension;
+  const told = {
+    server: cluster.server,
+    "tls-server-name": cluster["tls-server-name"],
+    "insecure-skip-tls-verify": cluster["insecure-skip-tls-verify"],
+    "certificate-authority-data": ca === undefined ? undefined : Buffer.from(ca).toString("base64"),
+    config,
+  };
+  const terminal = process.stdin.isTTY === true;
+  try {
+    return execCredentials({ plugin, cluster: told, run: runPluginProcess, terminal, clock: realClock });
+  } catch (cause) {
+    if (!(cause instanceof ExecPluginError)) throw cause;
+    throw new KubeconfigError(`user "${name}": ${cause.message}`, { cause });
+  }
 }
 
 function tokenOf({ token, tokenFile }: KubeconfigUser): HttpTransportOptions["token"] {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
@@ -19,7 +19,7 @@ import {
   createCertificateAuthority,
 } from "../../src/apiserver/pki/certificate-authority.js";
 import { createClient, HttpTransport } from "../../src/client/index.js";
-import { formatKubeconfig } from "../../src/client/kubeconfig.js";
+import { accessFrom, formatKubeconfig, parseKubeconfig } from "../../src/client/kubeconfig.js";
 import { type Cluster, startCluster } from "../../src/cluster/cluster.js";
 import { webhookConnection } from "../../src/cluster/webhook-connection.js";
 import { realClock } from "../../src/internal/clock.js";
@@ -291,4 +291,68 @@ test("who is asked changes with the file", async () => {
   while (!(await allowed()) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
   expect((await list("other", "open")).items).toEqual([]);
   await expect(list("judged", "open")).rejects.toMatchObject({ status: { code: 403 } });
+});
+
+/** A kubeconfig whose plugin prints one answer after the other, and says in a file how often it was run. */
+async function pluginClient(
+  statuses: readonly object[],
+): Promise<{ readonly transport: HttpTransport; readonly runs: () => Promise<number> }> {
+  const counter = join(folder, `runs-${statuses.length}-${Math.random()}`);
+  const script = `
+    const { appendFileSync, readFileSync } = require("node:fs");
+    appendFileSync(process.env.COUNTER, "x");
+    const statuses = ${JSON.stringify(statuses)};
+    const status = statuses[Math.min(readFileSync(process.env.COUNTER).length, statuses.length) - 1];
+    const { apiVersion, spec } = JSON.parse(process.env.KUBERNETES_EXEC_INFO);
+    if (spec.cluster.server !== ${JSON.stringify(cluster.url)}) process.exit(1);
+    console.log(JSON.stringify({ apiVersion, kind: "ExecCredential", status }));`;
+  const exec = {
+    apiVersion: "client.authentication.k8s.io/v1",
+    command: process.execPath,
+    args: ["-e", script],
+    env: [{ name: "COUNTER", value: counter }],
+    interactiveMode: "Never",
+    provideClusterInfo: true,
+  };
+  const authority = Buffer.from(cluster.pki.ca.certificate).toString("base64");
+  const text = await formatKubeconfig({
+    name: "plugin",
+    cluster: { server: cluster.url, "certificate-authority-data": authority },
+    user: { exec },
+  });
+  const { options } = await accessFrom(await parseKubeconfig(text));
+  return { transport: new HttpTransport(options), runs: async () => (await readFile(counter)).length };
+}
+
+async function nameBy(transport: HttpTransport): Promise<string | undefined> {
+  const review = { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview", metadata: {} } as const;
+  return (await createClient(transport).create(selfSubjectReviews, review)).status?.userInfo?.username;
+}
+
+test("a plugin of a kubeconfig logs in, and is asked again when it is refused", async () => {
+  const { transport, runs } = await pluginClient([{ token: "bad" }, { token: "from-the-webhook" }]);
+  await using _ = transport;
+  expect(await nameBy(transport)).toBe("hook");
+  expect(await nameBy(transport)).toBe("hook");
+  expect(await runs()).toBe(2);
+});
+
+test("a plugin that does not help is run once more for each request, not for ever", async () => {
+  const { transport, runs } = await pluginClient([{ token: "bad" }]);
+  await using _ = transport;
+  await expect(nameBy(transport)).rejects.toMatchObject({ status: { code: 401 } });
+  expect(await runs()).toBe(2);
+});
+
+test("a plugin may give certificates, which connections are made anew for", async () => {
+  const pairs = await Promise.all(["n1", "n2"].map((name) => cluster.pki.node(name)));
+  const [first, second] = pairs.map(({ certificate, key }) => ({
+    clientCertificateData: certificate,
+    clientKeyData: key,
+  }));
+  const over = new Date(Date.now() - 1000).toISOString();
+  const { transport } = await pluginClient([{ ...first, expirationTimestamp: over }, { ...second }]);
+  await using _ = transport;
+  expect(await nameBy(transport)).toBe("system:node:n1");
+  expect(await nameBy(transport)).toBe("system:node:n2");
 });
