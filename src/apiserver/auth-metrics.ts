@@ -1,97 +1,85 @@
 import type { Clock } from "../internal/clock.js";
+import { exponentialBounds, Metrics } from "../internal/metrics.js";
 import type { AuthenticatedUser, Authenticator } from "./authn/authenticator.js";
 import type { AuthorizationDecision, Authorizer } from "./authz/authorizer.js";
-import { LabelledCounter, LabelledHistogram } from "./http/labelled-metrics.js";
 
-/** Powers of two from a millisecond on. */
-const durations: readonly number[] = Array.from({ length: 15 }, (_, power) => 0.001 * 2 ** power);
-const webhookDurations: readonly number[] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const durations = exponentialBounds(0.001, 2, 15);
+const webhookDurations = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const conditionDurations = [0.001, 0.005, 0.01, 0.025, 0.1, 0.2, 0.25];
+
+type Counter = ReturnType<Metrics["counter"]>;
+type Durations = ReturnType<Metrics["histogram"]>;
 
 /** How requests are authenticated and authorized, under upstream's names. */
 export class AuthMetrics {
-  readonly authenticationAttempts: LabelledCounter = new LabelledCounter(
+  readonly #all = new Metrics();
+  readonly authenticationAttempts: Counter = this.#all.counter(
     "authentication_attempts",
-    "Counter of authenticated attempts.",
+    "Attempts to authenticate, by their result.",
     ["result"],
   );
-  readonly authenticationSeconds: LabelledHistogram = new LabelledHistogram(
+  readonly authenticationSeconds: Durations = this.#all.histogram(
     "authentication_duration_seconds",
-    "Authentication duration in seconds broken out by result.",
-    ["result"],
+    "How long authentication took, by its result.",
     durations,
+    ["result"],
   );
-  readonly authenticatedRequests: LabelledCounter = new LabelledCounter(
+  readonly authenticatedRequests: Counter = this.#all.counter(
     "authenticated_user_requests",
-    "Counter of authenticated requests broken out by username.",
+    "Authenticated requests, by kinds of user names.",
     ["username"],
   );
-  readonly authorizationAttempts: LabelledCounter = new LabelledCounter(
+  readonly authorizationAttempts: Counter = this.#all.counter(
     "authorization_attempts_total",
-    "Counter of authorization attempts broken down by result.",
+    "Attempts to authorize, by their result.",
     ["result"],
   );
-  readonly authorizationSeconds: LabelledHistogram = new LabelledHistogram(
+  readonly authorizationSeconds: Durations = this.#all.histogram(
     "authorization_duration_seconds",
-    "Authorization duration in seconds broken out by result.",
-    ["result"],
+    "How long authorization took, by its result.",
     durations,
+    ["result"],
   );
-  readonly decisions: LabelledCounter = new LabelledCounter(
+  readonly decisions: Counter = this.#all.counter(
     "apiserver_authorization_decisions_total",
-    "Terminal decisions made by an authorizer, by its type and name.",
+    "Terminal decisions of authorizers.",
     ["decision", "name", "type"],
   );
-  readonly webhookEvaluations: LabelledCounter = new LabelledCounter(
+  readonly webhookEvaluations: Counter = this.#all.counter(
     "apiserver_authorization_webhook_evaluations_total",
     "Round-trips to authorization webhooks.",
     ["name", "result"],
   );
-  readonly webhookSeconds: LabelledHistogram = new LabelledHistogram(
+  readonly webhookSeconds: Durations = this.#all.histogram(
     "apiserver_authorization_webhook_duration_seconds",
-    "Request latency in seconds.",
-    ["name", "result"],
+    "How long round-trips to authorization webhooks took.",
     webhookDurations,
-  );
-  readonly webhookFailOpen: LabelledCounter = new LabelledCounter(
-    "apiserver_authorization_webhook_evaluations_fail_open_total",
-    "NoOpinion results due to webhook timeout or error.",
     ["name", "result"],
   );
-  readonly conditionErrors: LabelledCounter = new LabelledCounter(
+  readonly webhookFailOpen: Counter = this.#all.counter(
+    "apiserver_authorization_webhook_evaluations_fail_open_total",
+    "Failures of authorization webhooks that left it to others.",
+    ["name", "result"],
+  );
+  readonly conditionErrors: Counter = this.#all.counter(
     "apiserver_authorization_match_condition_evaluation_errors_total",
     "Errors of match conditions of authorization webhooks.",
     ["name", "type"],
   );
-  readonly conditionExclusions: LabelledCounter = new LabelledCounter(
+  readonly conditionExclusions: Counter = this.#all.counter(
     "apiserver_authorization_match_condition_exclusions_total",
     "Requests that match conditions kept from an authorization webhook.",
     ["name", "type"],
   );
-  readonly conditionSeconds: LabelledHistogram = new LabelledHistogram(
+  readonly conditionSeconds: Durations = this.#all.histogram(
     "apiserver_authorization_match_condition_evaluation_seconds",
-    "How long match conditions of an authorization webhook took, in seconds.",
+    "How long match conditions of an authorization webhook took.",
+    conditionDurations,
     ["name", "type"],
-    [0.001, 0.005, 0.01, 0.025, 0.1, 0.2, 0.25],
   );
 
   text(): string {
-    const lines: string[] = [];
-    for (const metric of [
-      this.authenticationAttempts,
-      this.authenticationSeconds,
-      this.authenticatedRequests,
-      this.authorizationAttempts,
-      this.authorizationSeconds,
-      this.decisions,
-      this.webhookEvaluations,
-      this.webhookSeconds,
-      this.webhookFailOpen,
-      this.conditionErrors,
-      this.conditionExclusions,
-      this.conditionSeconds,
-    ]) {
-      metric.write(lines);
-    }
+    const lines = this.#all.lines();
     return lines.length === 0 ? "" : `${lines.join("\n")}\n`;
   }
 }
@@ -99,9 +87,9 @@ export class AuthMetrics {
 /** The same, with every request counted. */
 export function measuredAuthenticator(authenticator: Authenticator, metrics: AuthMetrics, clock: Clock): Authenticator {
   const note = (startMs: number, found: AuthenticatedUser | undefined, result: string): void => {
-    metrics.authenticationAttempts.add(result);
-    metrics.authenticationSeconds.observe((clock.now() - startMs) / 1000, result);
-    if (found !== undefined) metrics.authenticatedRequests.add(shortUsername(found.user.username));
+    metrics.authenticationAttempts.add([result]);
+    metrics.authenticationSeconds.observe((clock.now() - startMs) / 1000, [result]);
+    if (found !== undefined) metrics.authenticatedRequests.add([shortUsername(found.user.username)]);
   };
   const done = (startMs: number, found: AuthenticatedUser | undefined): AuthenticatedUser | undefined => {
     note(startMs, found, found === undefined ? "failure" : "success");
@@ -150,8 +138,8 @@ export function measuredAuthorizer(authorizer: Authorizer, metrics: AuthMetrics,
   const note = (startMs: number, decision: AuthorizationDecision): AuthorizationDecision => {
     const failed = decision.error !== undefined && decision.decision !== "allow";
     const result = failed ? "error" : results[decision.decision];
-    metrics.authorizationAttempts.add(result);
-    metrics.authorizationSeconds.observe((clock.now() - startMs) / 1000, result);
+    metrics.authorizationAttempts.add([result]);
+    metrics.authorizationSeconds.observe((clock.now() - startMs) / 1000, [result]);
     return decision;
   };
   return {
@@ -172,7 +160,7 @@ export function countedAuthorizer(
   metrics: AuthMetrics,
 ): Authorizer {
   const note = (decision: AuthorizationDecision): AuthorizationDecision => {
-    if (decision.decision !== "noOpinion") metrics.decisions.add(results[decision.decision], name, type);
+    if (decision.decision !== "noOpinion") metrics.decisions.add([results[decision.decision], name, type]);
     return decision;
   };
   return {

@@ -15,12 +15,19 @@ export class Metrics {
 
   counter(name: string, help: string, labels: readonly string[] = []): { add(values?: Values, by?: number): void } {
     const samples = this.#samples(name, "counter", help, labels);
-    return { add: (values = [], by = 1) => void samples.set(text(labels, values), at(samples, labels, values) + by) };
+    const text = texts(labels);
+    return {
+      add(values = [], by = 1) {
+        const series = text(values);
+        samples.set(series, (samples.get(series) ?? 0) + by);
+      },
+    };
   }
 
   gauge(name: string, help: string, labels: readonly string[] = []): { set(value: number, values?: Values): void } {
     const samples = this.#samples(name, "gauge", help, labels);
-    return { set: (value, values = []) => void samples.set(text(labels, values), value) };
+    const text = texts(labels);
+    return { set: (value, values = []) => void samples.set(text(values), value) };
   }
 
   /** `bounds` in ascending order. */
@@ -36,9 +43,10 @@ export class Metrics {
       for (const [series, histogram] of all) histogram.write(lines, name, series);
     };
     this.#families.push({ name, type: "histogram", help, write });
+    const text = texts(labels);
     return {
       observe(value, values = []) {
-        const series = text(labels, values);
+        const series = text(values);
         const histogram = all.get(series) ?? new Histogram(bounds);
         all.set(series, histogram);
         histogram.observe(value);
@@ -75,10 +83,16 @@ export function exponentialBounds(start: number, factor: number, count: number):
   return Array.from({ length: count }, (_, step) => Number((start * factor ** step).toPrecision(15)));
 }
 
-function at(samples: ReadonlyMap<string, number>, labels: readonly string[], values: Values): number {
-  return samples.get(text(labels, values)) ?? 0;
-}
-
-function text(labels: readonly string[], values: Values): string {
-  return labels.map((label, index) => `${label}=${JSON.stringify(values[index] ?? "")}`).join(",");
+/** Gives the text of a series, put together once: some are counted with every request. */
+function texts(labels: readonly string[]): (values: Values) => string {
+  const known = new Map<string, string>();
+  return (values) => {
+    const key = values.length === 1 ? (values[0] ?? "") : values.join("\0");
+    let text = known.get(key);
+    if (text === undefined) {
+      text = labels.map((label, index) => `${label}=${JSON.stringify(values[index] ?? "")}`).join(",");
+      known.set(key, text);
+    }
+    return text;
+  };
 }

@@ -73,12 +73,12 @@ class WebhookAuthorizer implements Authorizer {
     if (conditions === undefined || conditions.compiled.length === 0) return true;
     const startMs = clock.now();
     const outcome = await conditions.expressions.match(conditions.compiled, asked);
-    metrics.conditionSeconds.observe((clock.now() - startMs) / 1000, name, "Webhook");
+    metrics.conditionSeconds.observe((clock.now() - startMs) / 1000, [name, "Webhook"]);
     if (outcome.error !== undefined) {
-      metrics.conditionErrors.add(name, "Webhook");
+      metrics.conditionErrors.add([name, "Webhook"]);
       throw new Error(`cel evaluation error: ${outcome.error}`);
     }
-    if (!outcome.matches) metrics.conditionExclusions.add(name, "Webhook");
+    if (!outcome.matches) metrics.conditionExclusions.add([name, "Webhook"]);
     return outcome.matches;
   }
 
@@ -104,9 +104,9 @@ class WebhookAuthorizer implements Authorizer {
     const { post, metrics, clock, name, failurePolicy } = this.#options;
     const startMs = clock.now();
     const note = (result: string): void => {
-      metrics.webhookEvaluations.add(name, result);
-      metrics.webhookSeconds.observe((clock.now() - startMs) / 1000, name, result);
-      if (result !== "success" && failurePolicy === "NoOpinion") metrics.webhookFailOpen.add(name, result);
+      metrics.webhookEvaluations.add([name, result]);
+      metrics.webhookSeconds.observe((clock.now() - startMs) / 1000, [name, result]);
+      if (result !== "success" && failurePolicy === "NoOpinion") metrics.webhookFailOpen.add([name, result]);
     };
     try {
       const status = statusOf(await post(review));
