@@ -3,8 +3,8 @@ export type Services = Readonly<Record<string, Readonly<Record<string, readonly 
 
 export interface DefinitionParts {
   /**
-   * A message in each line: its name and its fields, `name:type=number`, where no type is string, `[]` before it is repeated, and `map` is
-   * map<string, string>.
+   * A message in each line: its name and its fields, `name:type=number`, where no type is string, `[]` before it is repeated, `{}` before it is
+   * map<string, it>, and `map` is map<string, string>.
    */
   readonly messages: string;
   /** Values in order of their numbers, from 0. */
@@ -41,12 +41,13 @@ export function definitionOf(packageName: string, { messages, enums, services }:
 }
 
 function fieldOf(text: string): [name: string, field: Field] {
-  const match = /^(\w+)(?::(\[\])?(\w+))?=(\d+)$/.exec(text);
+  const match = /^(\w+)(?::(\[\]|\{\})?(\w+))?=(\d+)$/.exec(text);
   if (match === null) throw new Error(`not a field: ${text}`);
-  const [, name = "", repeated, type = "string", number] = match;
+  const [, name = "", many, type = "string", number] = match;
   const id = Number(number);
   if (type === "map") return [name, { id, type: "string", keyType: "string" }];
-  return [name, repeated === undefined ? { id, type } : { id, type, rule: "repeated" }];
+  if (many === "{}") return [name, { id, type, keyType: "string" }];
+  return [name, many === undefined ? { id, type } : { id, type, rule: "repeated" }];
 }
 
 function methodOf([name, [requestType, response]]: [string, readonly [string, string]]): [string, object] {

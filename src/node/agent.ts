@@ -9,13 +9,14 @@ import { type Random, systemRandom } from "../internal/random.js";
 import { readResolvConf } from "../internal/resolv-conf.js";
 import type { ContainerEvent, RuntimeVersion } from "../runtime/index.js";
 import { NodeAdmission } from "./admission.js";
-import { CsiDrivers } from "./csi/csi-drivers.js";
+import type { CsiDrivers } from "./csi/csi-drivers.js";
 import { CsiVolumes } from "./csi/csi-volumes.js";
-import { DeviceManager } from "./devices/device-manager.js";
+import type { DeviceManager } from "./devices/device-manager.js";
 import { HostUsage } from "./eviction/host-usage.js";
 import { defaultLogRotation, rotateLogs } from "./log-rotation.js";
 import type { NodeAgentOptions } from "./options.js";
 import { removeOrphans } from "./orphans.js";
+import { openPlugins } from "./plugins.js";
 import { type NodeContext, type NodeFacts, podEvent } from "./pod/context.js";
 import { createHookRunner } from "./pod/hooks.js";
 import { imageCredentials } from "./pod/image-credentials.js";
@@ -123,13 +124,14 @@ class Agent implements NodeAgent {
     const resizes = await this.#openResizes(events ?? { event() {} });
     const { cgroupRoot, podCgroups } = this.#options;
     const cgroups = podCgroups ?? (cgroupRoot === undefined ? undefined : await hostPodCgroups());
-    const devices = await this.#openDevices(running);
-    const drivers = this.#makeDrivers(devices);
+    const plugins = await openPlugins(this.#options, () => this.#reportNode(running), running);
+    const { drivers, devices, claims } = plugins;
+    this.#devices = devices;
     const context = this.#makeContext(
       version,
       events ?? { event() {} },
       services,
-      { resizes, cgroups, devices },
+      { resizes, cgroups, devices, claims },
       drivers,
       running,
     );
@@ -141,7 +143,7 @@ class Agent implements NodeAgent {
       await this.#startServer(context);
       await registrar.register(running);
       tasks.push(
-        drivers?.run(running) ?? Promise.resolve(),
+        plugins.run(running),
         this.#options.podSource === undefined ? source.run(running) : Promise.resolve(),
         this.#options.services === undefined && services !== undefined ? services.run(running) : Promise.resolve(),
         registrar.run(running),
@@ -155,6 +157,7 @@ class Agent implements NodeAgent {
       // Not before all pods are known: what nobody wants is removed.
       resizes.retain(new Set(this.#workers.keys()));
       devices?.retain(new Set(this.#workers.keys()));
+      if (claims !== undefined) tasks.push(claims.run(running, (podUid) => this.#workers.has(podUid)));
       resizes.start();
       tasks.push(this.#housekeep(running));
       if (upkeep !== undefined) tasks.push(upkeep.run(running));
@@ -218,7 +221,7 @@ class Agent implements NodeAgent {
     version: RuntimeVersion,
     events: EventRecorder,
     services: Informer<Service> | undefined,
-    more: Pick<NodeContext, "resizes" | "cgroups" | "devices">,
+    more: Pick<NodeContext, "resizes" | "cgroups" | "devices" | "claims">,
     drivers: CsiDrivers | undefined,
     signal: AbortSignal,
   ): NodeContext {
@@ -369,30 +372,11 @@ class Agent implements NodeAgent {
     this.#context?.resizes.retry();
   }
 
-  async #openDevices(signal: AbortSignal): Promise<DeviceManager | undefined> {
-    const { rootDir, devicePlugins = process.getuid?.() === 0 } = this.#options;
-    if (rootDir === undefined || !devicePlugins) return undefined;
-    const onChange = (): void => this.#reportNode(signal);
-    const devices = new DeviceManager({ rootDir, clock: this.#clock, logger: this.#logger, onChange });
-    await devices.open(signal);
-    this.#devices = devices;
-    return devices;
-  }
-
   /** Soon, rather than when it is due. */
   #reportNode(signal: AbortSignal): void {
     this.#registrar?.report(signal).catch((error: unknown) => {
       if (!signal.aborted) this.#logger.warn("cannot report the node's status", { error });
     });
-  }
-
-  /** Drivers put their sockets below the node's folder, where upstream has them. */
-  #makeDrivers(devices: DeviceManager | undefined): CsiDrivers | undefined {
-    const { rootDir, client, nodeName } = this.#options;
-    if (rootDir === undefined) return undefined;
-    const directory = join(rootDir, "plugins_registry");
-    const devicePlugin = devices?.register.bind(devices);
-    return new CsiDrivers({ directory, devicePlugin, client, nodeName, clock: this.#clock, logger: this.#logger });
   }
 
   #makeVolumes(rootDir: string, drivers: CsiDrivers, objects: ObjectWatcher, facts: NodeFacts): VolumeManager {

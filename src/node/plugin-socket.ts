@@ -1,6 +1,7 @@
 import {
   Client,
   type ClientReadableStream,
+  connectivityState,
   credentials,
   Metadata,
   type MethodDefinition,
@@ -12,15 +13,17 @@ import { fromJSON } from "@grpc/proto-loader";
 export type Methods = Readonly<Record<string, MethodDefinition<object, object>>>;
 
 /** As upstream: a driver may have to wait for a disk. */
-const timeoutMs = 120_000;
+const defaultTimeoutMs = 120_000;
 
 /** Calls of one service on a plugin's socket. */
 export class PluginSocket {
   readonly #client: Client;
   readonly #methods: Methods;
+  readonly #timeoutMs: number;
 
-  constructor(path: string, methods: Methods) {
+  constructor(path: string, methods: Methods, timeoutMs: number = defaultTimeoutMs) {
     this.#methods = methods;
+    this.#timeoutMs = timeoutMs;
     this.#client = new Client(`unix://${path}`, credentials.createInsecure(), {
       "grpc.default_authority": "localhost",
       "grpc.use_local_subchannel_pool": 1,
@@ -39,7 +42,7 @@ export class PluginSocket {
         else if (signal.aborted) reject(signal.reason);
         else reject(new Error(wordsOf(error), { cause: error }));
       };
-      const limits = { deadline: Date.now() + timeoutMs };
+      const limits = { deadline: Date.now() + this.#timeoutMs };
       const { path, requestSerialize, responseDeserialize } = method;
       const metadata = new Metadata();
       const call = this.#client.makeUnaryRequest(
@@ -77,6 +80,11 @@ export class PluginSocket {
       signal.removeEventListener("abort", cancel);
       call.cancel();
     }
+  }
+
+  /** Whether somebody is there now. Where nobody is, the next call looks again. */
+  connected(): boolean {
+    return this.#client.getChannel().getConnectivityState(true) === connectivityState.READY;
   }
 
   close(): void {

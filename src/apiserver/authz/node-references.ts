@@ -68,7 +68,8 @@ export function podUsesResourceClaim(pod: Pod, name: string): boolean {
   const generated = pod.status?.resourceClaimStatuses ?? [];
   return (
     (pod.spec?.resourceClaims ?? []).some((claim) => claim.resourceClaimName === name) ||
-    generated.some((claim) => claim.resourceClaimName === name)
+    generated.some((claim) => claim.resourceClaimName === name) ||
+    pod.status?.extendedResourceClaimStatus?.resourceClaimName === name
   );
 }
 

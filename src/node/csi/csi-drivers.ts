@@ -1,20 +1,18 @@
-import { readdir } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type CSINodeDriver, csiNodes, isStatusError, nodes } from "../../api/index.js";
 import type { Client } from "../../client/index.js";
 import { type Clock, sleep } from "../../internal/clock.js";
 import type { Logger } from "../../internal/logger.js";
-import { deviceApiVersion } from "../devices/definition.js";
-import type { DevicePluginRegistration } from "../devices/plugin.js";
-import type { DriverInfo, NodeCalls, PluginInfo } from "./plugin.js";
+import type { DriverInfo, NodeCalls, PluginHandler, PluginInfo } from "./plugin.js";
 
 export interface CsiDriversOptions {
   /** Plugins put the sockets there by which they make themselves known. */
   readonly directory: string;
   readonly client: Client;
   readonly nodeName: string;
-  /** Takes up a device plugin that makes itself known here. Rejects with what it is to be told. */
-  readonly devicePlugin?: ((registration: DevicePluginRegistration) => Promise<void>) | undefined;
+  /** By type: of plugins that are no CSI drivers. */
+  readonly handlers?: ReadonlyMap<string, PluginHandler> | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -33,8 +31,8 @@ export class CsiDrivers {
   readonly #own: CsiDriversOptions;
   readonly #drivers = new Map<string, Driver>();
   readonly #refused = new Map<string, string>();
-  /** Sockets of plugins that are no drivers. */
-  readonly #others = new Set<string>();
+  /** Plugins that are no drivers, by their sockets. */
+  readonly #others = new Map<string, { readonly handler: PluginHandler; readonly identity: string | undefined }>();
 
   constructor(options: CsiDriversOptions) {
     this.#own = options;
@@ -73,8 +71,12 @@ export class CsiDrivers {
       await this.#tell(name, undefined, signal);
     }
     for (const socket of this.#refused.keys()) if (!sockets.has(socket)) this.#refused.delete(socket);
-    for (const socket of this.#others) if (!sockets.has(socket)) this.#others.delete(socket);
-    const known = new Set([...this.#others, ...[...this.#drivers.values()].map((driver) => driver.socket)]);
+    for (const [socket, { handler, identity }] of this.#others) {
+      if (sockets.has(socket) && (await identityOf(socket)) === identity) continue;
+      this.#others.delete(socket);
+      handler.deregister?.(socket);
+    }
+    const known = new Set([...this.#others.keys(), ...[...this.#drivers.values()].map((driver) => driver.socket)]);
     for (const socket of sockets) if (!known.has(socket)) await this.#register(socket, signal);
   }
 
@@ -85,10 +87,13 @@ export class CsiDrivers {
     let node: NodeCalls | undefined;
     try {
       const info = await registration.info(signal);
-      if (info.type === "DevicePlugin" && this.#own.devicePlugin !== undefined) {
-        const why = await this.#takeDevicePlugin(info, socket);
-        if (why !== undefined) return await this.#refuse(socket, why, (error) => registration.notify(error, signal));
-        return await registration.notify(undefined, signal);
+      const handler = this.#own.handlers?.get(info.type);
+      if (handler !== undefined) {
+        const problem = await this.#takeOther(handler, info, socket);
+        await (problem === undefined
+          ? registration.notify(undefined, signal)
+          : this.#refuse(socket, problem, (error) => registration.notify(error, signal)));
+        return;
       }
       const why = this.#refusal(info);
       if (why !== undefined) return await this.#refuse(socket, why, (error) => registration.notify(error, signal));
@@ -108,14 +113,15 @@ export class CsiDrivers {
   }
 
   /** Why not, if so. */
-  async #takeDevicePlugin(info: PluginInfo, socket: string): Promise<string | undefined> {
-    const version = info.supportedVersions.find((one) => one === deviceApiVersion) ?? info.supportedVersions[0] ?? "";
+  async #takeOther(handler: PluginHandler, info: PluginInfo, socket: string): Promise<string | undefined> {
+    const identity = await identityOf(socket);
     try {
-      await this.#own.devicePlugin?.({ version, endpoint: info.endpoint || socket, resourceName: info.name });
+      await handler.register({ ...info, endpoint: info.endpoint || socket }, socket);
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }
-    this.#others.add(socket);
+    this.#others.set(socket, { handler, identity });
+    this.#refused.delete(socket);
     return undefined;
   }
 
@@ -182,6 +188,12 @@ export class CsiDrivers {
       );
     }
   }
+}
+
+/** Another one for each time that a socket of this name is made: a plugin that was restarted has to be told anew that it is known. */
+async function identityOf(socket: string): Promise<string | undefined> {
+  const found = await stat(socket).catch(() => undefined);
+  return found && `${found.ino} ${found.birthtimeMs}`;
 }
 
 function nodeIdsIn(text: string | undefined): Map<string, string> {

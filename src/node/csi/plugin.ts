@@ -1,5 +1,5 @@
 export interface PluginInfo {
-  /** `CSIPlugin`, `DevicePlugin`, ... */
+  /** `CSIPlugin`, `DevicePlugin`, `DRAPlugin`, ... */
   readonly type: string;
   readonly name: string;
   /** Its own socket; empty: the one it registers by. */
@@ -13,6 +13,14 @@ export interface PluginCalls {
   /** Tells it that it is known, or why not. */
   notify(error: string | undefined, signal: AbortSignal): Promise<void>;
   close(): void;
+}
+
+/** Takes up plugins of another type, which make themselves known in the same place. */
+export interface PluginHandler {
+  /** `socket` is the one by which it makes itself known. Rejects with what the plugin is to be told. */
+  register(plugin: PluginInfo, socket: string): Promise<void>;
+  /** That socket is gone, or is another's now. */
+  deregister?(socket: string): void;
 }
 
 export interface VolumeRequest {

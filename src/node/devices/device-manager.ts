@@ -4,6 +4,7 @@ import { type Container, type Pod, quantityValue } from "../../api/index.js";
 import { isExtendedResource } from "../../api/kinds/core/resource-names.js";
 import type { Clock, ClockTimer } from "../../internal/clock.js";
 import type { Logger } from "../../internal/logger.js";
+import type { PluginInfo } from "../csi/plugin.js";
 import { containersOf } from "../pod/containers.js";
 import { deviceApiVersion } from "./definition.js";
 import { readDevices, writeDevices } from "./device-checkpoint.js";
@@ -103,6 +104,12 @@ export class DeviceManager {
     const watching = this.#watch(resourceName, calls, stop, AbortSignal.any([this.#signal, stop.signal]));
     this.#watching.add(watching);
     void watching.finally(() => this.#watching.delete(watching));
+  }
+
+  /** Takes up a plugin that made itself known where all plugins do. */
+  async registerPlugin({ name, endpoint, supportedVersions }: PluginInfo): Promise<void> {
+    const version = supportedVersions.find((one) => one === deviceApiVersion) ?? supportedVersions[0] ?? "";
+    await this.register({ version, endpoint, resourceName: name });
   }
 
   /** What the node has of each resource that plugins gave it. */

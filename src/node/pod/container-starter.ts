@@ -1,3 +1,4 @@
+import type { Container, Pod } from "../../api/index.js";
 import type { DeviceAccess } from "../devices/plugin.js";
 import { ConfigError, containerEnv } from "../env/container-env.js";
 import { maxEnvFileBytes } from "../env/env-file.js";
@@ -177,16 +178,26 @@ async function configOf(
 }
 
 async function devicesOf(
-  { devices }: NodeContext,
-  record: PodRecord,
+  { devices, claims }: NodeContext,
+  { pod, uid }: PodRecord,
   { container }: PodContainer,
   signal: AbortSignal,
 ): Promise<readonly DeviceAccess[]> {
+  const claimed = claimedDevices(claims, pod, container);
   try {
-    return (await devices?.prepare(record.uid, container.name, signal)) ?? [];
+    return [...((await devices?.prepare(uid, container.name, signal)) ?? []), ...claimed];
   } catch (error) {
     signal.throwIfAborted();
     throw new ConfigError(`device plugin PreStartContainer rpc failed with err: ${wordsOf(error)}`, { cause: error });
+  }
+}
+
+function claimedDevices(claims: NodeContext["claims"], pod: Pod, container: Container): readonly DeviceAccess[] {
+  try {
+    const cdiDevices = claims?.cdiDevices(pod, container) ?? [];
+    return cdiDevices.length === 0 ? [] : [{ envs: {}, mounts: [], devices: [], annotations: {}, cdiDevices }];
+  } catch (error) {
+    throw new ConfigError(wordsOf(error), { cause: error });
   }
 }
 

@@ -4,6 +4,7 @@ import type { Clock } from "../../internal/clock.js";
 import type { Logger } from "../../internal/logger.js";
 import type { Runtime } from "../../runtime/index.js";
 import type { DeviceManager } from "../devices/device-manager.js";
+import type { DynamicResources } from "../dra/dynamic-resources.js";
 import type { PodObjects } from "../pod-objects.js";
 import type { ProbeManager } from "../probes/probe-manager.js";
 import type { PodCgroups } from "../resize/pod-cgroups.js";
@@ -47,6 +48,8 @@ export interface NodeContext {
   readonly resizes: Resizes;
   /** Absent where no device plugins are. */
   readonly devices?: DeviceManager | undefined;
+  /** Absent on a node that keeps nothing on disk: its pods' claims count as prepared. */
+  readonly claims?: DynamicResources | undefined;
   readonly network: NetworkFacts;
   readonly signal: AbortSignal;
   services(): Iterable<Service>;

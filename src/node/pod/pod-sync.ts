@@ -213,6 +213,7 @@ export class PodSync {
     }
     if (plan.createSandbox) {
       await this.#mount(signal);
+      await this.#prepareClaims(signal);
       await this.#createSandbox(plan.attempt, signal);
       return true;
     }
@@ -375,6 +376,19 @@ export class PodSync {
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof VolumeError) podEvent(this.#context, record.pod, "Warning", "FailedMount", error.message);
+      throw error;
+    }
+  }
+
+  /** The devices of the pod's ResourceClaims. */
+  async #prepareClaims(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#context.claims?.prepare(this.#record.pod, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const message = `Failed to prepare dynamic resources: ${wordsOf(error)}`;
+      podEvent(this.#context, this.#record.pod, "Warning", "FailedPrepareDynamicResources", message);
+      this.report();
       throw error;
     }
   }

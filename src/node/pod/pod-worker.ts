@@ -219,6 +219,8 @@ export class PodWorker {
     signal.throwIfAborted();
     probes.forgetPod(record.uid);
     for (const sandbox of record.state.sandboxes) await runtime.stopPodSandbox(sandbox.id, { signal });
+    // Before the API hears of the end: then the devices are others' to have.
+    await this.#context.claims?.unprepare(record.uid, signal);
     record.dirty = true;
     record.terminated = true;
     this.#deadline = undefined;

@@ -173,6 +173,9 @@ export class ProcessRuntime extends ImageCatalogue implements Runtime {
   async createContainer(sandboxId: string, config: ContainerConfig, sandbox: PodSandboxConfig): Promise<string> {
     const { ip, state } = this.#sandbox(sandboxId);
     if (state !== "ready") throw new RuntimeError("failed-precondition", `sandbox ${sandboxId} is not ready`);
+    if ((config.devices ?? []).length > 0 || (config.cdiDevices ?? []).length > 0) {
+      throw new RuntimeError("unimplemented", "the process runtime has no devices for containers");
+    }
     const { name, attempt } = config.metadata;
     for (const { record } of this.#of(sandboxId)) {
       if (record.config.metadata.name === name && record.config.metadata.attempt === attempt) {
