@@ -206,6 +206,18 @@ test("a terminal, its size, and attach with input", async () => {
   expect(heard).toBe("got one\ngot two\n");
 });
 
+test("who would have devices of the host is told that there are none", async () => {
+  const rootDir = await folder();
+  await using runtime = await ProcessRuntime.open({ rootDir, podCidr: "127.208.0.0/24" });
+  await runtime.pullImage("busybox");
+  const sandbox = sandboxConfig(rootDir, "devices");
+  const sandboxId = await runtime.runPodSandbox(sandbox);
+  const config = { ...containerConfig(["true"]), cdiDevices: ["example.com/device=one"] };
+  await expect(runtime.createContainer(sandboxId, config, sandbox)).rejects.toThrow(
+    "the process runtime has no devices for containers",
+  );
+});
+
 test("a program that does not exist and an unknown image are told", async () => {
   const rootDir = await folder();
   await using runtime = await ProcessRuntime.open({ rootDir, podCidr: "127.207.0.0/24" });

@@ -229,7 +229,9 @@ describe("nodes", () => {
         { name: "v", configMap: { name: "conf" } },
         { name: "d", persistentVolumeClaim: { claimName: "disk" } },
       ],
+      resourceClaims: [{ name: "gpu", resourceClaimName: "gpu" }],
     },
+    status: { extendedResourceClaimStatus: { resourceClaimName: "extended", requestMappings: [] } },
   });
   const authorizer = defaultAuthorizer(cache);
   const devices = { group: "resource.k8s.io" };
@@ -278,6 +280,15 @@ describe("nodes", () => {
       { namespace: "a", name: "disk", subresource: "status" },
       true,
     ],
+    ["devices that its pod claims", "get", "resourceclaims", { ...devices, namespace: "a", name: "gpu" }, true],
+    [
+      "those of its pod's extended resources",
+      "get",
+      "resourceclaims",
+      { ...devices, namespace: "a", name: "extended" },
+      true,
+    ],
+    ["devices that others claim", "get", "resourceclaims", { ...devices, namespace: "a", name: "other" }, false],
     ["its devices", "list", "resourceslices", { ...devices, fieldSelector: "spec.nodeName=n1" }, true],
     ["all devices", "list", "resourceslices", devices, false],
     ["a device of another node", "delete", "resourceslices", { ...devices, name: "s" }, false],
