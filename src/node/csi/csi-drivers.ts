@@ -99,9 +99,11 @@ export class CsiDrivers {
       if (why !== undefined) return await this.#refuse(socket, why, (error) => registration.notify(error, signal));
       node = nodeServiceAt(info.endpoint === "" ? socket : info.endpoint);
       await this.#tell(info.name, await node.info(signal), signal);
-      await registration.notify(undefined, signal);
       this.#drivers.set(info.name, { name: info.name, socket, node });
+      // From here on it is let go of when its socket goes, even if it goes before it is told.
+      node = undefined;
       this.#refused.delete(socket);
+      await registration.notify(undefined, signal);
       this.#own.logger.info("a CSI driver is registered", { driver: info.name });
     } catch (error) {
       node?.close();
