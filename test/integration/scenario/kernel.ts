@@ -85,12 +85,13 @@ export const kernel: Scenario = {
             ?.match(/^(\S+) +\d+ (\d+) +(\d+) /)
             ?.slice(1)
             .join(" ");
-        expect(lines[0]).toMatch(/^hush/);
+        // What is written to either stream comes in the order in which it was read from them.
+        expect(lines.some((line) => /^hush/.test(line))).toBe(true);
         expect(access("word")).toBe("-r--r----- 0 1001");
         expect(access("labels")).toBe("-rw-r--r-- 0 1001");
         expect(access("below")).toBe("drwxr-sr-x 0 1001");
         expect(access("token")).toBe("-rw-r----- 1000 1001");
-        expect(lines.at(-2)).toMatch(/\/projected\/new: Read-only file system$/);
+        expect(lines.some((line) => line.endsWith("/projected/new: Read-only file system"))).toBe(true);
       },
     },
     {

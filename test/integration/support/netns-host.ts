@@ -31,6 +31,9 @@ const addressesOf = {
     externalIPs: ["2001:db8::1", "2001:db8::2"],
   },
 } as const;
+/** Neighbours are looked for from the addresses that links give themselves: these need not be looked for first either. */
+const atOnceToo =
+  "for one in all default; do echo 0 > /proc/sys/net/ipv6/conf/$one/accept_dad; done 2> /dev/null; true";
 const run = hostExec();
 
 async function must(command: string, ...args: readonly string[]): Promise<string> {
@@ -79,6 +82,7 @@ export async function makeNetnsHost(options: NetnsHostOptions = {}): Promise<Net
   const add = async (name: string): Promise<void> => {
     await must("ip", "netns", "add", name);
     made.push(name);
+    await must("ip", "netns", "exec", name, "sh", "-c", atOnceToo);
     await must("ip", "-n", name, "link", "set", "lo", "up");
   };
   // Nobody else can have the address: it need not be looked for first.
@@ -98,6 +102,7 @@ export async function makeNetnsHost(options: NetnsHostOptions = {}): Promise<Net
   try {
     if (!here) await add(node);
     const exec = hostExec(here ? {} : { netns: `/run/netns/${node}` });
+    await exec("sh", ["-c", atOnceToo]);
     await exec("sh", ["-c", "echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding"]);
     if (network === "bridge") {
       await must("ip", ...inNode, "link", "add", "br0", "type", "bridge");
