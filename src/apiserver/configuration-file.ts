@@ -1,5 +1,7 @@
 import { parse, YAMLParseError } from "yaml";
 import { ConfigurationError, refuse, type Shape, shapeErrors, withoutNulls } from "../api/configuration-shape.js";
+import { DecodeError } from "../api/decode/decode-error.js";
+import { decodeYaml } from "../api/decode/yaml.js";
 
 /**
  * The document of a configuration file of `apiserver.config.k8s.io`, in YAML or JSON and of the right shape. Throws ConfigurationError,
@@ -27,4 +29,17 @@ export function parseConfiguration(
   }
   refuse(shapeErrors(document, shape, ""));
   return withoutNulls(document) as object;
+}
+
+/** What a configuration file holds, in YAML or JSON; no field may be there twice. Throws ConfigurationError. */
+export function decodeConfiguration(text: string): unknown {
+  try {
+    const { value, duplicates } = decodeYaml(Buffer.from(text));
+    refuse(duplicates.map((message) => ({ path: "", reason: "FieldValueInvalid", message })));
+    return value;
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    refuse([{ path: "", reason: "FieldValueInvalid", message: error.message }]);
+    throw error;
+  }
 }

@@ -42,8 +42,9 @@ export function apiServerPart(flags: ApiServerFlags): Component {
       const audit = await auditFromFlags(flags);
       const store = await open(flags, data, logger);
       try {
+        const encryption = await encryptedByFlags(store.store, flags, logger);
         const cluster = await startCluster({
-          store: await encryptedByFlags(store.store, flags, { signal, logger }),
+          store: encryption.store,
           pki: folderPkiStorage(join(data, "pki")),
           host: flags.host,
           port: flags.port,
@@ -54,7 +55,7 @@ export function apiServerPart(flags: ApiServerFlags): Component {
           tokens: given.tokens,
           authentication,
           authorizers,
-          parts: () => [...given.parts, ...parts],
+          parts: () => [...given.parts, ...parts, ...encryption.parts],
           audit: audit.options,
           controllers: [],
           scheduler: false,

@@ -13,10 +13,10 @@ import {
 } from "../../src/api/index.js";
 import { type ControlPlane, startControlPlane } from "../../src/cluster/control-plane.js";
 import { realClock } from "../../src/internal/clock.js";
-import { createNodeAgent } from "../../src/node/index.js";
 import { FakeRuntime } from "../../src/runtime/index.js";
 import { eventually } from "./support/cli-program.js";
 import { startTestDraPlugin, type TestDraPlugin } from "./support/dra-plugin.js";
+import { TestAgent } from "./support/test-agent.js";
 
 // A node without containers, and DRA plugins on its sockets.
 
@@ -26,24 +26,7 @@ let rootDir: string;
 let runtime: FakeRuntime;
 let cp: ControlPlane;
 let plugin: TestDraPlugin;
-let stop: AbortController;
-let running: Promise<void>;
-
-async function startAgent(): Promise<void> {
-  stop = new AbortController();
-  const agent = createNodeAgent({
-    ...{ client: cp.client, runtime, nodeName: "n1", rootDir },
-    ...{ memoryVolumes: false, devicePlugins: false, eviction: { hard: {} } },
-  });
-  await new Promise<void>((up) => {
-    running = agent.run({ signal: stop.signal, ready: up });
-  });
-}
-
-async function stopAgent(): Promise<void> {
-  stop.abort();
-  await running;
-}
+let agent: TestAgent;
 
 const registered = (one: TestDraPlugin, times = 1): Promise<true> =>
   eventually(async () => (one.registrations.length >= times ? true : undefined), "the plugin is told");
@@ -72,13 +55,16 @@ beforeAll(async () => {
   });
   cp = await startControlPlane({ controllers: [], scheduler: false });
   for (const node of ["n1", "n2"]) await slice(`left-on-${node}`, node);
-  await startAgent();
+  agent = await TestAgent.start({
+    ...{ client: cp.client, runtime, nodeName: "n1", rootDir },
+    ...{ memoryVolumes: false, devicePlugins: false, eviction: { hard: {} } },
+  });
   plugin = await startTestDraPlugin({ driver, rootDir });
   await registered(plugin);
 }, 30_000);
 
 afterAll(async () => {
-  await stopAgent();
+  await agent?.stop();
   await plugin?.[Symbol.asyncDispose]();
   await cp?.[Symbol.asyncDispose]();
   await runtime?.[Symbol.asyncDispose]();
@@ -170,8 +156,8 @@ test("a pod waits for its claim, and then the container that names it gets its d
 });
 
 test("an agent that is started again knows what is prepared, and puts it back when its pod has ended", async () => {
-  await stopAgent();
-  await startAgent();
+  await agent.stop();
+  await agent.start();
   await registered(plugin, 2);
   await isRunning("waits");
   expect(plugin.calls).toEqual([]);

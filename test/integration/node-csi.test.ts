@@ -19,11 +19,11 @@ import {
 } from "../../src/api/index.js";
 import { type ControlPlane, startControlPlane } from "../../src/cluster/control-plane.js";
 import { mountPointsBelow } from "../../src/internal/mounts.js";
-import { createNodeAgent } from "../../src/node/index.js";
 import { CriRuntime } from "../../src/runtime/cri/index.js";
 import { eventually } from "./support/cli-program.js";
 import { startTestDriver, type TestDriver } from "./support/csi-driver.js";
 import { startTestHost, type TestHost } from "./support/real-host.js";
+import { TestAgent } from "./support/test-agent.js";
 
 // A node on containerd, and a CSI driver on its sockets that really mounts.
 
@@ -34,23 +34,7 @@ let backing: string;
 let runtime: CriRuntime;
 let cp: ControlPlane;
 let driver: TestDriver;
-let stop: AbortController;
-let running: Promise<void>;
-
-async function startAgent(): Promise<void> {
-  stop = new AbortController();
-  const agent = createNodeAgent({
-    client: cp.client,
-    runtime,
-    nodeName: "n1",
-    rootDir,
-    cgroupRoot: host.node.cgroupRoot,
-    eviction: { hard: {} },
-  });
-  await new Promise<void>((up) => {
-    running = agent.run({ signal: stop.signal, ready: up });
-  });
-}
+let agent: TestAgent;
 
 beforeAll(async () => {
   host = await startTestHost(["csi"]);
@@ -58,15 +42,21 @@ beforeAll(async () => {
   backing = await mkdtemp(join(tmpdir(), "node-csi-disks-"));
   runtime = new CriRuntime({ socket: host.node.criSocket });
   cp = await startControlPlane({ controllers: ["persistentvolume-binder"], scheduler: false });
-  await startAgent();
+  agent = await TestAgent.start({
+    client: cp.client,
+    runtime,
+    nodeName: "n1",
+    rootDir,
+    cgroupRoot: host.node.cgroupRoot,
+    eviction: { hard: {} },
+  });
   driver = await startTestDriver({ name: driverName, rootDir, backing });
   await eventually(async () => (driver.registrations.length > 0 ? true : undefined), "the driver is registered");
 }, 60_000);
 
 afterAll(async () => {
   if (cp !== undefined) for (const { metadata } of (await cp.client.list(pods, {})).items) await remove(metadata.name);
-  stop?.abort();
-  await running;
+  await agent?.stop();
   await driver?.[Symbol.asyncDispose]();
   await cp?.[Symbol.asyncDispose]();
   await runtime?.[Symbol.asyncDispose]();
@@ -247,9 +237,8 @@ test("a volume of the pod's own is given with the pod's name; an agent that come
   expect(called("NodeStageVolume")).toHaveLength(before);
   const folder = await stat(join(backing, request.volumeId));
   expect([folder.gid, folder.mode & 0o7777]).toEqual([4242, 0o2775]);
-  stop.abort();
-  await running;
-  await startAgent();
+  await agent.stop();
+  await agent.start();
   driver.failNext("NodeUnpublishVolume");
   await eventually(async () => (driver.registrations.length > 1 ? true : undefined), "the driver is registered again");
   await remove("inline");

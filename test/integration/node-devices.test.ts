@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { nodes, type Pod, pods } from "../../src/api/index.js";
 import { type ControlPlane, startControlPlane } from "../../src/cluster/control-plane.js";
-import { createNodeAgent } from "../../src/node/index.js";
 import { CriRuntime } from "../../src/runtime/cri/index.js";
 import { eventually } from "./support/cli-program.js";
 import { startTestDevicePlugin, type TestDevicePlugin } from "./support/device-plugin.js";
 import { startTestHost, type TestHost } from "./support/real-host.js";
+import { TestAgent } from "./support/test-agent.js";
 
 // A node on containerd, and a device plugin on its sockets.
 
@@ -18,12 +18,14 @@ let rootDir: string;
 let runtime: CriRuntime;
 let cp: ControlPlane;
 let plugin: TestDevicePlugin;
-let stop: AbortController;
-let running: Promise<void>;
+let agent: TestAgent;
 
-async function startAgent(): Promise<void> {
-  stop = new AbortController();
-  const agent = createNodeAgent({
+beforeAll(async () => {
+  host = await startTestHost(["devices"]);
+  rootDir = await mkdtemp(join(tmpdir(), "node-devices-"));
+  runtime = new CriRuntime({ socket: host.node.criSocket });
+  cp = await startControlPlane({ controllers: [], scheduler: false });
+  agent = await TestAgent.start({
     client: cp.client,
     runtime,
     nodeName: "n1",
@@ -31,25 +33,13 @@ async function startAgent(): Promise<void> {
     cgroupRoot: host.node.cgroupRoot,
     eviction: { hard: {} },
   });
-  await new Promise<void>((up) => {
-    running = agent.run({ signal: stop.signal, ready: up });
-  });
-}
-
-beforeAll(async () => {
-  host = await startTestHost(["devices"]);
-  rootDir = await mkdtemp(join(tmpdir(), "node-devices-"));
-  runtime = new CriRuntime({ socket: host.node.criSocket });
-  cp = await startControlPlane({ controllers: [], scheduler: false });
-  await startAgent();
   const devices = { "disk-a": "Healthy", "disk-b": "Healthy", "disk-c": "Unhealthy" } as const;
   plugin = await startTestDevicePlugin({ resourceName: disks, rootDir, devices });
 }, 60_000);
 
 afterAll(async () => {
   if (cp !== undefined) for (const { metadata } of (await cp.client.list(pods, {})).items) await remove(metadata.name);
-  stop?.abort();
-  await running;
+  await agent?.stop();
   await plugin?.[Symbol.asyncDispose]();
   await cp?.[Symbol.asyncDispose]();
   await runtime?.[Symbol.asyncDispose]();
@@ -157,9 +147,8 @@ test("a device that fails is no longer given away, and its container goes on", a
 });
 
 test("an agent that is started again knows who has what, once the plugin is back", async () => {
-  stop.abort();
-  await running;
-  await startAgent();
+  await agent.stop();
+  await agent.start();
   await shows(disks, "0/0");
   await plugin.register();
   await shows(disks, "2/2");

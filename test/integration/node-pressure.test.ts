@@ -11,11 +11,11 @@ import { silentLogger } from "../../src/internal/logger.js";
 import { diskUsage } from "../../src/node/eviction/disk-usage.js";
 import { HostUsage } from "../../src/node/eviction/host-usage.js";
 import { ImageCollector } from "../../src/node/images/image-collector.js";
-import { createNodeAgent } from "../../src/node/index.js";
 import { hostPodCgroups } from "../../src/node/resize/pod-cgroups.js";
 import { CriRuntime } from "../../src/runtime/cri/index.js";
 import { eventually } from "./support/cli-program.js";
 import { startTestHost, type TestHost } from "./support/real-host.js";
+import { TestAgent } from "./support/test-agent.js";
 
 // A node on containerd whose volumes and logs are on a small file system of their own, which pods fill.
 
@@ -27,8 +27,7 @@ let host: TestHost;
 let folder: string;
 let runtime: CriRuntime;
 let cp: ControlPlane;
-const stop = new AbortController();
-let running: Promise<void>;
+let agent: TestAgent;
 
 beforeAll(async () => {
   host = await startTestHost(["pressure"]);
@@ -36,7 +35,7 @@ beforeAll(async () => {
   await run("mount", ["-t", "tmpfs", "-o", "size=64m", "tmpfs", folder]);
   runtime = new CriRuntime({ socket: host.node.criSocket });
   cp = await startControlPlane({ controllers: ["nodelifecycle"], scheduler: false });
-  const agent = createNodeAgent({
+  agent = await TestAgent.start({
     client: cp.client,
     runtime,
     nodeName: "small",
@@ -51,15 +50,11 @@ beforeAll(async () => {
     },
     imageCollection: { highThresholdPercent: 100 },
   });
-  await new Promise<void>((up) => {
-    running = agent.run({ signal: stop.signal, ready: up });
-  });
 }, 60_000);
 
 afterAll(async () => {
   if (cp !== undefined) for (const { metadata } of (await cp.client.list(pods, {})).items) await remove(metadata.name);
-  stop.abort();
-  await running;
+  await agent?.stop();
   await cp?.[Symbol.asyncDispose]();
   await runtime?.[Symbol.asyncDispose]();
   if (folder !== undefined) {

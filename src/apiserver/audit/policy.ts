@@ -1,8 +1,7 @@
 import { refuse, type Shape, shapeErrors, withoutNulls } from "../../api/configuration-shape.js";
-import { DecodeError } from "../../api/decode/decode-error.js";
-import { decodeYaml } from "../../api/decode/yaml.js";
 import { type FieldError, invalid, notSupported, required } from "../../api/field-error.js";
 import { validateDns1123Subdomain } from "../../api/names.js";
+import { decodeConfiguration } from "../configuration-file.js";
 import { type AuditLevel, type AuditStage, auditApiVersion, auditLevels, auditStages } from "./event.js";
 
 /** Which requests are recorded, and how much of them: the first rule that matches decides, and without one nothing is. */
@@ -73,7 +72,7 @@ const shape: Shape = {
  * @throws {ConfigurationError} which says everything that is wrong, with the paths of the fields
  */
 export function parseAuditPolicy(text: string): AuditPolicy {
-  const document = decoded(text);
+  const document = decodeConfiguration(text);
   const errors = shapeErrors(document, shape, "");
   const { apiVersion, kind, ...policy } = (withoutNulls(document) ?? {}) as AuditPolicy & {
     apiVersion?: string;
@@ -84,18 +83,6 @@ export function parseAuditPolicy(text: string): AuditPolicy {
   refuse(errors);
   refuse(policyErrors(policy));
   return policy;
-}
-
-function decoded(text: string): unknown {
-  try {
-    const { value, duplicates } = decodeYaml(Buffer.from(text));
-    refuse(duplicates.map((message) => ({ path: "", reason: "FieldValueInvalid", message })));
-    return value;
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
-    refuse([{ path: "", reason: "FieldValueInvalid", message: error.message }]);
-    throw error;
-  }
 }
 
 /** What is wrong with a policy, as upstream's validation has it. */

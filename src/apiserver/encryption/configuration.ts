@@ -1,7 +1,6 @@
 import { refuse, type Shape, shapeErrors, withoutNulls } from "../../api/configuration-shape.js";
-import { DecodeError } from "../../api/decode/decode-error.js";
-import { decodeYaml } from "../../api/decode/yaml.js";
 import { type FieldError, forbidden, invalid, notSupported, required } from "../../api/field-error.js";
+import { decodeConfiguration } from "../configuration-file.js";
 
 export interface EncryptionKey {
   /** Part of what is stored: the key's name finds it again. */
@@ -77,7 +76,7 @@ const keyLengths: Readonly<Record<(typeof types)[number], readonly number[]>> = 
  * @throws {ConfigurationError} which says everything that is wrong, with the paths of the fields and without the secrets
  */
 export function parseEncryptionConfiguration(text: string): readonly EncryptionRule[] {
-  const document = decoded(text);
+  const document = decodeConfiguration(text);
   const errors = shapeErrors(document, shape, "");
   refuse(errors.map(redacted));
   const given = (withoutNulls(document) ?? {}) as {
@@ -96,18 +95,6 @@ export function parseEncryptionConfiguration(text: string): readonly EncryptionR
   problems.push(...maskErrors(rules));
   refuse(problems);
   return rules.map(({ resources = [], providers = [] }) => ({ resources, providers: providers.map(providerOf) }));
-}
-
-function decoded(text: string): unknown {
-  try {
-    const { value, duplicates } = decodeYaml(Buffer.from(text));
-    refuse(duplicates.map((message) => ({ path: "", reason: "FieldValueInvalid", message })));
-    return value;
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
-    refuse([{ path: "", reason: "FieldValueInvalid", message: error.message }]);
-    throw error;
-  }
 }
 
 /** What was given where a secret belongs is not for logs, whatever it is. */

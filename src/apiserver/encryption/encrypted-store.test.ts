@@ -1,5 +1,8 @@
 import { webcrypto } from "node:crypto";
-import { describe, expect, it } from "vitest";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it, vi } from "vitest";
 import { configMaps, secrets } from "../../api/index.js";
 import { startControlPlane } from "../../cluster/control-plane.js";
 import { silentLogger } from "../../internal/logger.js";
@@ -187,23 +190,37 @@ describe("reloadEncryption", () => {
         resources: [{ resources: ["secrets"], providers }],
       });
     const stop = new AbortController();
-    let text = document([{ identity: {} }]);
-    const options = { read: async () => text, text, signal: stop.signal, clock, logger: silentLogger };
-    const running = reloadEncryption(store, options);
+    const folder = await mkdtemp(join(tmpdir(), "encryption-"));
+    const path = join(folder, "config.yaml");
+    const text = document([{ identity: {} }]);
+    await writeFile(path, text);
+    const messages: string[] = [];
+    const told = (message: string): void => void messages.push(message);
+    const logger = { ...silentLogger, info: told, error: told };
+    const ready = (): void => {};
+    const running = reloadEncryption(store, { path, text, clock, logger }).run({ signal: stop.signal, ready });
+    const afterChange = async (changed: string): Promise<void> => {
+      const before = messages.length;
+      await writeFile(path, changed);
+      await vi.waitUntil(async () => {
+        await clock.advance(10_000);
+        return messages.length > before;
+      });
+    };
     const prefixOf = async (name: string): Promise<string> => {
       await store.create(`/registry/secrets/default/${name}`, Buffer.from("{}"));
       return (await inner.get(`/registry/secrets/default/${name}`))?.value.toString("latin1").slice(0, 23) ?? "";
     };
     expect(await prefixOf("a")).toBe("{}");
     const keys = [{ name: "key1", secret: Buffer.alloc(32, 7).toString("base64") }];
-    text = document([{ aesgcm: { keys } }, { identity: {} }]);
-    await clock.advance(10_000);
+    await afterChange(document([{ aesgcm: { keys } }, { identity: {} }]));
     expect(await prefixOf("b")).toBe("k8s:enc:aesgcm:v1:key1:");
-    text = "nonsense: true";
-    await clock.advance(10_000);
+    await afterChange("nonsense: true");
     expect(await prefixOf("c")).toBe("k8s:enc:aesgcm:v1:key1:");
     expect((await store.get("/registry/secrets/default/a"))?.stale).toBe(true);
+    expect(messages).toEqual(["reloaded a configuration", "cannot reload a configuration"]);
     stop.abort();
     await running;
+    await rm(folder, { recursive: true });
   });
 });
