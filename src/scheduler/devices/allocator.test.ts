@@ -160,6 +160,13 @@ describe("allocate", () => {
       expected: ["r=h"],
     },
     {
+      name: "asks no expression about a device that is taken",
+      claims: [claim([exactly("r", where(`device.attributes["${driver}"].numa == 1`))])],
+      slices: [slice([gpu("a", { attributes: {} }), gpu("b", numa(1))])],
+      taken: ["a"],
+      expected: ["r=b"],
+    },
+    {
       name: "knows nothing of other domains",
       claims: [claim([exactly("r", where('"model" in device.attributes["other.example.com"]'))])],
       expected: undefined,

@@ -99,9 +99,9 @@ class Allocator {
     for (let index = from; index < devices.length; index++) {
       const device = devices[index];
       if (++this.#steps > maxSteps) return false;
-      if (device === undefined || !device.usable || !this.#matches(wish, device) || !this.#choose(wish, device)) {
-        continue;
-      }
+      // Expressions cost most, so they come last.
+      if (device === undefined || !device.usable || this.#isTakenFor(wish, device)) continue;
+      if (!this.#matches(wish, device) || !this.#choose(wish, device)) continue;
       // In order: another order of the same devices is no other choice.
       if (this.#take(wish, count - 1, index + 1, rest)) return true;
       this.#drop();
@@ -143,8 +143,7 @@ class Allocator {
     const { asked } = wish;
     const admin = isAdmin(asked);
     const shared = isShared(device);
-    if (!shared && (admin ? this.#isInClaim(wish, device) : this.#isTaken(device))) return false;
-    if (isTainted(device, asked.tolerations)) return false;
+    if (this.#isTakenFor(wish, device) || isTainted(device, asked.tolerations)) return false;
     const amounts = consumption(device.device, asked.capacity);
     if (amounts === undefined || (shared && !isLeft(device.device, amounts, this.#sharesOf(device)))) return false;
     const inUse = shared && this.#sharesOf(device).length > 0;
@@ -166,12 +165,11 @@ class Allocator {
     if (last !== undefined && last.share === undefined && !isAdmin(last.asked)) this.#used.delete(last.device.id);
   }
 
-  #isInClaim({ claim }: Wish, device: ReachableDevice): boolean {
-    return this.#chosen.some((choice) => choice.device === device && choice.claim === claim);
-  }
-
-  #isTaken({ id }: ReachableDevice): boolean {
-    return this.#options.taken.whole.has(id) || this.#used.has(id);
+  /** Administrators only do not get it twice by one claim. */
+  #isTakenFor({ claim, asked }: Wish, device: ReachableDevice): boolean {
+    if (isShared(device)) return false;
+    if (isAdmin(asked)) return this.#chosen.some((choice) => choice.device === device && choice.claim === claim);
+    return this.#options.taken.whole.has(device.id) || this.#used.has(device.id);
   }
 
   /** What others have of the device, and what has been chosen of it so far. */

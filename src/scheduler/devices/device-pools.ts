@@ -20,43 +20,57 @@ export interface ReachableDevice {
   readonly usable: boolean;
 }
 
-interface Pool {
-  generation: number;
-  slices: ResourceSlice[];
+/** The newest generation of a pool, as far as it has been seen. */
+export interface DevicePool {
+  /** `driver/pool`. */
+  readonly id: string;
+  readonly slices: readonly ResourceSlice[];
+  readonly siblings: readonly Device[];
+  readonly counters: ReadonlyMap<string, string>;
+  readonly usable: boolean;
 }
 
-/** Of each pool its newest generation: older slices are about to go. */
-export function devicePools(slices: Iterable<ResourceSlice>): ReadonlyMap<string, Pool> {
-  const pools = new Map<string, Pool>();
+/** All pools, in the order in which they are to be tried: devices that have to be made ready first are a last resort. */
+export function devicePools(slices: Iterable<ResourceSlice>): readonly DevicePool[] {
+  const byId = new Map<string, ResourceSlice[]>();
   for (const slice of slices) {
     const { driver, pool } = slice.spec;
     const id = `${driver}/${pool.name}`;
-    const known = pools.get(id);
-    if (known === undefined || known.generation < pool.generation) {
-      pools.set(id, { generation: pool.generation, slices: [slice] });
-    } else if (known.generation === pool.generation) known.slices.push(slice);
+    const known = byId.get(id);
+    const generation = known?.[0]?.spec.pool.generation ?? Number.NEGATIVE_INFINITY;
+    // Slices of older generations are about to go.
+    if (known === undefined || generation < pool.generation) byId.set(id, [slice]);
+    else if (generation === pool.generation) known.push(slice);
   }
-  return pools;
+  const pools = [...byId].sort(([a], [b]) => (a < b ? -1 : 1)).map(([id, own]) => poolOf(id, own));
+  const late = ({ siblings }: DevicePool): boolean =>
+    siblings.some(({ bindingConditions = [] }) => bindingConditions.length > 0);
+  return [...pools.filter((pool) => !late(pool)), ...pools.filter(late)];
 }
 
-export function devicesOn(node: Node, pools: ReadonlyMap<string, Pool>): readonly ReachableDevice[] {
-  const found: ReachableDevice[] = [];
-  for (const [id, { slices }] of [...pools].sort(poolOrder)) {
-    const siblings = slices.flatMap(({ spec }) => spec.devices ?? []);
-    const complete = slices.length === (slices[0]?.spec.pool.resourceSliceCount ?? 0);
-    const usable = complete && new Set(siblings.map(({ name }) => name)).size === siblings.length;
-    const counters = new Map<string, string>();
-    for (const { spec } of slices) {
-      for (const set of spec.sharedCounters ?? []) {
-        for (const [name, { value }] of Object.entries(set.counters)) counters.set(`${set.name}/${name}`, value);
-      }
+function poolOf(id: string, slices: readonly ResourceSlice[]): DevicePool {
+  const siblings = slices.flatMap(({ spec }) => spec.devices ?? []);
+  const complete = slices.length === (slices[0]?.spec.pool.resourceSliceCount ?? 0);
+  const counters = new Map<string, string>();
+  for (const { spec } of slices) {
+    for (const set of spec.sharedCounters ?? []) {
+      for (const [name, { value }] of Object.entries(set.counters)) counters.set(`${set.name}/${name}`, value);
     }
+  }
+  const usable = complete && new Set(siblings.map(({ name }) => name)).size === siblings.length;
+  return { id, slices, siblings, counters, usable };
+}
+
+export function devicesOn(node: Node, pools: readonly DevicePool[]): readonly ReachableDevice[] {
+  const found: ReachableDevice[] = [];
+  for (const { id, slices, siblings, counters, usable } of pools) {
     for (const { spec } of slices) {
+      const { driver, pool, perDeviceNodeSelection } = spec;
+      const together = perDeviceNodeSelection ? undefined : reach(spec, node);
+      if (!perDeviceNodeSelection && together === undefined) continue;
       for (const device of spec.devices ?? []) {
-        const place = spec.perDeviceNodeSelection ? device : spec;
-        const where = reach(place, node);
+        const where = together ?? reach(device, node);
         if (where === undefined) continue;
-        const { driver, pool } = spec;
         found.push({
           id: `${id}/${device.name}`,
           driver,
@@ -71,13 +85,6 @@ export function devicesOn(node: Node, pools: ReadonlyMap<string, Pool>): readonl
     }
   }
   return found;
-}
-
-/** Devices that have to be made ready first are a last resort. */
-function poolOrder([a, poolA]: readonly [string, Pool], [b, poolB]: readonly [string, Pool]): number {
-  const late = ({ slices }: Pool): number =>
-    Number(slices.some(({ spec }) => spec.devices?.some(({ bindingConditions = [] }) => bindingConditions.length > 0)));
-  return late(poolA) - late(poolB) || (a < b ? -1 : 1);
 }
 
 /** `undefined`: not from this node. */

@@ -6,7 +6,7 @@ import { type Random, systemRandom } from "../../internal/random.js";
 import { uuid } from "../../internal/uuid.js";
 import { allocate, type TakenDevices } from "../devices/allocator.js";
 import { claimsOf, missingClaim } from "../devices/claims.js";
-import { devicePools, devicesOn } from "../devices/device-pools.js";
+import { type DevicePool, devicePools, devicesOn } from "../devices/device-pools.js";
 import { DeviceSelectors, SelectorError } from "../devices/device-selectors.js";
 import {
   asksForExtended,
@@ -47,7 +47,9 @@ interface Surroundings {
   readonly claims: readonly ResourceClaim[];
   /** Extended resources that devices may stand for, with the class of each. */
   readonly extended: ReadonlyMap<string, string>;
-  readonly pools: ReturnType<typeof devicePools>;
+  /** A claim for these that an earlier attempt left. */
+  readonly earlier: ResourceClaim | undefined;
+  readonly pools: readonly DevicePool[];
   readonly taken: TakenDevices;
 }
 
@@ -80,9 +82,11 @@ export function dynamicResources(args: DynamicResourcesArgs = {}, random: Random
     if (known !== undefined) return known;
     const claims = claimsOf(pod, listers);
     if ("reasons" in claims) return claims;
+    const extended = backedResources(pod, listers.deviceClasses);
     const found: Surroundings = {
       claims,
-      extended: backedResources(pod, listers.deviceClasses),
+      extended,
+      earlier: extended.size === 0 ? undefined : claimOfEarlier(pod, listers.resourceClaims),
       pools: devicePools(listers.resourceSlices.list()),
       taken: takenDevices(listers, promised),
     };
@@ -99,9 +103,7 @@ export function dynamicResources(args: DynamicResourcesArgs = {}, random: Random
   const planFor = (pod: Pod, node: Node, cycle: Cycle): Plan | Rejection => {
     const surroundings = around(pod, cycle);
     if ("reasons" in surroundings) return surroundings;
-    if (surroundings.extended.size > 0 && claimOfEarlier(pod, cycle.snapshot.listers.resourceClaims) !== undefined) {
-      return unresolvable("cannot schedule extended resource claim");
-    }
+    if (surroundings.earlier !== undefined) return unresolvable("cannot schedule extended resource claim");
     const nowMs = cycle.host?.clock.now();
     if (nowMs !== undefined && surroundings.claims.some((claim) => isHopeless(claim, nowMs))) return notHere;
     const context = { selectors, shareId: () => uuid(random) };
