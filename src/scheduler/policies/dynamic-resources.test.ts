@@ -10,6 +10,8 @@ import {
 } from "../../api/index.js";
 import { makeNode, makePod } from "../../testing/builders.js";
 import { SchedulerWorld, until } from "../../testing/scheduler-world.fixture.js";
+import type { SchedulingPolicy } from "../framework/policy.js";
+import { defaultPolicies } from "./default-policies.js";
 
 const driver = "gpu.example.com";
 const key = { namespace: "default", name: "a" };
@@ -179,6 +181,39 @@ test("a device that several may have is shared until it is used up", async () =>
   );
   expect(results).toMatchObject([{ consumedCapacity: { slots: "2" } }, { consumedCapacity: { slots: "2" } }]);
   expect(results[0]?.shareID).not.toBe(results[1]?.shareID);
+});
+
+describe("when the pod is not bound after all", () => {
+  const refuses = (name: string): SchedulingPolicy => ({
+    name: "Refuses",
+    preBind: async ({ metadata }) => (metadata.name === name ? "not this one" : undefined),
+    requeueWhen: [],
+  });
+
+  test("its reservation of a claim that it shares goes, and nobody else's", async () => {
+    await nodeWith("one", [{ name: "gpu" }]);
+    await world.schedule({ policies: [...defaultPolicies(), { policy: refuses("b"), weight: 0 }] });
+    await podWithClaim("a");
+    await until(() => world.bound("a"));
+    const uids = async (): Promise<readonly string[]> =>
+      ((await claim()).status?.reservedFor ?? []).map(({ uid }) => uid);
+    const before = await uids();
+    await world.create(pods, makePod("b", { spec: { resourceClaims: [{ name: "gpu", resourceClaimName: "a" }] } }));
+    await until(() => world.unschedulable("b"));
+    await until(async () => (await uids()).length === 1);
+    expect(await uids()).toEqual(before);
+  });
+
+  test("the claim for its extended resources goes", async () => {
+    await nodeWith("one", [{ name: "gpu" }]);
+    await world.schedule({ policies: [...defaultPolicies(), { policy: refuses("p"), weight: 0 }] });
+    const limits = { "deviceclass.resource.kubernetes.io/gpu": "1" };
+    const containers = [{ name: "main", image: "x", resources: { limits, requests: limits } }];
+    await world.create(pods, makePod("p", { containers }));
+    await until(() => world.unschedulable("p"));
+    const claims = async (): Promise<number> => (await world.client.list(resourceClaims)).items.length;
+    await until(async () => (await claims()) === 0);
+  });
 });
 
 describe("extended resources that devices stand for", () => {

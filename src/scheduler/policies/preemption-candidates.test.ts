@@ -11,6 +11,8 @@ class Cluster {
   readonly changes = new ChangeLog();
   readonly kind = {};
   looks = 0;
+  /** Nodes passed by on the way, all nodes asked for in order. */
+  passed = 0;
 
   constructor(harm: (number | undefined)[]) {
     this.harm = harm;
@@ -31,13 +33,17 @@ class Cluster {
 
   failure(ownNode?: number): ScheduleFailure {
     const { harm, changes } = this;
+    const pass = (): number => this.passed++;
     const node = (id: number): ResolvableNode => ({ id, name: `node-${id}` });
     return {
       nodeCount: harm.length,
       resolvableCount: harm.length,
       *resolvableNodes(start) {
         const first = Math.floor(start * harm.length);
-        for (let index = 0; index < harm.length; index++) yield node((first + index) % harm.length);
+        for (let index = 0; index < harm.length; index++) {
+          pass();
+          yield node((first + index) % harm.length);
+        }
       },
       resolvableNode: (id) => (id < harm.length ? node(id) : undefined),
       ownNode,
@@ -91,6 +97,8 @@ describe("candidates for preemption", () => {
       cluster.set(round, undefined);
     }
     expect(cluster.looks).toBe(1000 + 4);
+    // Once they are known, nobody goes through all of them.
+    expect(cluster.passed).toBe(1000);
   });
 
   test("what is found on the node promised to the pod itself is not for others", () => {
@@ -101,6 +109,9 @@ describe("candidates for preemption", () => {
     cluster.harm[0] = undefined;
     const other = cluster.failure();
     expect(memory.of(pod, other, []).best(other, 0, 2, cluster.look)?.nodeName).toBe("node-1");
+    // Nor is what others found there for the pod.
+    cluster.harm[0] = 1;
+    expect(memory.of(pod, own, []).best(own, 0, 2, cluster.look)?.nodeName).toBe("node-0");
   });
 
   test("whatever changes, the best is as good as what a first look finds", () => {
